@@ -1,0 +1,31 @@
+# Every third-party library, all from Debian. Rooms name the targets set up here and nothing else.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS system json url)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp)
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)  # 0.7 names it plainly
+endif()
+find_package(CLI11 CONFIG REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(PostgreSQL REQUIRED)
+
+pkg_check_modules(libpqxx REQUIRED IMPORTED_TARGET libpqxx)
+pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
+
+if(HEADWATER_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+  pkg_check_modules(avro_c REQUIRED IMPORTED_TARGET avro-c)  # oracle of the decoder's tests
+endif()
+if(HEADWATER_BENCH)
+  find_package(benchmark CONFIG REQUIRED)
+endif()

@@ -1,0 +1,25 @@
+include(GoogleTest)
+
+# headwater_room(<name> SOURCES <files> [PUBLIC <libs>] [PRIVATE <libs>])
+# A room is a static library headwater_<name>. Client libraries go under PRIVATE: no other room sees
+# their headers.
+function(headwater_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(headwater_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(headwater_${name} PUBLIC headwater_flags ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# headwater_test(<name> SOURCES <files> LIBS <libs> [LABELS <labels>] [TIMEOUT <s>])
+# One GoogleTest program; CTest sees each of its cases.
+function(headwater_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE headwater_flags ${ARG_LIBS} GTest::gtest_main GTest::gmock)
+  target_compile_definitions(${name} PRIVATE
+    HEADWATER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" HEADWATER_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

@@ -1,0 +1,205 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schemas/core/ids.hpp"
+#include "schemas/core/result.hpp"
+#include "schemas/core/time.hpp"
+#include "schemas/crm/projector.hpp"
+#include "schemas/model/entry.hpp"
+#include "schemas/model/event.hpp"
+
+namespace headwater::ledger {
+
+class Store;
+
+struct LedgerOptions {
+  std::uint64_t journal_bytes_max = 16ULL << 30;
+  Millis journal_keep = std::chrono::hours{1};
+};
+
+/// One subscription.
+struct StreamKey {
+  std::string org;
+  std::string topic;
+};
+
+struct StreamPosition {
+  ReplayId replay_id;            ///< empty: never anchored
+  EpochMs stored_at = 0;
+  EpochMs newest_commit_ts = 0;  ///< of any event applied from this stream
+};
+
+/// An open doubt about one record, an object or a stretch of a stream.
+struct Hole {
+  enum class Scope : std::uint8_t { Record, Object, Stretch };
+  Scope scope = Scope::Record;
+  std::string org;
+  std::string object;            ///< empty for a stretch
+  std::string id;                ///< of a record
+  std::string topic;             ///< of a stretch
+  std::string cause;             ///< incomplete tie gap overflow wildcard expired diff undecodable mass_delete …
+  std::string detail;
+  EpochMs from_ts = 0, to_ts = 0;
+  EpochMs opened_at = 0;
+  EpochMs next_try = 0;          ///< record holes: not before this time
+  std::uint32_t attempts = 0;
+  Rev rev;                       ///< of the entry that opened it (stretch, object); 0 for records
+};
+
+/// What could not be decoded, mapped, validated or accepted.
+struct QuarantineRow {
+  std::string org, object, id;   ///< object, id: empty if not even the header decoded
+  std::string stage;             ///< decode, apply, sink.<name>
+  std::string reason_code, reason;
+  std::string schema_id, replay_id, payload;  ///< raw bytes
+  std::uint32_t attempts = 1;
+  EpochMs first_seen = 0, last_seen = 0;
+  Rev rev;                       ///< number of the row: rev of the opening entry
+};
+
+/// One response of a stream, decoded. Applied whole, in one synced write, with the position behind it.
+struct IngestBatch {
+  StreamKey stream;
+  std::span<const EventView> events;
+  std::span<const QuarantineRow> quarantined;
+  std::span<const Hole> holes;          ///< that the pipeline itself opens
+  std::optional<ReplayId> position;     ///< to store; nothing: leave it
+};
+
+/// A row read by id (or, later, by query).
+struct Row {
+  RecordId id;
+  bool present = true;                  ///< false: the org returned nothing for it
+  EpochMs stamp = 0;                    ///< SystemModstamp
+  std::span<const Member> fields;       ///< sorted by name number; the readable fields, nulls included
+};
+struct RowBatch {
+  std::string org, object;
+  Version noted;                        ///< from note_version(), taken before the query was sent
+  ChangeType type = ChangeType::Refetch;
+  std::span<const Row> rows;
+};
+
+struct Applied {
+  std::size_t entries = 0;
+  std::size_t unchanged = 0;   ///< record changes that made no entry
+  std::size_t refetches = 0;   ///< record holes opened
+};
+
+/// How a sink's cursor relates to this ledger.
+enum class CursorVerdict : std::uint8_t {
+  Follow,       ///< the journal goes on after it
+  Materialize,  ///< none, foreign, or older than the journal: send states first
+};
+
+struct JournalFacts {
+  Rev head;               ///< last durable rev
+  Rev first;              ///< oldest rev still in the journal
+  std::uint64_t entries = 0, bytes = 0, bytes_max = 0;
+  EpochMs oldest_ts = 0;
+  bool full = false;      ///< at its bound with entries still owed: ingest must not ask
+};
+
+struct RecordCounts {
+  std::string org, object, entity;
+  std::uint64_t alive = 0, deleted = 0, incomplete = 0;
+};
+
+/// The heart: state of every record, a journal of changes in one total order, positions, holes, quarantine.
+/// One atomic, synced write per batch. Thread-safe: one write lock, taken before old images are read (design.md
+/// ruling 1); readers never see a rev above head().
+class Ledger : public NameTables {
+ public:
+  /// Opens or creates. Blocked: another process holds the directory (its pid is named). Fatal: newer format,
+  /// corrupt. `clock` must outlive it.
+  static Result<std::unique_ptr<Ledger>> open(const std::string& directory, LedgerOptions options,
+                                              std::shared_ptr<const crm::Mapping> mapping, const Clock& clock);
+  /// The same over a store of the caller's: for tests and the simulator.
+  static Result<std::unique_ptr<Ledger>> open(std::unique_ptr<Store> store, LedgerOptions options,
+                                              std::shared_ptr<const crm::Mapping> mapping, const Clock& clock);
+  ~Ledger() override;
+
+  const std::string& id() const;  ///< a ULID, new at each birth
+
+  // ---- orgs
+  /// Binds the slug to an org id for ever. Fatal if it is bound to another one.
+  Result<void> bind_org(std::string_view org, std::string_view org_id);
+  std::string org_id(std::string_view org) const;  ///< empty: not yet bound
+  /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the org are
+  /// projected again before this returns.
+  Result<void> set_org_facts(const crm::OrgFacts& facts);
+  std::optional<crm::OrgFacts> org_facts(std::string_view org) const;
+
+  // ---- schemas: kept for ever, by id
+  std::optional<std::string> schema(std::string_view schema_id) const;
+  Result<void> keep_schema(std::string_view schema_id, std::string_view json);
+
+  // ---- writing
+  Result<Applied> apply(const IngestBatch& batch);
+  Result<Applied> apply_rows(const RowBatch& batch);
+  /// A keepalive's position: written alone, unsynced.
+  Result<void> save_position(const StreamKey& stream, const ReplayId& position);
+  std::optional<StreamPosition> position(const StreamKey& stream) const;
+  /// The version that rows of a query sent from now on carry; counts the query, durably.
+  Result<Version> note_version(std::string_view org);
+  Result<void> open_hole(const Hole& hole);
+  Result<void> quarantine(std::span<const QuarantineRow> rows);
+
+  // ---- reading
+  Rev head() const;
+  JournalFacts journal() const;
+  /// Waits until head() > seen, `until` on the steady clock, or a stop. True if it grew.
+  bool wait_for(Rev seen, std::chrono::steady_clock::time_point until, std::stop_token stop) const;
+  /// Wakes all wait_for(): a sink wants to look at something else.
+  void wake() const;
+  /// Adds entries with rev > after, in order, until a bound is met; at least one if there is any.
+  Result<void> read(Rev after, std::size_t entries_max, std::size_t bytes_max, EntryBatch& out);
+  /// Adds the states of an org with `after` < rev <= `upto` as entries (op Read, deleted ones Delete) in rev
+  /// order, until a bound is met. Nothing added: there are no more.
+  Result<void> read_states(std::string_view org, Rev after, Rev upto, std::size_t entries_max, std::size_t bytes_max,
+                           EntryBatch& out);
+  /// The record as an entry, nothing if it was never seen.
+  Result<bool> get(const RecordKey& key, EntryBatch& out);
+
+  // ---- sinks
+  /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or raise its next
+  /// rev; call it before anything else is done with that sink.
+  Result<CursorVerdict> found_cursor(std::string_view org, std::string_view ledger_id, Rev rev);
+  /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it owes no more.
+  void hold_journal(std::string_view sink, std::optional<Rev> cursor);
+  /// Drops what is neither owed nor within journal_keep. Called now and then by main.
+  Result<void> trim();
+
+  // ---- doubts
+  std::vector<Hole> holes(std::size_t most = 1000) const;
+  std::size_t holes_open() const;
+  /// Record holes of an org that are due, oldest first.
+  std::vector<Hole> due_refetches(std::string_view org, EpochMs now, std::size_t most) const;
+  /// A refetch failed: counted, tried again at `next_try`.
+  Result<void> postpone(std::span<const Hole> holes, EpochMs next_try);
+  std::vector<QuarantineRow> quarantined(std::size_t most = 1000) const;
+  std::size_t quarantine_open() const;
+
+  std::vector<RecordCounts> counts() const;
+  /// Flushes memtables so that the next start is short. Called once, at the end.
+  void flush() noexcept;
+
+  NameTable& names(std::string_view org, std::string_view object) override;
+
+ private:
+  class Impl;
+  explicit Ledger(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headwater::ledger

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace headwater {
+
+// The bytes of JSON values by RFC 8785: same input, same bytes. On the hot path: append only.
+
+/// Appends the quoted string. Bytes that are not UTF-8 become U+FFFD, so the output always is.
+void append_json_string(std::string& out, std::string_view text);
+/// Appends the shortest digits as ECMAScript prints them. REQUIRES: value is finite.
+void append_json_number(std::string& out, double value);
+void append_json_number(std::string& out, std::int64_t value);
+
+}  // namespace headwater
