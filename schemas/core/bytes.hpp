@@ -28,7 +28,9 @@ inline void put_text(std::string& out, std::string_view text) {
   put_varint(out, text.size());
   out.append(text);
 }
-inline void put_byte(std::string& out, std::uint8_t byte) { out.push_back(static_cast<char>(byte)); }
+inline void put_byte(std::string& out, std::uint8_t byte) {
+  out.push_back(static_cast<char>(byte));
+}
 /// Big-endian: byte order is number order, as keys need it.
 inline void put_be64(std::string& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));

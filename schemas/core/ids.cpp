@@ -26,7 +26,8 @@ void id_suffix(std::string_view id15, char* out) {
 }
 
 bool looks_like_id(std::string_view text) {
-  return (text.size() == 15 || text.size() == 18) && std::all_of(text.begin(), text.end(), alphanumeric);
+  return (text.size() == 15 || text.size() == 18) &&
+         std::all_of(text.begin(), text.end(), alphanumeric);
 }
 
 Result<RecordId> RecordId::parse(std::string_view text) {
@@ -38,15 +39,18 @@ Result<RecordId> RecordId::parse(std::string_view text) {
   std::copy_n(text.begin(), 15, id.text_.begin());
   id_suffix(text.substr(0, 15), id.text_.data() + 15);
   if (text.size() == 18 && text.substr(15) != id.view().substr(15)) {
-    return rejected("record id " + std::string(text) + ": its suffix does not fit its letters' case");
+    return rejected("record id " + std::string(text) +
+                    ": its suffix does not fit its letters' case");
   }
   return id;
 }
 
 Result<OrgName> OrgName::parse(std::string_view text) {
-  const bool fits = !text.empty() && text.size() <= 24 && slug_char(text.front()) &&
-                    std::all_of(text.begin(), text.end(), [](char c) { return slug_char(c) || c == '-'; });
-  if (!fits) return rejected("an org's name has 1 to 24 of a-z, 0-9 and -, and does not start with -");
+  const bool fits =
+      !text.empty() && text.size() <= 24 && slug_char(text.front()) &&
+      std::all_of(text.begin(), text.end(), [](char c) { return slug_char(c) || c == '-'; });
+  if (!fits)
+    return rejected("an org's name has 1 to 24 of a-z, 0-9 and -, and does not start with -");
   OrgName name;
   name.text_ = text;
   return name;

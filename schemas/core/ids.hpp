@@ -11,7 +11,8 @@
 
 namespace headwater {
 
-/// Our place in the journal's one total order; the only thing sinks order by. Below 2^53 (JSON, Lua).
+/// Our place in the journal's one total order; the only thing sinks order by. Below 2^53 (JSON,
+/// Lua).
 using Rev = Strong<struct RevTag, std::uint64_t>;
 
 /// A Salesforce record id: always 18 characters, compared byte-wise.

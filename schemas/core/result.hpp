@@ -19,10 +19,14 @@ enum class ErrorKind {
 
 constexpr const char* to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Transient: return "transient";
-    case ErrorKind::Rejected: return "rejected";
-    case ErrorKind::Blocked: return "blocked";
-    case ErrorKind::Fatal: return "fatal";
+    case ErrorKind::Transient:
+      return "transient";
+    case ErrorKind::Rejected:
+      return "rejected";
+    case ErrorKind::Blocked:
+      return "blocked";
+    case ErrorKind::Fatal:
+      return "fatal";
   }
   return "?";
 }
@@ -52,7 +56,8 @@ inline Error fatal(std::string message, std::string code = {}) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }

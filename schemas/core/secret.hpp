@@ -7,8 +7,8 @@
 
 namespace headwater {
 
-/// A password, key or token. Prints nothing by itself: reveal() is the one way to its text, so that a
-/// search for that word finds every use. Wiped when destroyed.
+/// A password, key or token. Prints nothing by itself: reveal() is the one way to its text, so that
+/// a search for that word finds every use. Wiped when destroyed.
 class Secret {
  public:
   Secret() = default;

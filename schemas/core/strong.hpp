@@ -18,5 +18,7 @@ struct Strong {
 
 template <typename Tag, typename T>
 struct std::hash<headwater::Strong<Tag, T>> {
-  std::size_t operator()(const headwater::Strong<Tag, T>& s) const { return std::hash<T>{}(s.value); }
+  std::size_t operator()(const headwater::Strong<Tag, T>& s) const {
+    return std::hash<T>{}(s.value);
+  }
 };

@@ -21,8 +21,8 @@ inline constexpr std::int64_t kMsPerDay = 86'400'000;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual std::int64_t now_us() const = 0;         ///< wall clock, microseconds since the epoch
-  virtual std::int64_t monotonic_ms() const = 0;   ///< never goes back; for deadlines and backoff
+  virtual std::int64_t now_us() const = 0;        ///< wall clock, microseconds since the epoch
+  virtual std::int64_t monotonic_ms() const = 0;  ///< never goes back; for deadlines and backoff
   EpochMs now_ms() const { return now_us() / 1000; }
 };
 
@@ -44,7 +44,7 @@ std::string format_datetime(EpochMs ms);
 /// Reads ISO 8601 as Salesforce prints it: `2024-04-26T18:38:23.000+0000`, `…Z`, `…+02:00`, with or
 /// without fractions. Nothing if it is anything else.
 std::optional<EpochMs> parse_datetime(std::string_view text);
-std::optional<EpochDays> parse_date(std::string_view text);        ///< `2024-06-30`
-std::optional<std::int64_t> parse_time_of_day(std::string_view);   ///< `14:30:00.000Z` -> ms of day
+std::optional<EpochDays> parse_date(std::string_view text);       ///< `2024-06-30`
+std::optional<std::int64_t> parse_time_of_day(std::string_view);  ///< `14:30:00.000Z` -> ms of day
 
 }  // namespace headwater

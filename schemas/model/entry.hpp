@@ -29,9 +29,10 @@ struct Meta {
   Rev rev;
   Version version;
   EpochMs commit_ts = 0;
-  std::uint64_t hash = 0;          ///< first 8 bytes of SHA-256 over the canonical bytes, shown as 16 hex digits
+  std::uint64_t hash =
+      0;  ///< first 8 bytes of SHA-256 over the canonical bytes, shown as 16 hex digits
   std::uint32_t mapping_rev = 0;
-  bool complete = false;           ///< a full image was applied
+  bool complete = false;  ///< a full image was applied
   bool deleted = false;
 };
 
@@ -40,39 +41,43 @@ struct Origin {
   ChangeType type = ChangeType::Update;
   SnapshotMark snapshot = SnapshotMark::False;
   std::string_view commit_user, change_origin, transaction_key, schema_id, event_uuid;
-  std::string_view replay_id;      ///< raw bytes
-  std::string_view change_id;      ///< CloudEvents id when no event stands behind it, else empty (derived)
+  std::string_view replay_id;  ///< raw bytes
+  std::string_view
+      change_id;  ///< CloudEvents id when no event stands behind it, else empty (derived)
 };
 
-/// A change in the journal: what every sink gets. All views borrow from the EntryBatch it stands in.
+/// A change in the journal: what every sink gets. All views borrow from the EntryBatch it stands
+/// in.
 struct EntryView {
   EntryKind kind = EntryKind::Record;
   Op op = Op::Update;
   std::string_view rkey, org, object, id;  ///< rkey = org:object:id
   std::string_view entity;                 ///< `contact`, `custom:Invoice__c`
   std::string_view bu;
-  Meta meta;                               ///< meta.rev is the entry's rev
-  EpochMs ts_ms = 0;                       ///< when the ledger wrote it
-  bool late = false;                       ///< an older event that still changed a field
-  bool purge = false;                      ///< remove every trace, history included
+  Meta meta;           ///< meta.rev is the entry's rev
+  EpochMs ts_ms = 0;   ///< when the ledger wrote it
+  bool late = false;   ///< an older event that still changed a field
+  bool purge = false;  ///< remove every trace, history included
 
   /// Whole canonical record; empty when op is Delete.
   ImageView after;
-  /// Update, re-read: what the changed members were (Absent: were not there). Delete: the whole last
-  /// image. Create, purge and a first read: empty, and has_before is false.
+  /// Update, re-read: what the changed members were (Absent: were not there). Delete: the whole
+  /// last image. Create, purge and a first read: empty, and has_before is false.
   ImageView old;
   bool has_before = false;
-  Meta before;                             ///< meaningful if has_before
+  Meta before;  ///< meaningful if has_before
   std::string_view before_bu;
 
   std::optional<EpochMs> sort_at, before_sort_at;  ///< orders relation lists
-  EpochMs deleted_at = 0;                  ///< ms, 0: not deleted
-  std::string_view delete_reason;          ///< delete merge cascade gap reconcile; empty: not deleted
-  std::string_view merged_into;            ///< record id, or empty
-  std::span<const NameId> changed_source, nulled_source;  ///< API names (paths) that the event listed
+  EpochMs deleted_at = 0;                          ///< ms, 0: not deleted
+  std::string_view delete_reason;  ///< delete merge cascade gap reconcile; empty: not deleted
+  std::string_view merged_into;    ///< record id, or empty
+  std::span<const NameId> changed_source,
+      nulled_source;  ///< API names (paths) that the event listed
   Origin origin;
 
-  /// kind Hole and Quarantine: the row's key in `rkey`, its fields in `row` as JSON; closed says its status.
+  /// kind Hole and Quarantine: the row's key in `rkey`, its fields in `row` as JSON; closed says
+  /// its status.
   std::string_view row;
   bool closed = false;
 };

@@ -20,15 +20,17 @@ struct EnvelopeContext {
 /// `{"bu":…,"customer":null,"fields":…,"extra":…,"raw":…,"refs":…}`: what the hash is taken over.
 void append_hash_input(std::string& out, std::string_view bu, const ImageView& image);
 
-/// The canonical record after the change. For a deleted one: the head, empty sections and its meta, which
-/// is what Redis keeps so that late writes lose.
+/// The canonical record after the change. For a deleted one: the head, empty sections and its meta,
+/// which is what Redis keeps so that late writes lose.
 void append_record_json(std::string& out, const EntryView& entry);
 
 /// The record before the change, `null` if there was none.
 void append_before_json(std::string& out, const EntryView& entry, std::pmr::memory_resource& arena);
 
 /// The Debezium-shaped value of a changes topic.
-void append_envelope_json(std::string& out, const EntryView& entry, const EnvelopeContext& context,
+void append_envelope_json(std::string& out,
+                          const EntryView& entry,
+                          const EnvelopeContext& context,
                           std::pmr::memory_resource& arena);
 
 /// One section as a JSON object, as Postgres' jsonb columns want it.

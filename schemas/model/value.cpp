@@ -12,16 +12,23 @@ void put_value(std::string& out, const ValueView& value) {
     case Tag::Null:
     case Tag::False:
     case Tag::True:
-    case Tag::Absent: return;
+    case Tag::Absent:
+      return;
     case Tag::Int:
     case Tag::Date:
     case Tag::DateTime:
-    case Tag::Time: put_signed(out, value.number); return;
-    case Tag::Double: put_double(out, value.real); return;
+    case Tag::Time:
+      put_signed(out, value.number);
+      return;
+    case Tag::Double:
+      put_double(out, value.real);
+      return;
     case Tag::Text:
     case Tag::Multi:
     case Tag::Ref:
-    case Tag::Json: put_text(out, value.text); return;
+    case Tag::Json:
+      put_text(out, value.text);
+      return;
   }
 }
 
@@ -45,14 +52,28 @@ ValueView read_value(ByteReader& reader) {
 
 void append_json_value(std::string& out, const ValueView& value) {
   switch (value.tag) {
-    case Tag::Null: out.append("null"); return;
-    case Tag::False: out.append("false"); return;
-    case Tag::True: out.append("true"); return;
-    case Tag::Int: append_json_number(out, value.number); return;
-    case Tag::Double: append_json_number(out, value.real); return;
+    case Tag::Null:
+      out.append("null");
+      return;
+    case Tag::False:
+      out.append("false");
+      return;
+    case Tag::True:
+      out.append("true");
+      return;
+    case Tag::Int:
+      append_json_number(out, value.number);
+      return;
+    case Tag::Double:
+      append_json_number(out, value.real);
+      return;
     case Tag::Text:
-    case Tag::Ref: append_json_string(out, value.text); return;
-    case Tag::Json: out.append(value.text); return;
+    case Tag::Ref:
+      append_json_string(out, value.text);
+      return;
+    case Tag::Json:
+      out.append(value.text);
+      return;
     case Tag::Date:
       out.push_back('"');
       append_date(out, value.number);
@@ -83,7 +104,8 @@ void append_json_value(std::string& out, const ValueView& value) {
       out.push_back(']');
       return;
     }
-    case Tag::Absent: HEADWATER_ASSERT(value.tag != Tag::Absent);
+    case Tag::Absent:
+      HEADWATER_ASSERT(value.tag != Tag::Absent);
   }
 }
 

@@ -26,7 +26,8 @@ enum class Tag : std::uint8_t {
   Absent = 12,   ///< only among old values: the member did not exist
 };
 
-/// One value. `text` is borrowed: it lives as long as the buffer of the event, state or entry it came from.
+/// One value. `text` is borrowed: it lives as long as the buffer of the event, state or entry it
+/// came from.
 struct ValueView {
   Tag tag = Tag::Null;
   std::int64_t number = 0;  ///< Int, Date, DateTime, Time
@@ -48,16 +49,20 @@ struct ValueView {
   bool holds_number() const {
     return tag == Tag::Int || tag == Tag::Date || tag == Tag::DateTime || tag == Tag::Time;
   }
-  /// Same tag and same bits: doubles compare by representation, so that equality is what hashes see.
+  /// Same tag and same bits: doubles compare by representation, so that equality is what hashes
+  /// see.
   friend bool operator==(const ValueView& a, const ValueView& b) {
     return a.tag == b.tag && a.number == b.number &&
-           std::bit_cast<std::uint64_t>(a.real) == std::bit_cast<std::uint64_t>(b.real) && a.text == b.text;
+           std::bit_cast<std::uint64_t>(a.real) == std::bit_cast<std::uint64_t>(b.real) &&
+           a.text == b.text;
   }
 };
 
-/// Appends tag and payload: 1 byte for null and bool, else 1 + a varint, 8 bytes, or length and text.
+/// Appends tag and payload: 1 byte for null and bool, else 1 + a varint, 8 bytes, or length and
+/// text.
 void put_value(std::string& out, const ValueView& value);
-/// Reads what put_value wrote; the view borrows from the reader's bytes. Check reader.ok() afterwards.
+/// Reads what put_value wrote; the view borrows from the reader's bytes. Check reader.ok()
+/// afterwards.
 ValueView read_value(ByteReader& reader);
 
 /// Appends the value as JSON: section 4's "JSON" column. Absent is not a value: never passed here.

@@ -6,7 +6,10 @@ namespace headwater {
 
 std::string Version::str() const {
   char text[64];
-  const int size = std::snprintf(text, sizeof text, "%03u-%020lld-%010llu", epoch,
+  const int size = std::snprintf(text,
+                                 sizeof text,
+                                 "%03u-%020lld-%010llu",
+                                 epoch,
                                  static_cast<long long>(commit_number),
                                  static_cast<unsigned long long>(sequence));
   return {text, static_cast<std::size_t>(size)};

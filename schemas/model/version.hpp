@@ -10,10 +10,11 @@ namespace headwater {
 
 /// When, in the order of the source, a value was committed or read (unified-model.md section 3).
 struct Version {
-  std::uint32_t epoch = 0;        ///< grows when commit numbers restart (org migration); 0: none
+  std::uint32_t epoch = 0;  ///< grows when commit numbers restart (org migration); 0: none
   std::int64_t commit_number = 0;
-  std::uint64_t sequence = 0;     ///< of the event in its transaction; rows: kRowSequence + query count
-  EpochMs at_ms = 0;              ///< an event's commitTimestamp, a row's SystemModstamp
+  std::uint64_t sequence =
+      0;              ///< of the event in its transaction; rows: kRowSequence + query count
+  EpochMs at_ms = 0;  ///< an event's commitTimestamp, a row's SystemModstamp
 
   /// Rows read by query or by id get sequences from here on; no transaction has that many events.
   static constexpr std::uint64_t kRowSequence = 9'000'000'000;
@@ -33,9 +34,9 @@ struct Version {
   friend bool same(const Version& a, const Version& b) {
     return a.epoch == b.epoch && a.commit_number == b.commit_number && a.sequence == b.sequence;
   }
-  /// True if `a` is newer than `b`. By numbers, but an event is newer than a row only if it was also not
-  /// committed in a second before the row's SystemModstamp: the row already contains such an event, so a
-  /// stream that lags cannot walk a record back through values it has left behind.
+  /// True if `a` is newer than `b`. By numbers, but an event is newer than a row only if it was
+  /// also not committed in a second before the row's SystemModstamp: the row already contains such
+  /// an event, so a stream that lags cannot walk a record back through values it has left behind.
   friend bool newer(const Version& a, const Version& b) {
     if (b.none()) return !a.none();
     if (a.none() || same(a, b)) return false;

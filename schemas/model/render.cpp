@@ -1,0 +1,252 @@
+#include "schemas/model/render.hpp"
+
+#include "schemas/core/json_text.hpp"
+
+namespace headwater {
+namespace {
+
+// `"key":` pieces are written out, so that the shape of a document can be read off this file.
+
+void append_text_member(std::string& out, std::string_view key_colon, std::string_view text) {
+  out.append(key_colon);
+  append_json_string(out, text);
+}
+
+void append_text_or_null(std::string& out, std::string_view key_colon, std::string_view text) {
+  out.append(key_colon);
+  if (text.empty()) {
+    out.append("null");
+  } else {
+    append_json_string(out, text);
+  }
+}
+
+void append_time_or_null(std::string& out, std::string_view key_colon, EpochMs ms) {
+  out.append(key_colon);
+  append_json_value(out, ms == 0 ? ValueView::null() : ValueView::of_number(ms, Tag::DateTime));
+}
+
+void append_number_member(std::string& out, std::string_view key_colon, std::uint64_t number) {
+  out.append(key_colon);
+  append_json_number(out, static_cast<std::int64_t>(number));
+}
+
+void append_bool_member(std::string& out, std::string_view key_colon, bool value) {
+  out.append(key_colon).append(value ? "true" : "false");
+}
+
+void append_hash(std::string& out, std::uint64_t hash) {
+  std::string bytes;
+  put_be64(bytes, hash);  // eight characters: inside the small string
+  out.append(",\"hash\":\"").append(to_hex(bytes)).append(1, '"');
+}
+
+void append_meta(std::string& out, const Meta& meta, std::string_view merged_into) {
+  append_number_member(out, "\"meta\":{\"rev\":", meta.rev.value);
+  append_text_member(out, ",\"ver\":", meta.version.str());
+  append_time_or_null(out, ",\"commit_ts\":", meta.commit_ts);
+  append_bool_member(out, ",\"complete\":", meta.complete);
+  append_bool_member(out, ",\"deleted\":", meta.deleted);
+  append_text_or_null(out, ",\"merged_into\":", merged_into);
+  append_number_member(out, ",\"mapping_rev\":", meta.mapping_rev);
+  append_hash(out, meta.hash);
+  out.push_back('}');
+}
+
+void append_sections(std::string& out, const ImageView& image) {
+  for (std::size_t s = 0; s < kSections; ++s) {
+    out.append(s == 0 ? "\"" : ",\"").append(kSectionNames[s]).append("\":");
+    append_section_json(out, image, static_cast<Section>(s));
+  }
+}
+
+void append_head(std::string& out, const EntryView& e, std::string_view bu) {
+  append_text_member(out, "{\"key\":", e.rkey);
+  append_text_member(out, ",\"org\":", e.org);
+  append_text_member(out, ",\"object\":", e.object);
+  append_text_member(out, ",\"id\":", e.id);
+  append_text_member(out, ",\"entity\":", e.entity);
+  append_text_member(out, ",\"bu\":", bu);
+  out.append(",\"customer\":null,");
+}
+
+void append_record(std::string& out,
+                   const EntryView& e,
+                   std::string_view bu,
+                   const ImageView& image,
+                   const Meta& meta,
+                   std::string_view merged_into) {
+  append_head(out, e, bu);
+  append_sections(out, image);
+  out.push_back(',');
+  append_meta(out, meta, merged_into);
+  out.push_back('}');
+}
+
+/// Names of the canonical fields that changed: the keys of old.fields.
+void append_changed(std::string& out, const EntryView& e) {
+  out.append(",\"changed\":[");
+  if (e.has_before && e.op != Op::Delete) {
+    bool first = true;
+    for (const Member& member : e.old[Section::Fields]) {
+      if (!first) out.push_back(',');
+      first = false;
+      append_json_string(out, e.old.names->text(member.name));
+    }
+  }
+  out.push_back(']');
+}
+
+void append_name_list(std::string& out,
+                      std::string_view key_colon,
+                      const NameTable* names,
+                      std::span<const NameId> list) {
+  out.append(key_colon).push_back('[');
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i != 0) out.push_back(',');
+    append_json_string(out, names->text(list[i]));
+  }
+  out.push_back(']');
+}
+
+std::string_view snapshot_text(SnapshotMark mark) {
+  switch (mark) {
+    case SnapshotMark::False:
+      return "false";
+    case SnapshotMark::True:
+      return "true";
+    case SnapshotMark::Last:
+      return "last";
+    case SnapshotMark::Incremental:
+      return "incremental";
+  }
+  return "false";
+}
+
+void append_source(std::string& out, const EntryView& e, const EnvelopeContext& context) {
+  append_text_member(out, ",\"source\":{\"version\":", context.version);
+  append_text_member(out, ",\"connector\":\"salesforce-pubsub\",\"name\":", e.org);
+  append_text_or_null(out, ",\"org_id\":", context.org_id);
+  append_text_member(out, ",\"object\":", e.object);
+  append_text_member(out, ",\"id\":", e.id);
+  append_text_member(out, ",\"change_type\":", to_string(e.origin.type));
+  append_text_member(out, ",\"snapshot\":", snapshot_text(e.origin.snapshot));
+  out.append(",\"ts_ms\":");
+  append_json_number(out, e.meta.commit_ts);
+  // A string: seen above 2^53.
+  out.append(",\"commit_number\":\"");
+  append_json_number(out, e.meta.version.commit_number);
+  out.push_back('"');
+  append_text_or_null(out, ",\"commit_user\":", e.origin.commit_user);
+  append_text_member(out, ",\"change_origin\":", e.origin.change_origin);
+  append_text_or_null(out, ",\"schema_id\":", e.origin.schema_id);
+  append_text_or_null(out, ",\"replay_id\":", to_hex(e.origin.replay_id));
+  append_text_or_null(out, ",\"event_uuid\":", e.origin.event_uuid);
+  out.push_back('}');
+}
+
+void append_transaction(std::string& out, const EntryView& e) {
+  if (e.origin.transaction_key.empty()) {
+    out.append(",\"transaction\":null");
+    return;
+  }
+  append_text_member(out, ",\"transaction\":{\"id\":", e.origin.transaction_key);
+  append_number_member(out, ",\"total_order\":", e.meta.version.sequence);
+  append_number_member(out, ",\"data_collection_order\":", e.meta.version.sequence);
+  out.push_back('}');
+}
+
+/// NameTable that the lists of source names refer to.
+const NameTable* names_of(const EntryView& e) {
+  return e.after.names != nullptr ? e.after.names : e.old.names;
+}
+
+}  // namespace
+
+void append_section_json(std::string& out, const ImageView& image, Section section) {
+  out.push_back('{');
+  bool first = true;
+  for (const Member& member : image[section]) {
+    if (!first) out.push_back(',');
+    first = false;
+    out.append(image.names->at(member.name).json_key);
+    append_json_value(out, member.value);
+  }
+  out.push_back('}');
+}
+
+void append_hash_input(std::string& out, std::string_view bu, const ImageView& image) {
+  append_text_member(out, "{\"bu\":", bu);
+  out.append(",\"customer\":null,");
+  append_sections(out, image);
+  out.push_back('}');
+}
+
+void append_record_json(std::string& out, const EntryView& e) {
+  append_record(out, e, e.bu, e.after, e.meta, e.merged_into);
+}
+
+void append_before_json(std::string& out, const EntryView& e, std::pmr::memory_resource& arena) {
+  if (!e.has_before) {
+    out.append("null");
+    return;
+  }
+  append_record(out, e, e.before_bu, patch_image(e.after, e.old, arena), e.before, {});
+}
+
+void append_envelope_json(std::string& out,
+                          const EntryView& e,
+                          const EnvelopeContext& context,
+                          std::pmr::memory_resource& arena) {
+  out.append("{\"op\":\"").append(1, static_cast<char>(e.op)).append("\",\"ts_ms\":");
+  append_json_number(out, e.ts_ms);
+  append_text_member(out, ",\"key\":", e.rkey);
+  append_text_member(out, ",\"entity\":", e.entity);
+  append_text_member(out, ",\"bu\":", e.bu);
+  out.append(",\"before\":");
+  append_before_json(out, e, arena);
+  out.append(",\"after\":");
+  if (e.op == Op::Delete) {
+    out.append("null");
+  } else {
+    append_record_json(out, e);
+  }
+  append_changed(out, e);
+  append_name_list(out, ",\"changed_source\":", names_of(e), e.changed_source);
+  append_name_list(out, ",\"nulled_source\":", names_of(e), e.nulled_source);
+  append_source(out, e, context);
+  append_transaction(out, e);
+  append_number_member(out, ",\"rev\":", e.meta.rev.value);
+  append_text_member(out, ",\"ver\":", e.meta.version.str());
+  append_number_member(out, ",\"mapping_rev\":", e.meta.mapping_rev);
+  append_bool_member(out, ",\"late\":", e.late);
+  append_text_or_null(out, ",\"merged_into\":", e.merged_into);
+  out.append(",\"merged_from\":[]}");
+}
+
+void append_change_id(std::string& out, const EntryView& e) {
+  if (!e.origin.change_id.empty()) {
+    out.append(e.origin.change_id);
+    return;
+  }
+  out.append(e.org).append(1, '/').append(e.origin.transaction_key).append(1, '/');
+  append_json_number(out, static_cast<std::int64_t>(e.meta.version.sequence));
+  out.append(1, '/').append(e.id);
+}
+
+std::string_view event_verb(const EntryView& e) {
+  if (e.origin.type == ChangeType::Merge) return "merged";
+  switch (e.op) {
+    case Op::Create:
+      return e.origin.type == ChangeType::Undelete ? "undeleted" : "created";
+    case Op::Update:
+      return "updated";
+    case Op::Delete:
+      return "deleted";
+    case Op::Read:
+      return "snapshot";
+  }
+  return "updated";
+}
+
+}  // namespace headwater
