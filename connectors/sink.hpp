@@ -22,8 +22,8 @@ struct Holder {
 /// What a target remembers of one org. Read, and the fence claimed, by open().
 struct Cursor {
   std::string org;
-  std::string ledger;  ///< the ledger that wrote it; empty: there was none
-  Rev rev;             ///< the last rev durably applied; 0: none
+  std::string ledger;       ///< the ledger that wrote it; empty: there was none
+  Rev rev;                  ///< the last rev durably applied; 0: none
   std::uint64_t epoch = 0;  ///< ours from now on
 };
 
@@ -39,8 +39,8 @@ enum class Mode : std::uint8_t {
   Materialize,  ///< record states in rev order: relations are replaced as a set
 };
 
-/// One write. `entries` may be empty (only cursors move: a touch). A repeat after an unknown outcome may be
-/// cut differently.
+/// One write. `entries` may be empty (only cursors move: a touch). A repeat after an unknown
+/// outcome may be cut differently.
 struct Batch {
   Entries entries;
   std::span<const CursorMove> cursors;
@@ -49,23 +49,23 @@ struct Batch {
 
 /// Somewhere entries go. Called by one thread. Blocking; every call has a deadline from its config.
 ///
-/// A sink knows one write. Retry, backoff, halving, quarantine, materializing, metrics and order are the sink
-/// loop's, written once. write() is idempotent by design: rows and keys are guarded by rev, so a repeat
-/// changes nothing.
+/// A sink knows one write. Retry, backoff, halving, quarantine, materializing, metrics and order
+/// are the sink loop's, written once. write() is idempotent by design: rows and keys are guarded by
+/// rev, so a repeat changes nothing.
 class Sink {
  public:
   virtual ~Sink() = default;
 
-  /// Connects, checks, migrates, claims the fence of each org (epoch + 1; a claim changes neither ledger nor
-  /// rev) and returns a cursor per org, in order. Called again after every Transient error. Blocked: a rival
-  /// holds it, or something needs a person.
+  /// Connects, checks, migrates, claims the fence of each org (epoch + 1; a claim changes neither
+  /// ledger nor rev) and returns a cursor per org, in order. Called again after every Transient
+  /// error. Blocked: a rival holds it, or something needs a person.
   virtual Result<std::vector<Cursor>> open(std::span<const std::string> orgs) = 0;
 
   /// Entries and cursors durable in the target when it returns OK. Fatal: fenced.
   virtual Result<void> write(const Batch& batch) = 0;
 
-  /// Called when there is nothing to write: what a sink still owes its target (a cursor that rides with the
-  /// next write) goes out now. Most have nothing to do.
+  /// Called when there is nothing to write: what a sink still owes its target (a cursor that rides
+  /// with the next write) goes out now. Most have nothing to do.
   virtual Result<void> idle() { return {}; }
 
   virtual void close() noexcept = 0;
@@ -74,8 +74,8 @@ class Sink {
   virtual std::size_t entries_max() const = 0;
   virtual std::size_t bytes_max() const = 0;
 
-  /// True if every entry is owed to the target (history), so that the journal must wait for it. False: the
-  /// last image per record is enough, and the journal may be trimmed past its cursor.
+  /// True if every entry is owed to the target (history), so that the journal must wait for it.
+  /// False: the last image per record is enough, and the journal may be trimmed past its cursor.
   virtual bool needs_history() const { return false; }
 };
 

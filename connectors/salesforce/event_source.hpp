@@ -34,8 +34,8 @@ struct Fetched {
 
 enum class Start : std::uint8_t { Latest, Earliest, After };
 
-/// Events of one topic. Owned and called by one ingest thread; only wake() may be called from others. A fake in
-/// the simulator implements the same.
+/// Events of one topic. Owned and called by one ingest thread; only wake() may be called from
+/// others. A fake in the simulator implements the same.
 class EventSource {
  public:
   virtual ~EventSource() = default;

@@ -23,10 +23,10 @@ struct ObjectInfo {
 
 /// A field as describe shows it: only readable ones appear.
 struct FieldInfo {
-  std::string name;           ///< REST name: `BillingCity`
-  std::string path;           ///< source path as change events say it: `BillingAddress.City`
-  std::string type;           ///< describe's: string, double, date, datetime, reference, multipicklist, …
-  std::string compound;       ///< compoundFieldName, or empty
+  std::string name;  ///< REST name: `BillingCity`
+  std::string path;  ///< source path as change events say it: `BillingAddress.City`
+  std::string type;  ///< describe's: string, double, date, datetime, reference, multipicklist, …
+  std::string compound;  ///< compoundFieldName, or empty
   std::vector<std::string> reference_to;
   bool calculated = false;
 };
@@ -35,15 +35,16 @@ struct ObjectDescription {
   std::vector<FieldInfo> fields;  ///< without compounds themselves: their parts are listed
 };
 
-/// A record read by id; `json` is its object as the org sent it. Nothing: deleted, hidden or never there.
+/// A record read by id; `json` is its object as the org sent it. Nothing: deleted, hidden or never
+/// there.
 struct FetchedRecord {
   RecordId id;
   std::optional<std::string> json;
 };
 
 /// What the org's REST API does for us. Blocking, each call with a deadline; one thread at a time.
-/// Errors: Transient (network, 5xx, expired session after one renewal), Blocked (permission, quota, API disabled),
-/// Rejected (INVALID_FIELD and the like: describe again).
+/// Errors: Transient (network, 5xx, expired session after one renewal), Blocked (permission, quota,
+/// API disabled), Rejected (INVALID_FIELD and the like: describe again).
 class OrgApi {
  public:
   virtual ~OrgApi() = default;
@@ -52,7 +53,8 @@ class OrgApi {
   virtual Result<std::vector<ObjectInfo>> describe_global() = 0;
   virtual Result<ObjectDescription> describe(std::string_view object) = 0;
   /// sObject collections by id: at most 2,000 ids; the answer has one item per id, in order.
-  virtual Result<std::vector<FetchedRecord>> fetch(std::string_view object, std::span<const RecordId> ids,
+  virtual Result<std::vector<FetchedRecord>> fetch(std::string_view object,
+                                                   std::span<const RecordId> ids,
                                                    std::span<const std::string> fields) = 0;
 };
 

@@ -34,7 +34,7 @@ struct StreamKey {
 };
 
 struct StreamPosition {
-  ReplayId replay_id;            ///< empty: never anchored
+  ReplayId replay_id;  ///< empty: never anchored
   EpochMs stored_at = 0;
   EpochMs newest_commit_ts = 0;  ///< of any event applied from this stream
 };
@@ -44,56 +44,58 @@ struct Hole {
   enum class Scope : std::uint8_t { Record, Object, Stretch };
   Scope scope = Scope::Record;
   std::string org;
-  std::string object;            ///< empty for a stretch
-  std::string id;                ///< of a record
-  std::string topic;             ///< of a stretch
-  std::string cause;             ///< incomplete tie gap overflow wildcard expired diff undecodable mass_delete …
+  std::string object;  ///< empty for a stretch
+  std::string id;      ///< of a record
+  std::string topic;   ///< of a stretch
+  std::string
+      cause;  ///< incomplete tie gap overflow wildcard expired diff undecodable mass_delete …
   std::string detail;
   EpochMs from_ts = 0, to_ts = 0;
   EpochMs opened_at = 0;
-  EpochMs next_try = 0;          ///< record holes: not before this time
+  EpochMs next_try = 0;  ///< record holes: not before this time
   std::uint32_t attempts = 0;
-  Rev rev;                       ///< of the entry that opened it (stretch, object); 0 for records
+  Rev rev;  ///< of the entry that opened it (stretch, object); 0 for records
 };
 
 /// What could not be decoded, mapped, validated or accepted.
 struct QuarantineRow {
-  std::string org, object, id;   ///< object, id: empty if not even the header decoded
-  std::string stage;             ///< decode, apply, sink.<name>
+  std::string org, object, id;  ///< object, id: empty if not even the header decoded
+  std::string stage;            ///< decode, apply, sink.<name>
   std::string reason_code, reason;
   std::string schema_id, replay_id, payload;  ///< raw bytes
   std::uint32_t attempts = 1;
   EpochMs first_seen = 0, last_seen = 0;
-  Rev rev;                       ///< number of the row: rev of the opening entry
+  Rev rev;  ///< number of the row: rev of the opening entry
 };
 
-/// One response of a stream, decoded. Applied whole, in one synced write, with the position behind it.
+/// One response of a stream, decoded. Applied whole, in one synced write, with the position behind
+/// it.
 struct IngestBatch {
   StreamKey stream;
   std::span<const EventView> events;
   std::span<const QuarantineRow> quarantined;
-  std::span<const Hole> holes;          ///< that the pipeline itself opens
-  std::optional<ReplayId> position;     ///< to store; nothing: leave it
+  std::span<const Hole> holes;       ///< that the pipeline itself opens
+  std::optional<ReplayId> position;  ///< to store; nothing: leave it
 };
 
 /// A row read by id (or, later, by query).
 struct Row {
   RecordId id;
-  bool present = true;                  ///< false: the org returned nothing for it
-  EpochMs stamp = 0;                    ///< SystemModstamp
-  std::span<const Member> fields;       ///< sorted by name number; the readable fields, nulls included
+  bool present = true;             ///< false: the org returned nothing for it
+  EpochMs stamp = 0;               ///< SystemModstamp
+  std::span<const Member> fields;  ///< sorted by name number; the readable fields, nulls included
 };
 struct RowBatch {
   std::string org, object;
-  Version noted;                        ///< from note_version(), taken before the query was sent
+  Version noted;  ///< from note_version(), taken before the query was sent
   ChangeType type = ChangeType::Refetch;
   std::span<const Row> rows;
 };
 
 struct Applied {
   std::size_t entries = 0;
-  std::size_t unchanged = 0;   ///< record changes that made no entry
-  std::size_t refetches = 0;   ///< record holes opened
+  std::size_t unchanged = 0;  ///< record changes that made no entry
+  std::size_t refetches = 0;  ///< record holes opened
 };
 
 /// How a sink's cursor relates to this ledger.
@@ -103,11 +105,11 @@ enum class CursorVerdict : std::uint8_t {
 };
 
 struct JournalFacts {
-  Rev head;               ///< last durable rev
-  Rev first;              ///< oldest rev still in the journal
+  Rev head;   ///< last durable rev
+  Rev first;  ///< oldest rev still in the journal
   std::uint64_t entries = 0, bytes = 0, bytes_max = 0;
   EpochMs oldest_ts = 0;
-  bool full = false;      ///< at its bound with entries still owed: ingest must not ask
+  bool full = false;  ///< at its bound with entries still owed: ingest must not ask
 };
 
 struct RecordCounts {
@@ -115,18 +117,22 @@ struct RecordCounts {
   std::uint64_t alive = 0, deleted = 0, incomplete = 0;
 };
 
-/// The heart: state of every record, a journal of changes in one total order, positions, holes, quarantine.
-/// One atomic, synced write per batch. Thread-safe: one write lock, taken before old images are read (design.md
-/// ruling 1); readers never see a rev above head().
+/// The heart: state of every record, a journal of changes in one total order, positions, holes,
+/// quarantine. One atomic, synced write per batch. Thread-safe: one write lock, taken before old
+/// images are read (design.md ruling 1); readers never see a rev above head().
 class Ledger : public NameTables {
  public:
-  /// Opens or creates. Blocked: another process holds the directory (its pid is named). Fatal: newer format,
-  /// corrupt. `clock` must outlive it.
-  static Result<std::unique_ptr<Ledger>> open(const std::string& directory, LedgerOptions options,
-                                              std::shared_ptr<const crm::Mapping> mapping, const Clock& clock);
+  /// Opens or creates. Blocked: another process holds the directory (its pid is named). Fatal:
+  /// newer format, corrupt. `clock` must outlive it.
+  static Result<std::unique_ptr<Ledger>> open(const std::string& directory,
+                                              LedgerOptions options,
+                                              std::shared_ptr<const crm::Mapping> mapping,
+                                              const Clock& clock);
   /// The same over a store of the caller's: for tests and the simulator.
-  static Result<std::unique_ptr<Ledger>> open(std::unique_ptr<Store> store, LedgerOptions options,
-                                              std::shared_ptr<const crm::Mapping> mapping, const Clock& clock);
+  static Result<std::unique_ptr<Ledger>> open(std::unique_ptr<Store> store,
+                                              LedgerOptions options,
+                                              std::shared_ptr<const crm::Mapping> mapping,
+                                              const Clock& clock);
   ~Ledger() override;
 
   const std::string& id() const;  ///< a ULID, new at each birth
@@ -135,8 +141,8 @@ class Ledger : public NameTables {
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.
   Result<void> bind_org(std::string_view org, std::string_view org_id);
   std::string org_id(std::string_view org) const;  ///< empty: not yet bound
-  /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the org are
-  /// projected again before this returns.
+  /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the
+  /// org are projected again before this returns.
   Result<void> set_org_facts(const crm::OrgFacts& facts);
   std::optional<crm::OrgFacts> org_facts(std::string_view org) const;
 
@@ -164,18 +170,23 @@ class Ledger : public NameTables {
   void wake() const;
   /// Adds entries with rev > after, in order, until a bound is met; at least one if there is any.
   Result<void> read(Rev after, std::size_t entries_max, std::size_t bytes_max, EntryBatch& out);
-  /// Adds the states of an org with `after` < rev <= `upto` as entries (op Read, deleted ones Delete) in rev
-  /// order, until a bound is met. Nothing added: there are no more.
-  Result<void> read_states(std::string_view org, Rev after, Rev upto, std::size_t entries_max, std::size_t bytes_max,
+  /// Adds the states of an org with `after` < rev <= `upto` as entries (op Read, deleted ones
+  /// Delete) in rev order, until a bound is met. Nothing added: there are no more.
+  Result<void> read_states(std::string_view org,
+                           Rev after,
+                           Rev upto,
+                           std::size_t entries_max,
+                           std::size_t bytes_max,
                            EntryBatch& out);
   /// The record as an entry, nothing if it was never seen.
   Result<bool> get(const RecordKey& key, EntryBatch& out);
 
   // ---- sinks
-  /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or raise its next
-  /// rev; call it before anything else is done with that sink.
+  /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or
+  /// raise its next rev; call it before anything else is done with that sink.
   Result<CursorVerdict> found_cursor(std::string_view org, std::string_view ledger_id, Rev rev);
-  /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it owes no more.
+  /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it
+  /// owes no more.
   void hold_journal(std::string_view sink, std::optional<Rev> cursor);
   /// Drops what is neither owed nor within journal_keep. Called now and then by main.
   Result<void> trim();

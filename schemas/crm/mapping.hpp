@@ -14,41 +14,56 @@ class Expression;  // expression.hpp: parsed and checked
 
 /// Canonical types of a field (unified-model.md section 9).
 enum class FieldType : std::uint8_t {
-  Text, Bool, Int, Decimal, Date, Timestamp, Time, Ref, TextArray, Email, Phone, Url, Address, Geo, Json, Enum
+  Text,
+  Bool,
+  Int,
+  Decimal,
+  Date,
+  Timestamp,
+  Time,
+  Ref,
+  TextArray,
+  Email,
+  Phone,
+  Url,
+  Address,
+  Geo,
+  Json,
+  Enum
 };
 
 struct FieldMapping {
-  std::string name;                       ///< canonical, snake_case
+  std::string name;  ///< canonical, snake_case
   std::shared_ptr<const Expression> expr;
   FieldType type = FieldType::Text;
-  std::vector<std::string> values;        ///< of an enum
-  std::string unit;                       ///< currency, percent or empty
+  std::vector<std::string> values;  ///< of an enum
+  std::string unit;                 ///< currency, percent or empty
   bool required = false, derived = false;
   std::string pii;
-  bool column = false, index = false;     ///< Postgres: a column x_<name> of its own, an index on it
-  bool builtin = false;                   ///< from the built-in file: its column has the field's own name
+  bool column = false, index = false;  ///< Postgres: a column x_<name> of its own, an index on it
+  bool builtin = false;  ///< from the built-in file: its column has the field's own name
 };
 
 struct RelationMapping {
-  std::string name;      ///< rel
-  std::string from;      ///< source path
-  std::string section;   ///< of the 360 document; later step
+  std::string name;     ///< rel
+  std::string from;     ///< source path
+  std::string section;  ///< of the 360 document; later step
 };
 
 struct EntityMapping {
-  std::string entity;    ///< `contact`, `custom:Invoice__c`
-  std::string object;    ///< API name
-  std::vector<FieldMapping> fields;       ///< sorted by name
+  std::string entity;                ///< `contact`, `custom:Invoice__c`
+  std::string object;                ///< API name
+  std::vector<FieldMapping> fields;  ///< sorted by name
   std::vector<RelationMapping> relations;
   std::vector<std::string> drop_extra;
-  std::string sort;      ///< canonical field that orders relation lists; empty: created_at
+  std::string sort;  ///< canonical field that orders relation lists; empty: created_at
 };
 
 /// All mapping files together, parsed and checked. Immutable; shared by threads.
 class Mapping {
  public:
-  /// The mapping of an object; an object that no file names gets common fields and extra only, made on the
-  /// first call and kept.
+  /// The mapping of an object; an object that no file names gets common fields and extra only, made
+  /// on the first call and kept.
   const EntityMapping& of_object(std::string_view object) const;
   const std::vector<EntityMapping>& entities() const { return entities_; }
   std::uint32_t mapping_rev() const { return mapping_rev_; }
@@ -59,8 +74,11 @@ class Mapping {
   /// `account_id` or an unmapped `Foo__c` lookup -> name of its relation.
   static std::string relation_of(std::string_view canonical_or_path);
   /// Builds from entities and their common part; used by the file reader and by tests.
-  static std::shared_ptr<const Mapping> build(std::vector<EntityMapping> entities, EntityMapping common,
-                                              std::uint32_t mapping_rev, std::string digest, std::string source);
+  static std::shared_ptr<const Mapping> build(std::vector<EntityMapping> entities,
+                                              EntityMapping common,
+                                              std::uint32_t mapping_rev,
+                                              std::string digest,
+                                              std::string source);
 
  private:
   std::vector<EntityMapping> entities_;

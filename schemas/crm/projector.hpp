@@ -15,30 +15,31 @@
 
 namespace headwater::crm {
 
-/// What projection needs to know of an org, besides the record. Part of what a record's image is a function
-/// of: when it changes, records are projected again.
+/// What projection needs to know of an org, besides the record. Part of what a record's image is a
+/// function of: when it changes, records are projected again.
 struct OrgFacts {
-  std::string name;              ///< our slug; also the default business unit
-  std::string currency;          ///< default currency, may be empty
-  std::string region;            ///< default region, may be empty
+  std::string name;      ///< our slug; also the default business unit
+  std::string currency;  ///< default currency, may be empty
+  std::string region;    ///< default region, may be empty
   std::unordered_map<std::string, std::string> object_by_prefix;  ///< `a0B` -> `Invoice__c`
 };
 
-/// A record's raw image laid out for projection: slot i holds the value of the source path with NameId i,
-/// tag Absent where the field was never seen.
+/// A record's raw image laid out for projection: slot i holds the value of the source path with
+/// NameId i, tag Absent where the field was never seen.
 using RawSlots = std::vector<ValueView>;
 
 /// What the state knows besides the fields.
 struct StateFacts {
-  std::string_view id;           ///< 18 characters
-  EpochMs commit_ts = 0;         ///< $meta.commit_ts
-  EpochMs touched_at = 0;        ///< $meta.touched_at; 0: null
+  std::string_view id;     ///< 18 characters
+  EpochMs commit_ts = 0;   ///< $meta.commit_ts
+  EpochMs touched_at = 0;  ///< $meta.touched_at; 0: null
 };
 
-/// The canonical record. Reused: clear() keeps memory. Texts borrow from the raw slots or from `arena`.
+/// The canonical record. Reused: clear() keeps memory. Texts borrow from the raw slots or from
+/// `arena`.
 struct Projection {
   std::string_view bu;
-  std::optional<EpochMs> sort_at;               ///< of the record in relation lists
+  std::optional<EpochMs> sort_at;  ///< of the record in relation lists
   std::array<std::vector<Member>, kSections> sections;
   std::pmr::monotonic_buffer_resource arena;
 
@@ -46,12 +47,14 @@ struct Projection {
   void clear();
 };
 
-/// Raw image -> canonical record, compiled for one object of one org. A pure function of its inputs.
-/// One thread at a time.
+/// Raw image -> canonical record, compiled for one object of one org. A pure function of its
+/// inputs. One thread at a time.
 class Projector {
  public:
   /// Interns the names it needs in `names`, which must outlive it.
-  Projector(std::shared_ptr<const Mapping> mapping, std::shared_ptr<const OrgFacts> org, std::string_view object,
+  Projector(std::shared_ptr<const Mapping> mapping,
+            std::shared_ptr<const OrgFacts> org,
+            std::string_view object,
             NameTable& names);
   ~Projector();
   Projector(Projector&&) noexcept;
