@@ -1,0 +1,109 @@
+#include "schemas/model/entry.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "schemas/model/render.hpp"
+
+namespace headwater {
+namespace {
+
+struct Tables : NameTables {
+  std::map<std::string, NameTable> by_object;
+  NameTable& names(std::string_view org, std::string_view object) override {
+    return by_object[std::string(org) + ":" + std::string(object)];
+  }
+};
+
+struct Fixture {
+  Tables tables;
+  std::array<std::vector<Member>, kSections> members;
+  EntryView entry;
+  std::vector<NameId> changed;
+
+  Fixture() {
+    NameTable& names = tables.names("emea", "Contact");
+    members[0] = {{names.intern("email"), ValueView::of_text("a@b.example")},
+                  {names.intern("name"), ValueView::of_text("Ann")}};
+    members[1] = {{names.intern("Score__c"), ValueView::decimal(1.5)}};
+    members[3] = {{names.intern("account"), ValueView::of_text("emea:Account:0015f00002JUXA8AAP")}};
+    changed = {names.intern("Email")};
+    entry.rkey = "emea:Contact:0035f00000ABCDeAAP";
+    entry.entity = "contact";
+    entry.bu = entry.before_bu = "emea";
+    entry.op = Op::Update;
+    entry.meta = {Rev{5}, {1, 2, 3, 4000}, 4000, 77, 1, true, false};
+    entry.before = {Rev{4}, {1, 1, 1, 3000}, 3000, 76, 1, true, false};
+    entry.has_before = true;
+    entry.ts_ms = 12345;
+    entry.sort_at = 99;
+    entry.after.names = entry.old.names = &names;
+    for (std::size_t s = 0; s < kSections; ++s) entry.after.sections[s] = members[s];
+    entry.old.sections[0] = std::span(members[0]).first(1);
+    entry.changed_source = changed;
+    entry.origin.type = ChangeType::Update;
+    entry.origin.transaction_key = "tx";
+    entry.origin.replay_id = std::string_view("\0\1\2", 3);
+  }
+};
+
+TEST(Entry, ReadsWhatItWrites) {
+  Fixture f;
+  std::string bytes;
+  put_entry(bytes, f.entry);
+  EntryBatch batch;
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  ASSERT_EQ(batch.entries().size(), 1U);
+  const EntryView& read = batch.entries()[0];
+  EXPECT_EQ(read.object, "Contact");
+  EXPECT_EQ(read.id, "0035f00000ABCDeAAP");
+  EXPECT_EQ(read.before.rev, Rev{4});
+  EXPECT_EQ(read.sort_at, 99);
+  EXPECT_FALSE(read.before_sort_at);
+  // The envelope shows every other member; the same bytes mean the same entry.
+  EntryView original = f.entry;
+  original.org = "emea";
+  original.object = "Contact";
+  original.id = "0035f00000ABCDeAAP";
+  std::pmr::monotonic_buffer_resource arena;
+  std::string want, got;
+  append_envelope_json(want, original, {"1", "00D"}, arena);
+  append_envelope_json(got, read, {"1", "00D"}, arena);
+  EXPECT_EQ(got, want);
+  std::string again;
+  put_entry(again, read);
+  EXPECT_EQ(again, bytes);
+}
+
+TEST(Entry, RefusesDamagedBytes) {
+  Fixture f;
+  std::string bytes;
+  put_entry(bytes, f.entry);
+  EntryBatch batch;
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(batch.add(Rev{5}, std::string_view(bytes).substr(0, size), f.tables)) << size;
+  }
+  EXPECT_FALSE(batch.add(Rev{5}, bytes + "x", f.tables));
+  std::mt19937 random(7);
+  for (int i = 0; i < 20'000;
+       ++i) {  // whatever a byte becomes, it is read or refused, never run past
+    std::string damaged = bytes;
+    damaged[random() % damaged.size()] = static_cast<char>(random());
+    (void)batch.add(Rev{5}, damaged, f.tables).ok();
+    if (i % 1000 == 0) batch.clear();
+  }
+}
+
+TEST(Entry, ARefusedFormatNamesTheEntry) {
+  Fixture f;
+  EntryBatch batch;
+  const auto result = batch.add(Rev{9}, "\x7f", f.tables);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message,
+            "journal entry 9: unknown format; it was written by a newer build or is damaged");
+}
+
+}  // namespace
+}  // namespace headwater
