@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "connectors/redis/pipeline.hpp"
+#include "connectors/sink.hpp"
+
+namespace headwater::redis {
+
+/// How keys and values are written.
+struct RenderOptions {
+  std::string prefix = "crm:";
+  std::int64_t tombstone_ttl_ms = 96LL * 3'600'000;
+  std::string feed_key;  ///< with prefix; empty: no feed
+  std::uint64_t feed_maxlen = 100'000;
+  std::size_t call_items_max =
+      100;  ///< records per call; 1 on Redis Cluster, where a call stays in one slot
+};
+
+/// A relation that a record states: `rel` to the record `target` (an rkey).
+struct Relation {
+  std::string_view rel, target;
+  friend bool operator==(const Relation&, const Relation&) = default;
+};
+
+/// The relations in a stored `j`. Only `refs` is read; text that we did not write gives what can be
+/// read of it.
+void parse_relations(std::string_view j, std::vector<Relation>& out);
+
+/// Turns a batch into commands, in three steps: coalesce(), then held() for each record that needs
+/// it, then write().
+///
+///   per record of the batch: the last entry counts; it remembers every target that its entries
+///   moved away from relations first, then records: a crash between leaves the old `j`, so a repeat
+///   still finds the old relations sets are written where refs, deletion or sort time changed; all
+///   of a record's on create, read and delete
+///
+/// Pure: bytes in, bytes out. Reused by one thread; texts borrow from the batch.
+class Renderer {
+ public:
+  explicit Renderer(RenderOptions options);
+
+  /// Takes the batch's last entry per record. Holes and quarantine rows are not for Redis.
+  void coalesce(const Batch& batch);
+
+  /// The records whose stored `j` must be known, because no entry names their old relations: whole
+  /// states and purges.
+  std::span<const std::size_t> needs_held() const { return needs_held_; }
+  /// Asks for `j@` and `j` of those records, in that order.
+  void ask_held(Pipeline& out) const;
+  /// What one of them holds. `j` must live until write().
+  void held(std::size_t record, std::uint64_t rev, std::string_view j);
+
+  void write(Pipeline& out);
+
+  std::size_t records() const { return records_.size(); }
+  void set_call_items_max(std::size_t items) { options_.call_items_max = items; }
+
+ private:
+  struct Record {
+    const EntryView* last = nullptr;
+    bool all_relations = false;  // else only those in `changed`
+    bool needs_held = false;
+    std::pmr::vector<std::string_view> changed;  // relation names
+    std::pmr::vector<Relation> old;
+  };
+  struct RelationWrite {
+    std::string_view what, rel, target, member;
+    std::int64_t score;
+    std::uint64_t rev;
+  };
+
+  void collect_relations(const Record& record);
+  void write_relations(Pipeline& out) const;
+  void write_records(Pipeline& out);
+  void write_purges(Pipeline& out) const;
+  void write_feed(const Batch& batch, Pipeline& out) const;
+
+  RenderOptions options_;
+  std::pmr::unsynchronized_pool_resource pool_;  // keeps blocks for the next batch
+  std::pmr::monotonic_buffer_resource arena_{&pool_};
+  Batch batch_;
+  std::vector<Record> records_;     // by first appearance
+  std::vector<std::size_t> order_;  // records by their last entry's rev
+  std::vector<std::size_t> needs_held_;
+  std::vector<RelationWrite> relation_writes_;
+  std::vector<const EntryView*> puts_, purges_;
+  std::vector<Relation> scratch_;
+  std::string json_;
+};
+
+}  // namespace headwater::redis
