@@ -18,23 +18,6 @@ constexpr std::array<std::uint8_t, 256> kClass = [] {
   return table;
 }();
 
-/// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if it is not one.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto tail = [&](std::size_t i) { return i < text.size() && (at(i) & 0xc0) == 0x80; };
-  const unsigned char lead = at(0);
-  if (lead < 0xc2) return 0;
-  if (lead < 0xe0) return tail(1) ? 2 : 0;
-  if (lead < 0xf0) {
-    if (!tail(1) || !tail(2)) return 0;
-    if ((lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f)) return 0;
-    return 3;
-  }
-  if (lead > 0xf4 || !tail(1) || !tail(2) || !tail(3)) return 0;
-  if ((lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f)) return 0;
-  return 4;
-}
-
 void append_escape(std::string& out, char c) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
@@ -67,6 +50,22 @@ void append_escape(std::string& out, char c) {
 }
 
 }  // namespace
+
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto tail = [&](std::size_t i) { return i < text.size() && (at(i) & 0xc0) == 0x80; };
+  const unsigned char lead = at(0);
+  if (lead < 0xc2) return 0;
+  if (lead < 0xe0) return tail(1) ? 2 : 0;
+  if (lead < 0xf0) {
+    if (!tail(1) || !tail(2)) return 0;
+    if ((lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f)) return 0;
+    return 3;
+  }
+  if (lead > 0xf4 || !tail(1) || !tail(2) || !tail(3)) return 0;
+  if ((lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f)) return 0;
+  return 4;
+}
 
 void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
