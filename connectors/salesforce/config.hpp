@@ -1,0 +1,69 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/node.hpp"
+#include "connectors/salesforce/event_source.hpp"
+#include "schemas/core/time.hpp"
+
+namespace headwater::salesforce {
+
+/// How the daemon logs in (salesforce.md section 10). Secrets are named by file and read again at
+/// every login, so that a rotated one needs no restart.
+struct AuthConfig {
+  enum class Flow : std::uint8_t { JwtBearer, ClientCredentials, RefreshToken };
+  Flow flow = Flow::JwtBearer;
+  std::string client_id;           ///< consumer key of the app
+  std::string client_secret_file;  ///< client_credentials; optional for refresh_token
+  std::string username;            ///< jwt_bearer: the integration user's username, not its email
+  std::string private_key_file;    ///< jwt_bearer: RSA key in PEM
+  std::string refresh_token_file;
+  std::string audience;  ///< jwt_bearer: the `aud` claim; by default derived from login_url
+  /// Salesforce names no expiry, by default 2 h of inactivity: a token this old is replaced before
+  /// use.
+  Millis refresh_every = std::chrono::minutes{45};
+};
+
+struct PubSubConfig {
+  std::string endpoint = "api.pubsub.salesforce.com:7443";
+  bool tls = true;
+  std::string ca_file;    ///< PEM; empty: the org's ca_file, else the system's roots
+  bool insecure = false;  ///< allows tls: false to a host that is not loopback
+  /// No response for this long means a dead stream: the server promises one within 270 s
+  /// (Subscribe RPC reference).
+  Millis silence_max = std::chrono::seconds{300};
+};
+
+struct StreamConfig {
+  std::string topic;
+  Start start = Start::Earliest;  ///< where a stream without a stored position begins
+};
+
+/// One Salesforce org.
+struct OrgConfig {
+  std::string name;
+  std::string org_id;  ///< 18 characters; empty: learned at the first login
+  std::string login_url = "https://login.salesforce.com";
+  std::string ca_file;  ///< PEM that login and REST are verified against; empty: the system's roots
+  bool insecure = false;  ///< allows http:// to a host that is not loopback
+  std::string api_version = "66.0";
+  Millis http_timeout = std::chrono::seconds{30};  ///< for one login or REST call
+  AuthConfig auth;
+  PubSubConfig pubsub;
+  std::vector<StreamConfig> streams;
+  std::vector<std::string> snapshot_objects;
+  std::string region;    ///< default region of phone numbers and addresses, ISO 3166 alpha-2
+  std::string currency;  ///< of amounts without their own, ISO 4217
+
+  static OrgConfig parse(config::Node& node);
+};
+
+/// True if a URL's or endpoint's host is this machine: plaintext is then harmless.
+bool is_loopback(std::string_view url_or_endpoint);
+
+/// The `aud` that Salesforce expects for a login URL: its login or test host. Another host (a fake,
+/// an Experience Cloud site) is its own audience.
+std::string default_audience(std::string_view login_url);
+
+}  // namespace headwater::salesforce

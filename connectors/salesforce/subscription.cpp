@@ -1,0 +1,485 @@
+#include "connectors/salesforce/subscription.hpp"
+
+#include <fmt/format.h>
+#include <grpcpp/alarm.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "connectors/salesforce/credit.hpp"
+#include "connectors/salesforce/errors.hpp"
+#include "connectors/salesforce/grpc_channel.hpp"
+#include "connectors/salesforce/org.hpp"
+#include "pubsub_api.grpc.pb.h"
+
+namespace headwater::salesforce {
+namespace {
+
+namespace bus = eventbus::v1;
+using namespace std::chrono_literals;
+
+constexpr auto kTopicDeadline = 10s;
+constexpr auto kSchemaDeadline = 20s;
+
+/// A response that carried more than this is given back to the allocator: reused messages keep the
+/// capacity of the largest event that each of their 100 places ever held.
+constexpr std::size_t kResponseBytesKept = 256 << 10;
+
+/// Streams and calls refused in a row, each with a fresh token, until a person is asked.
+constexpr int kFreshRefusedMax = 3;
+
+enum Tag : std::intptr_t { kStarted = 1, kRead, kWritten, kFinished, kWoken };
+
+void* tag(Tag t) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(t)); }
+
+bus::ReplayPreset preset(Start start) {
+  switch (start) {
+    case Start::Latest:
+      return bus::LATEST;
+    case Start::Earliest:
+      return bus::EARLIEST;
+    case Start::After:
+      return bus::CUSTOM;
+  }
+  return bus::CUSTOM;
+}
+
+/// What can be final about one schema: everything else may pass. An unknown or forbidden schema id
+/// stays so.
+bool refused_for_good(const CallEnd& end, const grpc::Status& status) {
+  const auto& code = end.error.code;
+  if (end.auth || code == "schema.api.unavailable") return false;
+  if (code == "schema.meta.permission" || code == "schema.validation.failed") return true;
+  if (!code.empty() && end.error.kind == ErrorKind::Transient) return false;
+  return status.error_code() == grpc::StatusCode::NOT_FOUND ||
+         status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+         status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+}
+
+}  // namespace
+
+class Subscription::Impl {
+ public:
+  Impl(const OrgConfig& config,
+       std::string topic,
+       std::shared_ptr<TokenSource> tokens,
+       std::shared_ptr<OrgMetrics> metrics,
+       const Clock& clock)
+      : config_(config),
+        topic_(std::move(topic)),
+        tokens_(std::move(tokens)),
+        metrics_(std::move(metrics)),
+        clock_(clock) {}
+
+  ~Impl() {
+    cancel();
+    {
+      const std::lock_guard lock(wake_mutex_);
+      alarm_.Cancel();
+    }
+    queue_.Shutdown();
+    void* at = nullptr;
+    bool ok = false;
+    while (queue_.Next(&at, &ok)) continue;
+  }
+
+  Result<void> subscribe(Start start, const ReplayId& position, std::size_t credit);
+  void request(std::size_t events);
+  void next(std::int64_t until_ms, Fetched& out);
+  void wake();
+  void cancel();
+  Result<std::string> fetch_schema(std::string_view schema_id);
+  Result<TopicState> topic();
+
+ private:
+  /// One open call. Its memory must stay until every tag given to the queue has come back.
+  struct Call {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientAsyncReaderWriter<bus::FetchRequest, bus::FetchResponse>> stream;
+    bus::FetchRequest request;
+    std::array<bus::FetchResponse, 2> responses;
+    std::size_t reading = 0;  // index of the response that the next read fills
+    int pending = 0;          // tags not yet back
+    bool started = false, writing = false, finishing = false, finished = false;
+    std::int32_t credit_owed = 0;  // asked for while a write was under way
+    std::uint64_t generation = 0;  // of the token
+    grpc::Status status;
+  };
+  enum class Seen : std::uint8_t { Nothing, Response, Woken };
+
+  std::string doing() const {
+    return fmt::format("subscribe to {} of org {}", topic_, config_.name);
+  }
+  Result<void> connect();
+  Result<bus::PubSub::Stub*> stub();
+  Seen handle(void* at, bool ok);
+  void read();
+  void write();
+  void finish();
+  void drain();
+  void hand_out(Fetched& out);
+  void end(Fetched& out);
+  Error refused(CallEnd end, std::uint64_t generation);
+  template <typename Request, typename Response, typename Method>
+  Result<Response> unary(const std::string& doing,
+                         const Request& request,
+                         Method method,
+                         std::chrono::seconds deadline,
+                         CallEnd& end,
+                         grpc::Status& status);
+
+  const OrgConfig config_;
+  const std::string topic_;
+  const std::shared_ptr<TokenSource> tokens_;
+  const std::shared_ptr<OrgMetrics> metrics_;
+  const Clock& clock_;
+
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<bus::PubSub::Stub> stub_;
+  std::unique_ptr<Call> call_;
+  Credit credit_;
+  std::int64_t silent_from_ms_ = 0;  // when the stream last said something
+  std::size_t response_bytes_ = 0;   // of the response handed out last
+  int keepalive_ms_ = kKeepaliveMs;
+  int fresh_refused_ = 0;
+
+  // Alarm::Set must not meet itself: set_ is taken back only when its tag has come, and the mutex
+  // lets a Set that is still returning in one thread end before the next begins in another.
+  std::mutex wake_mutex_;
+  grpc::Alarm alarm_;
+  std::atomic<bool> alarm_set_{false};
+};
+
+Result<void> Subscription::Impl::connect() {
+  auto channel = make_channel(config_, keepalive_ms_);
+  if (!channel) return std::move(channel).error();
+  stub_ = bus::PubSub::NewStub(*channel);
+  return {};
+}
+
+Result<bus::PubSub::Stub*> Subscription::Impl::stub() {
+  if (!stub_)
+    if (auto connected = connect(); !connected) return std::move(connected).error();
+  return stub_.get();
+}
+
+/// The token was refused: the next call gets another. After some fresh ones in a row a person is
+/// asked, since a session locked to an address, or a token of the wrong form, is refused for ever.
+Error Subscription::Impl::refused(CallEnd end, std::uint64_t generation) {
+  if (!end.auth) return std::move(end.error);
+  tokens_->invalidate(generation);
+  if (++fresh_refused_ < kFreshRefusedMax) return std::move(end.error);
+  end.error.kind = ErrorKind::Blocked;
+  end.error.message +=
+      "; fresh tokens are refused again and again: check that the app's sessions are not locked to "
+      "an "
+      "address and that it issues opaque tokens";
+  return std::move(end.error);
+}
+
+template <typename Request, typename Response, typename Method>
+Result<Response> Subscription::Impl::unary(const std::string& doing,
+                                           const Request& request,
+                                           Method method,
+                                           std::chrono::seconds deadline,
+                                           CallEnd& end,
+                                           grpc::Status& status) {
+  for (bool again = false;; again = true) {
+    const auto token = tokens_->get();
+    if (!token) return token.error();
+    const auto service = stub();
+    if (!service) return service.error();
+    grpc::ClientContext context;
+    add_metadata(context, *token);
+    context.set_deadline(std::chrono::system_clock::now() + deadline);
+    Response response;
+    status = ((*service)->*method)(&context, request, &response);
+    if (status.ok()) return response;
+    end = call_end(doing, context, status);
+    if (end.auth && !again) {
+      tokens_->invalidate(token->generation);
+      continue;
+    }
+    return refused(end, token->generation);
+  }
+}
+
+Result<TopicState> Subscription::Impl::topic() {
+  bus::TopicRequest request;
+  request.set_topic_name(topic_);
+  CallEnd end;
+  grpc::Status status;
+  auto info = unary<bus::TopicRequest, bus::TopicInfo>(
+      doing(), request, &bus::PubSub::Stub::GetTopic, kTopicDeadline, end, status);
+  if (!info) return std::move(info).error();
+  return TopicState{info->can_subscribe(), info->schema_id()};
+}
+
+Result<void> Subscription::Impl::subscribe(Start start,
+                                           const ReplayId& position,
+                                           std::size_t credit) {
+  HEADWATER_ASSERT(credit > 0 && credit <= kEventsRequestedMax);
+  HEADWATER_ASSERT(start != Start::After || !position.empty());
+  cancel();
+  if (auto connected = connect(); !connected) return connected;
+  const auto state = topic();
+  if (!state) return state.error();
+  if (!state->can_subscribe)
+    return blocked(
+        fmt::format("{}: the integration user may not subscribe; give it View All Data, or "
+                    "View All on the topic's objects",
+                    doing()),
+        "subscription.topic.cannot.subscribe");
+  const auto token = tokens_->get();
+  if (!token) return token.error();
+
+  call_ = std::make_unique<Call>();
+  call_->generation = token->generation;
+  add_metadata(call_->context, *token);
+  call_->request.set_topic_name(topic_);
+  call_->request.set_replay_preset(preset(start));
+  if (start == Start::After) call_->request.set_replay_id(position.bytes());
+  call_->request.set_num_requested(static_cast<std::int32_t>(credit));
+  credit_.reset();
+  credit_.requested(credit);
+  silent_from_ms_ = clock_.monotonic_ms();
+  call_->stream = stub_->PrepareAsyncSubscribe(&call_->context, &queue_);
+  call_->stream->StartCall(tag(kStarted));
+  ++call_->pending;
+  return {};
+}
+
+void Subscription::Impl::request(std::size_t events) {
+  if (!call_ || events == 0) return;
+  credit_.requested(events);
+  call_->credit_owed += static_cast<std::int32_t>(events);
+  if (call_->started && !call_->writing && !call_->finishing) write();
+}
+
+void Subscription::Impl::write() {
+  auto& call = *call_;
+  if (call.credit_owed > 0) {
+    call.request.Clear();
+    call.request.set_topic_name(topic_);
+    call.request.set_num_requested(call.credit_owed);
+    call.credit_owed = 0;
+  }
+  call.stream->Write(call.request, tag(kWritten));
+  call.writing = true;
+  ++call.pending;
+}
+
+void Subscription::Impl::read() {
+  auto& call = *call_;
+  call.stream->Read(&call.responses[call.reading], tag(kRead));
+  ++call.pending;
+}
+
+void Subscription::Impl::finish() {
+  if (call_->finishing) return;
+  call_->finishing = true;
+  call_->stream->Finish(&call_->status, tag(kFinished));
+  ++call_->pending;
+}
+
+Subscription::Impl::Seen Subscription::Impl::handle(void* at, bool ok) {
+  const auto what = static_cast<Tag>(reinterpret_cast<std::intptr_t>(at));
+  if (what == kWoken) {
+    alarm_set_ = false;
+    return Seen::Woken;
+  }
+  auto& call = *call_;
+  --call.pending;
+  switch (what) {
+    case kStarted:
+      if (!ok) {
+        finish();
+        break;
+      }
+      call.started = true;
+      call.stream->Write(call.request, tag(kWritten));  // the first request, as subscribe() made it
+      call.writing = true;
+      ++call.pending;
+      read();
+      break;
+    case kWritten:
+      call.writing = false;
+      // A write that failed says nothing: the read fails as well and brings the status.
+      if (ok && call.credit_owed > 0 && !call.finishing) write();
+      break;
+    case kRead:
+      if (ok) return Seen::Response;
+      finish();
+      break;
+    case kFinished:
+      call.finished = true;
+      break;
+    case kWoken:
+      break;
+  }
+  return Seen::Nothing;
+}
+
+void Subscription::Impl::next(std::int64_t until_ms, Fetched& out) {
+  out.events.clear();
+  out.latest_replay_id = {};
+  out.what = Fetched::What::Woken;
+  for (;;) {
+    if (call_ && call_->finished && call_->pending == 0) return end(out);
+    const auto silent_until = silent_from_ms_ + config_.pubsub.silence_max.count();
+    const auto until = call_ ? std::min(until_ms, silent_until) : until_ms;
+    const auto wait = std::max<std::int64_t>(until - clock_.monotonic_ms(), 0);
+    const auto deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(wait, GPR_TIMESPAN));
+    void* at = nullptr;
+    bool ok = false;
+    if (queue_.AsyncNext(&at, &ok, deadline) == grpc::CompletionQueue::GOT_EVENT) {
+      switch (handle(at, ok)) {
+        case Seen::Nothing:
+          continue;
+        case Seen::Woken:
+          return;
+        case Seen::Response:
+          return hand_out(out);
+      }
+    }
+    if (call_ && clock_.monotonic_ms() >= silent_until) {
+      drain();
+      call_.reset();
+      out.what = Fetched::What::Ended;
+      out.end = transient(fmt::format("{}: no response for {} s although one is due within 270 s; "
+                                      "subscribing again",
+                                      doing(),
+                                      config_.pubsub.silence_max.count() / 1000),
+                          "silence");
+      return;
+    }
+    if (clock_.monotonic_ms() >= until_ms) return;
+  }
+}
+
+void Subscription::Impl::hand_out(Fetched& out) {
+  auto& call = *call_;
+  const auto& response = call.responses[call.reading];
+  call.reading = 1 - call.reading;
+  // The message of the response before this one is free again, and ours until a read fills it.
+  if (response_bytes_ > kResponseBytesKept) call.responses[call.reading] = bus::FetchResponse{};
+  read();
+
+  silent_from_ms_ = clock_.monotonic_ms();
+  fresh_refused_ = 0;
+  response_bytes_ = 0;
+  out.what = Fetched::What::Response;
+  out.latest_replay_id = response.latest_replay_id();
+  out.pending = response.pending_num_requested();
+  for (const auto& consumed : response.events()) {
+    const auto& event = consumed.event();
+    out.events.push_back({event.payload(), event.schema_id(), consumed.replay_id(), event.id()});
+    response_bytes_ += event.payload().size();
+  }
+  credit_.received(out.events.size());
+}
+
+void Subscription::Impl::end(Fetched& out) {
+  const auto call = std::move(call_);
+  out.what = Fetched::What::Ended;
+  if (call->status.ok()) {
+    out.end = transient(fmt::format("{}: the server ended the stream; subscribing again", doing()));
+    return;
+  }
+  auto ended = call_end(doing(), call->context, call->status);
+  if (call->status.error_message().find("too_many_pings") != std::string::npos)
+    keepalive_ms_ = std::min(keepalive_ms_ * 2, kKeepaliveMsMax);
+  out.end = refused(std::move(ended), call->generation);
+}
+
+/// Cancels the call and takes back every tag, after which its memory may go. A wake-up met
+/// meanwhile is given again.
+void Subscription::Impl::drain() {
+  call_->context.TryCancel();
+  bool woken = false;
+  while (call_->pending > 0 || !call_->finished) {
+    void* at = nullptr;
+    bool ok = false;
+    if (!queue_.Next(&at, &ok)) break;
+    switch (handle(at, ok)) {
+      case Seen::Woken:
+        woken = true;
+        break;
+      case Seen::Response:
+        read();
+        break;  // came before the cancel: the position stays before it
+      case Seen::Nothing:
+        break;
+    }
+  }
+  if (woken) wake();
+}
+
+void Subscription::Impl::wake() {
+  if (alarm_set_.exchange(true)) return;
+  const std::lock_guard lock(wake_mutex_);
+  alarm_.Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), tag(kWoken));
+}
+
+void Subscription::Impl::cancel() {
+  if (!call_) return;
+  drain();
+  call_.reset();
+}
+
+Result<std::string> Subscription::Impl::fetch_schema(std::string_view schema_id) {
+  const auto what = fmt::format("get schema {} of org {}", quoted(schema_id, 80), config_.name);
+  bus::SchemaRequest request;
+  request.set_schema_id(std::string(schema_id));
+  CallEnd end;
+  grpc::Status status;
+  ++metrics_->schema_fetches;
+  auto info = unary<bus::SchemaRequest, bus::SchemaInfo>(
+      what, request, &bus::PubSub::Stub::GetSchema, kSchemaDeadline, end, status);
+  if (info) {
+    if (!info->schema_json().empty()) return std::move(*info->mutable_schema_json());
+    return transient(fmt::format("{}: an empty schema came back; asking again", what));
+  }
+  auto error = std::move(info).error();
+  if (status.ok()) return error;  // not the call failed, but the login
+  if (refused_for_good(end, status)) return rejected(std::move(error.message), error.code);
+  return error;
+}
+
+Subscription::Subscription(const OrgConfig& config,
+                           std::string topic,
+                           std::shared_ptr<TokenSource> tokens,
+                           std::shared_ptr<OrgMetrics> metrics,
+                           const Clock& clock)
+    : impl_(std::make_unique<Impl>(
+          config, std::move(topic), std::move(tokens), std::move(metrics), clock)) {}
+Subscription::~Subscription() = default;
+
+Result<void> Subscription::subscribe(Start start, const ReplayId& position, std::size_t credit) {
+  return impl_->subscribe(start, position, credit);
+}
+void Subscription::request(std::size_t events) { impl_->request(events); }
+void Subscription::next(std::int64_t until_ms, Fetched& out) { impl_->next(until_ms, out); }
+void Subscription::wake() { impl_->wake(); }
+void Subscription::cancel() { impl_->cancel(); }
+Result<std::string> Subscription::fetch_schema(std::string_view id) {
+  return impl_->fetch_schema(id);
+}
+Result<TopicState> Subscription::topic() { return impl_->topic(); }
+
+std::unique_ptr<EventSource> make_subscription(const OrgConfig& config,
+                                               std::string topic,
+                                               std::shared_ptr<TokenSource> tokens,
+                                               std::shared_ptr<OrgMetrics> metrics,
+                                               const Clock& clock) {
+  return std::make_unique<Subscription>(
+      config, std::move(topic), std::move(tokens), std::move(metrics), clock);
+}
+
+}  // namespace headwater::salesforce
