@@ -164,6 +164,8 @@ class Ledger : public NameTables {
   // ---- reading
   Rev head() const;
   JournalFacts journal() const;
+  /// How many entries have a rev above `rev`: jumps in the order do not count. Cheap.
+  std::uint64_t entries_after(Rev rev) const;
   /// Waits until head() > seen, `until` on the steady clock, or a stop. True if it grew.
   bool wait_for(Rev seen, std::chrono::steady_clock::time_point until, std::stop_token stop) const;
   /// Wakes all wait_for(): a sink wants to look at something else.

@@ -1,0 +1,389 @@
+#include "daemon/pipeline/ingest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "connectors/salesforce/errors.hpp"
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+using observe::Labels;
+using observe::PartState;
+using salesforce::Fetched;
+using salesforce::Recovery;
+
+/// Change events stay on the bus for 72 h (Pub/Sub API guide, "Event Message Durability").
+constexpr double kRetentionSeconds = 72 * 3600.0;
+
+std::uint64_t seed_of(const ledger::StreamKey& stream) {
+  return std::hash<std::string>{}(stream.org + stream.topic);
+}
+
+double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000.0; }
+
+}  // namespace
+
+IngestMetrics::IngestMetrics(observe::Metrics& metrics,
+                             const std::string& org,
+                             const std::string& topic)
+    : bytes(metrics.counter("headwater_source_bytes_total",
+                            "Avro bytes received",
+                            {{"org", org}, {"stream", topic}})),
+      quarantined(metrics.counter("headwater_decode_errors_total",
+                                  "Events that went to quarantine undecoded",
+                                  {{"org", org}, {"stream", topic}})),
+      schema_waits(metrics.counter("headwater_schema_waits_total",
+                                   "Times that ingest waited for GetSchema",
+                                   {{"org", org}, {"stream", topic}})),
+      unchanged(metrics.counter("headwater_unchanged_total",
+                                "Record changes that altered nothing",
+                                {{"org", org}, {"stream", topic}})),
+      rows(metrics.counter("headwater_holes_repaired_records_total",
+                           "Rows applied from the second lane",
+                           {{"org", org}, {"stream", topic}})),
+      connected(metrics.gauge("headwater_source_connected",
+                              "1 while the stream is open",
+                              {{"org", org}, {"stream", topic}})),
+      lag_seconds(metrics.gauge("headwater_source_lag_seconds",
+                                "Now minus the newest commit time",
+                                {{"org", org}, {"stream", topic}})),
+      last_event(metrics.gauge("headwater_source_last_event_timestamp_seconds",
+                               "Arrival of the last event",
+                               {{"org", org}, {"stream", topic}})),
+      last_response(metrics.gauge("headwater_source_last_keepalive_timestamp_seconds",
+                                  "Arrival of the last response",
+                                  {{"org", org}, {"stream", topic}})),
+      credit(metrics.gauge("headwater_source_credit_outstanding",
+                           "Events asked for and not yet received",
+                           {{"org", org}, {"stream", topic}})),
+      position_age(metrics.gauge("headwater_source_position_age_seconds",
+                                 "Time since the position last moved",
+                                 {{"org", org}, {"stream", topic}})),
+      retention_remaining(
+          metrics.gauge("headwater_source_retention_remaining_seconds",
+                        "72 h less the position's age: below zero events may be gone",
+                        {{"org", org}, {"stream", topic}})),
+      batch_events(metrics.sizes("headwater_ledger_batch_events",
+                                 "Events in one ledger write",
+                                 {{"org", org}, {"stream", topic}})),
+      write_seconds(metrics.seconds("headwater_ledger_write_seconds",
+                                    "One apply and synced write of the ledger",
+                                    {{"org", org}, {"stream", topic}})),
+      metrics_(metrics),
+      labels_{{"org", org}, {"stream", topic}} {
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    Labels with_type = labels_;
+    with_type["type"] = to_string(static_cast<ChangeType>(i));
+    events[i] = std::make_unique<observe::Counter>(metrics.counter(
+        "headwater_source_events_total", "Events received, by change type", with_type));
+  }
+}
+
+void IngestMetrics::reconnect(const std::string& reason) {
+  Labels labels = labels_;
+  labels["reason"] = reason;
+  metrics_.counter("headwater_source_reconnects_total", "Ends of the stream, by reason", labels)
+      .add();
+}
+
+Ingest::Ingest(Parts parts)
+    : parts_(std::move(parts)),
+      metrics_(parts_.metrics, parts_.stream.org, parts_.stream.topic),
+      schemas_(parts_.stream.org, parts_.ledger, parts_.source),
+      backoff_(std::chrono::seconds{1}, std::chrono::seconds{60}, seed_of(parts_.stream)) {}
+
+Step Ingest::step(Millis wait_max) {
+  parts_.health.beat();
+  apply_rows();
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  if (held_) return now >= retry_at_ ? apply_response() : Step::wait(retry_at_);
+  if (!subscribed_) return now >= retry_at_ ? connect() : Step::wait(retry_at_);
+  top_up();
+  parts_.source.next(parts_.rows.empty() ? now + wait_max.count() : now, fetched_);
+  switch (fetched_.what) {
+    case Fetched::What::Woken:
+      return Step::again();
+    case Fetched::What::Ended:
+      return on_end();
+    case Fetched::What::Response:
+      break;
+  }
+  metrics_.last_response.set(seconds(parts_.clock.now_ms()));
+  if (parts_.health.state() != PartState::Ok) {
+    parts_.health.set(PartState::Ok);
+    backoff_.reset();
+  }
+  from_earliest_ = false;
+  if (!fetched_.events.empty()) {
+    // Asked for before the work is done: the next events travel while these are written.
+    credit_.received(fetched_.events.size());
+    top_up();
+    return apply_response();
+  }
+  if (!fetched_.latest_replay_id.empty()) {
+    const auto saved = parts_.ledger.save_position(
+        parts_.stream, ReplayId(std::string(fetched_.latest_replay_id)));
+    if (!saved) return pause(saved.error(), Millis(0));
+  }
+  return Step::again();
+}
+
+std::size_t Ingest::room() const {
+  const auto journal = parts_.ledger.journal();
+  if (journal.full || journal.bytes >= journal.bytes_max) return 0;
+  // An entry with its images takes about twice its event.
+  return std::min<std::size_t>(salesforce::kEventsRequestedMax,
+                               (journal.bytes_max - journal.bytes) / (2 * event_bytes_) + 1);
+}
+
+void Ingest::top_up() {
+  const std::size_t more = credit_.request(room());
+  if (more > 0) {
+    parts_.source.request(more);
+    credit_.requested(more);
+  }
+  metrics_.credit.set(static_cast<double>(credit_.outstanding()));
+}
+
+Step Ingest::connect() {
+  if (!parts_.org_ready.load()) return Step::wait(parts_.clock.monotonic_ms() + 100);
+  credit_.reset();
+  const std::size_t credit = credit_.request(room());
+  if (credit == 0) {
+    parts_.health.set(PartState::Waiting,
+                      "the journal is at journal.bytes_max and a Kafka topic is still owed its "
+                      "entries: nothing is asked of "
+                      "Salesforce until it shrinks");
+    return Step::wait(parts_.clock.monotonic_ms() + 500);
+  }
+  const auto position = parts_.ledger.position(parts_.stream);
+  const bool stored = position && !position->replay_id.empty() && !from_earliest_;
+  const auto start = stored           ? salesforce::Start::After
+                     : from_earliest_ ? salesforce::Start::Earliest
+                                      : parts_.start;
+  auto opened = parts_.source.subscribe(start, stored ? position->replay_id : ReplayId(), credit);
+  if (!opened) {
+    metrics_.reconnect(opened.error().code.empty() ? std::string(to_string(opened.error().kind))
+                                                   : opened.error().code);
+    return pause(opened.error(), Millis(0));
+  }
+  credit_.requested(credit);
+  subscribed_ = true;
+  metrics_.connected.set(1);
+  log::info("subscribed",
+            {{"org", parts_.stream.org},
+             {"topic", parts_.stream.topic},
+             {"from",
+              stored ? "position " + position->replay_id.hex()
+                     : std::string(start == salesforce::Start::Latest ? "latest" : "earliest")}});
+  return Step::again();
+}
+
+Step Ingest::on_end() {
+  subscribed_ = false;
+  credit_.reset();
+  metrics_.connected.set(0);
+  metrics_.credit.set(0);
+  const Error& end = fetched_.end;
+  metrics_.reconnect(end.code.empty() ? std::string(to_string(end.kind)) : end.code);
+  if (salesforce::recovery(end) == Recovery::ResetPosition && !from_earliest_) {
+    lost_position(end);
+    return Step::again();
+  }
+  return pause(end, Millis(0));
+}
+
+/// The org no longer holds what follows our position: start at the earliest event it has, and write
+/// down the stretch that may be missing.
+void Ingest::lost_position(const Error& error) {
+  from_earliest_ = true;
+  const auto position = parts_.ledger.position(parts_.stream);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Stretch;
+  hole.org = parts_.stream.org;
+  hole.topic = parts_.stream.topic;
+  hole.cause = "expired";
+  hole.detail = error.message;
+  hole.from_ts = position ? position->newest_commit_ts : 0;
+  hole.to_ts = hole.opened_at = parts_.clock.now_ms();
+  const auto open = parts_.ledger.holes();
+  const bool known = std::any_of(open.begin(), open.end(), [&](const ledger::Hole& h) {
+    return h.scope == hole.scope && h.org == hole.org && h.topic == hole.topic &&
+           h.cause == hole.cause && h.from_ts == hole.from_ts;
+  });
+  if (!known) {
+    if (auto opened = parts_.ledger.open_hole(hole); !opened) pause(opened.error(), Millis(0));
+  }
+  log::error(
+      "position refused: starting at the earliest event kept; what lies between may be missing",
+      {{"org", hole.org}, {"topic", hole.topic}, {"since", format_datetime(hole.from_ts)}});
+}
+
+Step Ingest::apply_response() {
+  held_ = false;
+  pages_.clear();
+  for (const auto& event : fetched_.events) {
+    auto page = schemas_.find(event.schema_id);
+    if (!page && page.error().kind != ErrorKind::Rejected) return wait_for_schema(page.error());
+    pages_.push_back(page ? *page : nullptr);
+  }
+  if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
+
+  events_.clear();
+  refused_.clear();
+  holes_.clear();
+  scratch_.clear();
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < fetched_.events.size(); ++i) {
+    const auto& event = fetched_.events[i];
+    bytes += event.payload.size();
+    if (pages_[i] == nullptr) {
+      refuse(event, schemas_.find(event.schema_id).error(), nullptr);
+    } else {
+      decode(event, *pages_[i]);
+    }
+  }
+  event_bytes_ = std::max<std::size_t>(64, (event_bytes_ * 7 + bytes / fetched_.events.size()) / 8);
+
+  ledger::IngestBatch batch;
+  batch.stream = parts_.stream;
+  batch.events = events_;
+  batch.quarantined = refused_;
+  batch.holes = holes_;
+  batch.position = ReplayId(std::string(fetched_.events.back().replay_id));
+  const std::int64_t started_us = parts_.clock.now_us();
+  auto applied = parts_.ledger.apply(batch);
+  if (!applied) {
+    held_ = true;  // the same response again, once the ledger can
+    return pause(applied.error(), Millis(0));
+  }
+  metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
+  metrics_.bytes.add(static_cast<double>(bytes));
+  count(*applied);
+  return Step::again();
+}
+
+void Ingest::count(const ledger::Applied& applied) {
+  const EpochMs now = parts_.clock.now_ms();
+  metrics_.last_event.set(seconds(now));
+  metrics_.batch_events.observe(static_cast<double>(events_.size()));
+  metrics_.unchanged.add(static_cast<double>(applied.unchanged));
+  std::array<std::size_t, 10> by_type{};
+  for (const EventView& event : events_) ++by_type[static_cast<std::size_t>(event.type)];
+  for (std::size_t i = 0; i < by_type.size(); ++i) {
+    if (by_type[i] > 0) metrics_.events[i]->add(static_cast<double>(by_type[i]));
+  }
+  if (!events_.empty()) {
+    const double age = seconds(now - events_.back().commit_ts);
+    metrics_.lag_seconds.set(age);
+    metrics_.retention_remaining.set(kRetentionSeconds - age);
+  }
+  if (!refused_.empty()) metrics_.quarantined.add(static_cast<double>(refused_.size()));
+}
+
+bool Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
+  EventView view;
+  auto decoded = page.decoder->decode(event.payload, scratch_, view);
+  view.schema_id = event.schema_id;
+  view.replay_id = event.replay_id;
+  view.event_uuid = event.uuid;
+  view.payload_bytes = event.payload.size();
+  if (decoded && view.entity != page.object) {
+    decoded = rejected(
+        fmt::format("event speaks of {} under a schema of {}", view.entity, page.object), "entity");
+  }
+  if (!decoded) {
+    refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
+    return false;
+  }
+  events_.push_back(view);
+  return true;
+}
+
+/// To quarantine with its bytes. What it would have changed is a hole: its records if the header
+/// could be read, else a stretch of the stream.
+void Ingest::refuse(const salesforce::FetchedEvent& event,
+                    const Error& error,
+                    const EventView* header) {
+  ledger::QuarantineRow row;
+  row.org = parts_.stream.org;
+  row.stage = "decode";
+  row.reason_code = error.code.empty() ? "undecodable" : error.code;
+  row.reason = error.message;
+  row.schema_id = event.schema_id;
+  row.replay_id = event.replay_id;
+  row.payload = event.payload;
+  row.first_seen = row.last_seen = parts_.clock.now_ms();
+  ledger::Hole hole;
+  hole.org = parts_.stream.org;
+  hole.topic = parts_.stream.topic;
+  hole.cause = "undecodable";
+  hole.detail = error.message;
+  hole.opened_at = row.first_seen;
+  if (header != nullptr) {
+    row.object = header->entity;
+    for (const std::string_view text : header->record_ids) {
+      const auto id = RecordId::parse(text);
+      if (!id) continue;
+      if (row.id.empty()) row.id = id->str();
+      hole.scope = ledger::Hole::Scope::Record;
+      hole.object = header->entity;
+      hole.id = id->str();
+      holes_.push_back(hole);
+    }
+  }
+  if (row.id.empty()) {
+    hole.scope = ledger::Hole::Scope::Stretch;
+    const auto position = parts_.ledger.position(parts_.stream);
+    hole.from_ts = position ? position->newest_commit_ts : 0;
+    hole.to_ts = row.first_seen;
+    holes_.push_back(hole);
+  }
+  log::error("event cannot be decoded: kept in quarantine",
+             {{"org", row.org},
+              {"replay_id", to_hex(event.replay_id)},
+              {"schema_id", row.schema_id},
+              {"reason", row.reason}});
+  refused_.push_back(std::move(row));
+}
+
+Step Ingest::wait_for_schema(const Error& error) {
+  held_ = true;
+  metrics_.schema_waits.add();
+  return pause(error, Millis(0));
+}
+
+Step Ingest::pause(const Error& error, Millis least) {
+  parts_.health.fail(error);
+  if (error.kind == ErrorKind::Fatal) return Step::done();
+  const Millis wait =
+      error.kind == ErrorKind::Blocked ? kBlockedRetry : std::max(least, backoff_.next());
+  retry_at_ = parts_.clock.monotonic_ms() + wait.count();
+  return Step::wait(retry_at_);
+}
+
+void Ingest::apply_rows() {
+  if (parts_.ledger.journal().full) return;
+  auto rows = parts_.rows.pop();
+  if (!rows) return;
+  rows->batch.rows = rows->rows;
+  const auto applied = parts_.ledger.apply_rows(rows->batch);
+  if (!applied) {
+    // The holes they would have closed are still open: repair reads them again.
+    parts_.health.fail(applied.error());
+    return;
+  }
+  metrics_.rows.add(static_cast<double>(rows->rows.size()));
+}
+
+void Ingest::stop() {
+  if (subscribed_) parts_.source.cancel();
+  subscribed_ = false;
+  metrics_.connected.set(0);
+  parts_.health.set(PartState::Stopped);
+}
+
+}  // namespace headwater

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/salesforce/credit.hpp"
+#include "connectors/salesforce/event_source.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/health.hpp"
+#include "daemon/observe/metrics.hpp"
+#include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/row_lane.hpp"
+#include "daemon/pipeline/schema_book.hpp"
+#include "daemon/pipeline/step.hpp"
+
+namespace headwater {
+
+struct IngestMetrics {
+  IngestMetrics(observe::Metrics& metrics, const std::string& org, const std::string& topic);
+  std::array<std::unique_ptr<observe::Counter>, 10> events;  ///< by change type
+  observe::Counter bytes, quarantined, schema_waits, unchanged, rows;
+  observe::Gauge connected, lag_seconds, last_event, last_response, credit, position_age,
+      retention_remaining;
+  observe::Histogram batch_events, write_seconds;
+  /// Reconnects by reason: the error code, or what kind of end it was.
+  void reconnect(const std::string& reason);
+
+ private:
+  observe::Metrics& metrics_;
+  const observe::Labels labels_;
+};
+
+/// One stream: takes what the org sends, decodes it and writes it to the ledger, whole responses at
+/// a time.
+///
+///   no stream:  subscribe after the stored position, with credit for what there is room for
+///   response:   decode all events -> ledger.apply(events, position of the last) ; top up credit
+///   keepalive:  store its position
+///   end:        whatever the reason, subscribe again from the stored position, after a pause
+///   rows:       the second lane: what repair read is applied after events, one batch a step
+///
+/// The position moves in the same write as the data, so it is never ahead of it. A schema that
+/// cannot be fetched now makes the whole response wait; one that is refused for good sends its
+/// events to quarantine. One thread.
+class Ingest {
+ public:
+  struct Parts {
+    ledger::StreamKey stream;
+    salesforce::Start start;  ///< for a stream without a position
+    salesforce::EventSource& source;
+    ledger::Ledger& ledger;
+    RowLane& rows;
+    const std::atomic<bool>& org_ready;  ///< the org is bound and its facts are known
+    const Clock& clock;
+    observe::Part& health;
+    observe::Metrics& metrics;
+  };
+  explicit Ingest(Parts parts);
+
+  /// Waits for the next response for `wait_max` at most.
+  Step step(Millis wait_max);
+  /// No more credit is asked for; ends the stream. For an orderly stop.
+  void stop();
+
+ private:
+  Step connect();
+  Step on_end();
+  Step apply_response();
+  Step wait_for_schema(const Error& error);
+  void apply_rows();
+  void top_up();
+  std::size_t room() const;
+  bool decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
+  void refuse(const salesforce::FetchedEvent& event, const Error& error, const EventView* header);
+  void lost_position(const Error& error);
+  Step pause(const Error& error, Millis least);
+  void count(const ledger::Applied& applied);
+
+  Parts parts_;
+  IngestMetrics metrics_;
+  SchemaBook schemas_;
+  avro::Scratch scratch_;  // what decoded events borrow, per response
+  salesforce::Credit credit_;
+  Backoff backoff_;
+  salesforce::Fetched fetched_;
+  std::vector<SchemaBook::Page*> pages_;  // of fetched_.events, one each; nullptr: refused
+  std::vector<EventView> events_;
+  std::vector<ledger::QuarantineRow> refused_;
+  std::vector<ledger::Hole> holes_;
+  bool subscribed_ = false;
+  bool held_ = false;           // fetched_ waits for a schema
+  bool from_earliest_ = false;  // the stored position is lost
+  std::int64_t retry_at_ = 0;
+  std::size_t event_bytes_ = 1024;  // recent average, for room()
+};
+
+}  // namespace headwater

@@ -1,0 +1,190 @@
+#include "daemon/pipeline/org_worker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "connectors/salesforce/describe.hpp"
+#include "connectors/salesforce/row.hpp"
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+using observe::PartState;
+
+/// Ids in one refetch: well below the API's 2,000, so that a page of long texts stays small in
+/// memory.
+constexpr std::size_t kRefetchMax = 500;
+/// How long a description is trusted; an unknown or hidden field (INVALID_FIELD) drops it at once.
+constexpr std::int64_t kDescribeMs = 3'600'000;
+/// How often holes are looked at when none is due.
+constexpr std::int64_t kPollMs = 200;
+/// A refetch that failed is tried again after this, doubled with each failure up to kPostponeMax.
+constexpr EpochMs kPostpone = 5'000;
+constexpr EpochMs kPostponeMax = 15 * 60'000;
+
+}  // namespace
+
+OrgWorker::OrgWorker(Parts parts)
+    : parts_(std::move(parts)),
+      backoff_(
+          std::chrono::seconds{1}, std::chrono::seconds{60}, std::hash<std::string>{}(parts_.org)),
+      refetched_(parts_.metrics.counter(
+          "headwater_refetched_records_total", "Records read again by id", {{"org", parts_.org}})),
+      failed_(parts_.metrics.counter("headwater_refetch_failures_total",
+                                     "Refetches that failed and were postponed",
+                                     {{"org", parts_.org}})) {}
+
+Step OrgWorker::step() {
+  parts_.health.beat();
+  if (parts_.clock.monotonic_ms() < retry_at_) return Step::wait(retry_at_);
+  return up_ ? refetch() : bring_up();
+}
+
+Step OrgWorker::bring_up() {
+  auto id = parts_.api.org_id();
+  if (!id) return pause(id.error());
+  if (!parts_.org_id.empty() && *id != parts_.org_id) {
+    return pause(
+        fatal(fmt::format("org {}: the login leads to org {}, the configuration says {}; refused, "
+                          "nothing was changed",
+                          parts_.org,
+                          *id,
+                          parts_.org_id)));
+  }
+  if (auto bound = parts_.ledger.bind_org(parts_.org, *id); !bound) return pause(bound.error());
+  if (auto learned = learn_facts(); !learned) return pause(learned.error());
+  up_ = true;
+  parts_.ready.store(true);
+  parts_.wake();
+  backoff_.reset();
+  parts_.health.set(PartState::Ok);
+  log::info("org is known", {{"org", parts_.org}, {"org_id", *id}});
+  return Step::again();
+}
+
+Result<void> OrgWorker::learn_facts() {
+  auto objects = parts_.api.describe_global();
+  if (!objects) return objects.error();
+  crm::OrgFacts facts;
+  if (auto known = parts_.ledger.org_facts(parts_.org)) facts = std::move(*known);
+  facts.name = parts_.org;
+  facts.currency = parts_.currency;
+  facts.region = parts_.region;
+  for (const auto& object : *objects) {
+    if (!object.key_prefix.empty()) facts.object_by_prefix[object.key_prefix] = object.name;
+  }
+  return parts_.ledger.set_org_facts(facts);
+}
+
+Step OrgWorker::refetch() {
+  const EpochMs now = parts_.clock.now_ms();
+  const auto due = parts_.ledger.due_refetches(parts_.org, now, kRefetchMax);
+  if (due.empty()) {
+    if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
+    return Step::wait(parts_.clock.monotonic_ms() + kPollMs);
+  }
+  std::map<std::string, std::vector<ledger::Hole>> by_object;
+  for (const auto& hole : due) by_object[hole.object].push_back(hole);
+  for (const auto& [object, holes] : by_object) {
+    const auto done = refetch_object(object, holes);
+    if (done) continue;
+    failed_.add(static_cast<double>(holes.size()));
+    const auto attempts = std::min<std::uint32_t>(holes.front().attempts, 10);
+    const EpochMs next = now + std::min(kPostponeMax, kPostpone << attempts);
+    if (auto postponed = parts_.ledger.postpone(holes, next); !postponed)
+      return pause(postponed.error());
+    if (done.error().kind == ErrorKind::Rejected) {
+      objects_.erase(object);  // describe again: a field went or was hidden
+      log::warning(done.error().message, {{"org", parts_.org}, {"object", object}});
+      continue;
+    }
+    return pause(done.error());
+  }
+  return Step::again();
+}
+
+Result<void> OrgWorker::refetch_object(const std::string& object,
+                                       const std::vector<ledger::Hole>& holes) {
+  auto described = describe(object);
+  if (!described) return described.error();
+  auto noted = parts_.ledger.note_version(parts_.org);
+  if (!noted) return noted.error();
+  std::vector<RecordId> ids;
+  for (const auto& hole : holes) {
+    if (auto id = RecordId::parse(hole.id)) ids.push_back(*id);
+  }
+  auto records = parts_.api.fetch(object, ids, (*described)->fields);
+  if (!records) return records.error();
+  auto rows = rows_of(**described, *records);
+  if (!rows) return rows.error();
+  rows->batch.org = parts_.org;
+  rows->batch.object = object;
+  rows->batch.noted = *noted;
+  rows->batch.type = ChangeType::Refetch;
+  refetched_.add(static_cast<double>(ids.size()));
+  // Not due again while they wait in the lane; applied, they close their holes.
+  if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kPostponeMax);
+      !postponed)
+    return postponed;
+  while (!parts_.rows.try_push(*rows)) {
+    parts_.wake();
+    parts_.health.beat();
+    if (!parts_.rows.wait_for_room(Millis(kPollMs), parts_.stop)) return transient("stopping");
+  }
+  parts_.wake();
+  return {};
+}
+
+Result<OrgWorker::Object*> OrgWorker::describe(const std::string& object) {
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  const auto known = objects_.find(object);
+  if (known != objects_.end() && now - known->second.described_at < kDescribeMs)
+    return &known->second;
+  auto description = parts_.api.describe(object);
+  if (!description) return description.error();
+  Object& entry = objects_[object];
+  entry.description = std::move(description).value();
+  entry.fields = salesforce::fetch_fields(entry.description);
+  entry.described_at = now;
+  return &entry;
+}
+
+Result<OwnedRows> OrgWorker::rows_of(const Object& object,
+                                     const std::vector<salesforce::FetchedRecord>& records) {
+  OwnedRows out;
+  NameTable& names = parts_.ledger.names(parts_.org, object.description.name);
+  const salesforce::RowDecoder decoder(object.description);
+  salesforce::RecordRow decoded;
+  for (const auto& record : records) {
+    ledger::Row& row = out.rows.emplace_back();
+    row.id = record.id;
+    row.present = record.json.has_value();
+    auto& members = out.members.emplace_back();
+    if (!row.present) continue;
+    if (auto read = decoder.decode(*record.json, decoded); !read) return read.error();
+    row.stamp = decoded.stamp;
+    for (const auto& field : decoded.fields) {
+      ValueView value = field.value;
+      if (value.holds_text()) value.text = out.texts.emplace_back(value.text);
+      members.push_back({names.intern(field.path), value});
+    }
+    std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+      return a.name < b.name;
+    });
+    row.fields = members;
+  }
+  return out;
+}
+
+Step OrgWorker::pause(const Error& error) {
+  parts_.health.fail(error);
+  if (error.kind == ErrorKind::Fatal) return Step::done();
+  retry_at_ = parts_.clock.monotonic_ms() +
+              (error.kind == ErrorKind::Blocked ? kBlockedRetry : backoff_.next()).count();
+  return Step::wait(retry_at_);
+}
+
+}  // namespace headwater

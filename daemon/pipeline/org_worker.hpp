@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "connectors/salesforce/org_api.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/health.hpp"
+#include "daemon/observe/metrics.hpp"
+#include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/row_lane.hpp"
+#include "daemon/pipeline/step.hpp"
+
+namespace headwater {
+
+/// REST work of one org.
+///
+///   first:  log in, bind our name to the org's id, learn the key prefixes that relations need;
+///   then streams may start then:   record holes that are due -> describe (kept an hour) -> note
+///   the version -> fetch by id -> second lane
+///
+/// A row carries the version noted before its query, so events that are newer win in any order;
+/// applying it closes the hole. A refetch that fails is postponed, never given up. One thread.
+class OrgWorker {
+ public:
+  struct Parts {
+    std::string org;
+    std::string org_id;            ///< expected; empty: learned
+    std::string region, currency;  ///< the org's, for images
+    salesforce::OrgApi& api;
+    ledger::Ledger& ledger;
+    RowLane& rows;
+    std::atomic<bool>& ready;    ///< set once the org is bound and its facts are known
+    std::function<void()> wake;  ///< the lane has rows
+    std::stop_token stop;        ///< ends a wait for room in the lane
+    const Clock& clock;
+    observe::Part& health;
+    observe::Metrics& metrics;
+  };
+  explicit OrgWorker(Parts parts);
+
+  Step step();
+
+ private:
+  struct Object {
+    salesforce::ObjectDescription description;
+    std::vector<std::string> fields;
+    std::int64_t described_at = 0;  ///< monotonic ms
+  };
+
+  Step bring_up();
+  Result<void> learn_facts();
+  Step refetch();
+  Result<void> refetch_object(const std::string& object, const std::vector<ledger::Hole>& holes);
+  Result<Object*> describe(const std::string& object);
+  Result<OwnedRows> rows_of(const Object& object,
+                            const std::vector<salesforce::FetchedRecord>& records);
+  Step pause(const Error& error);
+
+  Parts parts_;
+  Backoff backoff_;
+  observe::Counter refetched_, failed_;
+  std::unordered_map<std::string, Object> objects_;
+  bool up_ = false;
+  std::int64_t retry_at_ = 0;
+};
+
+}  // namespace headwater

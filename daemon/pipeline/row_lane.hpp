@@ -1,0 +1,62 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "daemon/ledger/ledger.hpp"
+
+namespace headwater {
+
+/// Rows read from the org with the memory that they borrow from.
+struct OwnedRows {
+  ledger::RowBatch batch;         ///< rows points into `rows`
+  std::vector<ledger::Row> rows;  ///< their fields point into `members`
+  std::vector<std::vector<Member>> members;
+  std::deque<std::string> texts;  ///< what the values' text borrows from
+};
+
+/// Ingest's second lane: what repair read, waiting to be applied by the ingest thread after events.
+/// Bounded: a full lane makes repair wait.
+class RowLane {
+ public:
+  explicit RowLane(std::size_t batches_max) : batches_max_(batches_max) {}
+
+  /// False, and `rows` untouched, if there is no room.
+  bool try_push(OwnedRows& rows) {
+    const std::lock_guard lock(mutex_);
+    if (lane_.size() >= batches_max_) return false;
+    lane_.push_back(std::move(rows));
+    return true;
+  }
+  /// Waits for room, `most` at the longest. False if stopped.
+  bool wait_for_room(Millis most, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    room_.wait_for(lock, stop, most, [&] { return lane_.size() < batches_max_; });
+    return !stop.stop_requested();
+  }
+  std::optional<OwnedRows> pop() {
+    const std::lock_guard lock(mutex_);
+    if (lane_.empty()) return std::nullopt;
+    OwnedRows rows = std::move(lane_.front());
+    lane_.pop_front();
+    room_.notify_one();
+    return rows;
+  }
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return lane_.empty();
+  }
+
+ private:
+  const std::size_t batches_max_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any room_;
+  std::deque<OwnedRows> lane_;
+};
+
+}  // namespace headwater

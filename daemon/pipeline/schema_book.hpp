@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "connectors/salesforce/event_source.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "schemas/avro/event_decoder.hpp"
+
+namespace headwater {
+
+/// Schemas by id, compiled once each: in memory, else from the ledger (where they are kept for
+/// ever), else from the org. Used by one ingest thread.
+class SchemaBook {
+ public:
+  SchemaBook(std::string org, ledger::Ledger& ledger, salesforce::EventSource& source)
+      : org_(std::move(org)), ledger_(ledger), source_(source) {}
+
+  struct Page {
+    avro::Plan plan;
+    std::string object;  ///< API name that its events speak of
+    std::unique_ptr<avro::EventDecoder> decoder;
+  };
+
+  /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of a
+  /// change event; the verdict is remembered, so that a flood of such events asks once.
+  Result<Page*> find(std::string_view schema_id);
+
+  std::uint64_t fetched() const { return fetched_; }
+
+ private:
+  Result<std::string> text_of(std::string_view schema_id);
+  Result<std::unique_ptr<Page>> compile(std::string_view schema_id, const std::string& text);
+
+  struct Verdict {
+    std::unique_ptr<Page> page;  ///< nullptr: refused
+    std::string refusal;
+  };
+  const std::string org_;
+  ledger::Ledger& ledger_;
+  salesforce::EventSource& source_;
+  std::unordered_map<std::string, Verdict> pages_;
+  std::uint64_t fetched_ = 0;
+};
+
+}  // namespace headwater

@@ -1,0 +1,378 @@
+#include "daemon/pipeline/sink_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+using observe::PartState;
+
+/// A holder touches its cursor this often, so that silence does not age it (unified-model.md
+/// section 13).
+constexpr std::int64_t kTouchMs = 10'000;
+/// After this much quiet the sink writes what it still owes (a cursor that rides with the next
+/// write).
+constexpr std::int64_t kQuietMs = 100;
+/// So many single entries refused with no success between them: it is the target, not the entries.
+constexpr unsigned kRefusedInARowMax = 5;
+
+observe::Counter retries(observe::Metrics& metrics, const std::string& sink, const char* kind) {
+  return metrics.counter("headwater_sink_retries_total",
+                         "Writes and opens tried again, by kind of error",
+                         {{"sink", sink}, {"class", kind}});
+}
+observe::Counter entries_by_op(observe::Metrics& metrics, const std::string& sink, const char* op) {
+  return metrics.counter("headwater_sink_entries_total",
+                         "Entries durably written, by operation",
+                         {{"sink", sink}, {"op", op}});
+}
+observe::Counter closed_by(observe::Metrics& metrics, const std::string& sink, const char* bound) {
+  return metrics.counter("headwater_sink_write_closed_total",
+                         "Writes, by the bound that closed them",
+                         {{"sink", sink}, {"by", bound}});
+}
+
+}  // namespace
+
+SinkMetrics::SinkMetrics(observe::Metrics& m, const std::string& sink)
+    : up(m.gauge("headwater_sink_up", "1 while the sink is open and writing", {{"sink", sink}})),
+      cursor_rev(
+          m.gauge("headwater_sink_cursor_rev", "Last rev durably applied", {{"sink", sink}})),
+      lag_entries(m.gauge("headwater_sink_lag_entries",
+                          "Entries in the journal after the cursor",
+                          {{"sink", sink}})),
+      lag_seconds(m.gauge("headwater_sink_lag_seconds",
+                          "Age of the oldest entry not yet written",
+                          {{"sink", sink}})),
+      materializing(m.gauge("headwater_sink_materializing_ratio",
+                            "Share of states sent; 1 when following",
+                            {{"sink", sink}})),
+      write_seconds(
+          m.seconds("headwater_sink_write_seconds", "One write of the sink", {{"sink", sink}})),
+      write_entries(
+          m.sizes("headwater_sink_write_entries", "Entries in one write", {{"sink", sink}})),
+      created(entries_by_op(m, sink, "c")),
+      updated(entries_by_op(m, sink, "u")),
+      read(entries_by_op(m, sink, "r")),
+      deleted(entries_by_op(m, sink, "d")),
+      fenced(m.counter("headwater_sink_fenced_total",
+                       "Times that another holder took the target",
+                       {{"sink", sink}})),
+      quarantined(m.counter("headwater_quarantined_total",
+                            "Entries that the target refuses for good",
+                            {{"stage", "sink." + sink}})),
+      closed_by_entries(closed_by(m, sink, "entries")),
+      closed_by_bytes(closed_by(m, sink, "bytes")),
+      closed_by_head(closed_by(m, sink, "head")),
+      retries_transient(retries(m, sink, "transient")),
+      retries_blocked(retries(m, sink, "blocked")),
+      retries_rejected(retries(m, sink, "rejected")) {}
+
+SinkLoop::SinkLoop(Parts parts)
+    : parts_(std::move(parts)),
+      metrics_(parts_.metrics, parts_.name),
+      backoff_(std::chrono::milliseconds{200},
+               std::chrono::seconds{30},
+               std::hash<std::string>{}(parts_.name)),
+      entries_limit_(parts_.sink->entries_max()) {
+  status_.name = parts_.name;
+}
+
+Step SinkLoop::step() {
+  parts_.health.beat();
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  if (now < retry_at_) return Step::wait(retry_at_);
+  if (!opened_) return open();
+  for (OrgCursor& cursor : cursors_) {
+    if (cursor.materializing) return materialize(cursor);
+  }
+  return follow();
+}
+
+Step SinkLoop::open() {
+  auto found = parts_.sink->open(parts_.orgs);
+  if (!found) return retry(found.error());
+  cursors_.clear();
+  for (const Cursor& cursor : *found) {
+    const auto verdict = parts_.ledger.found_cursor(cursor.org, cursor.ledger, cursor.rev);
+    if (!verdict) return retry(verdict.error());
+    OrgCursor ours;
+    ours.org = cursor.org;
+    ours.materializing = *verdict == ledger::CursorVerdict::Materialize;
+    ours.rev = cursor.ledger == parts_.ledger.id() ? cursor.rev : Rev{0};
+    ours.upto = parts_.ledger.head();
+    ours.touched_at = parts_.clock.monotonic_ms();
+    log::info(ours.materializing ? "sink opened: sending record states first"
+                                 : "sink opened: following the journal",
+              {{"sink", parts_.name},
+               {"org", cursor.org},
+               {"cursor", cursor.rev.value},
+               {"epoch", cursor.epoch}});
+    cursors_.push_back(std::move(ours));
+  }
+  if (parts_.sink->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  opened_ = true;
+  metrics_.up.set(1);
+  parts_.health.set(PartState::Ok);
+  publish(0);
+  return Step::again();
+}
+
+Step SinkLoop::materialize(OrgCursor& cursor) {
+  batch_.clear();
+  auto read = parts_.ledger.read_states(
+      cursor.org, cursor.rev, cursor.upto, entries_limit_, parts_.sink->bytes_max(), batch_);
+  if (!read) return retry(read.error());
+  const auto entries = batch_.entries();
+  // The last of them reach `upto`: from there the journal goes on without a seam.
+  const Rev to = entries.empty() ? cursor.upto : entries.back().meta.rev;
+  const CursorMove move{
+      cursor.org, to, entries.empty() ? cursor.commit_ts : entries.back().meta.commit_ts};
+  if (auto error = write(entries, {&move, 1}, Mode::Materialize)) {
+    return on_error(*error, entries, {&move, 1}, Mode::Materialize);
+  }
+  if (entries.empty()) {
+    cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
+                           cursor.rev < parts_.ledger.head() && !parts_.sink->needs_history();
+    cursor.upto = parts_.ledger.head();
+    if (!cursor.materializing) {
+      log::info("sink has all record states: following the journal",
+                {{"sink", parts_.name}, {"org", cursor.org}, {"cursor", cursor.rev.value}});
+    }
+  }
+  publish(0);
+  return Step::again();
+}
+
+Step SinkLoop::follow() {
+  batch_.clear();
+  auto read = parts_.ledger.read(least_cursor(), entries_limit_, parts_.sink->bytes_max(), batch_);
+  if (!read) return retry(read.error());
+  const auto all = batch_.entries();
+  if (all.empty()) return idle();
+  quiet_told_ = false;
+  (all.size() >= entries_limit_                 ? metrics_.closed_by_entries
+   : batch_.bytes() >= parts_.sink->bytes_max() ? metrics_.closed_by_bytes
+                                                : metrics_.closed_by_head)
+      .add();
+  const Entries entries = ours(all);
+  const auto moves = moves_to(all.back().meta.rev, entries);
+  publish(all.front().ts_ms);
+  if (auto error = write(entries, moves, Mode::Follow))
+    return on_error(*error, entries, moves, Mode::Follow);
+  publish(0);
+  return Step::again();
+}
+
+/// Nothing to write: the sink pays what it owes, and cursors are touched now and then.
+Step SinkLoop::idle() {
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  std::vector<CursorMove> stale;
+  std::int64_t due = INT64_MAX;
+  for (const OrgCursor& cursor : cursors_) {
+    if (now - cursor.touched_at >= kTouchMs)
+      stale.push_back({cursor.org, cursor.rev, cursor.commit_ts});
+    due = std::min(due, cursor.touched_at + kTouchMs);
+  }
+  if (!stale.empty()) {
+    if (auto error = write({}, stale, Mode::Follow)) return retry(*error);
+    return Step::again();
+  }
+  if (!quiet_told_) {
+    if (parts_.ledger.wait_for(
+            least_cursor(), std::chrono::steady_clock::now() + Millis(kQuietMs), {}))
+      return Step::again();
+    quiet_told_ = true;
+    if (auto owed = parts_.sink->idle(); !owed) return retry(owed.error());
+  }
+  publish(0);
+  return Step::wait(due);
+}
+
+/// Writes and, if that went well, moves our view of the cursors.
+std::optional<Error> SinkLoop::write(Entries entries,
+                                     std::span<const CursorMove> moves,
+                                     Mode mode) {
+  const std::int64_t started_us = parts_.clock.now_us();
+  auto written = parts_.sink->write(Batch{entries, moves, mode});
+  if (!written) return std::move(written).error();
+  metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
+  moved(entries, moves);
+  return std::nullopt;
+}
+
+void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  for (const CursorMove& move : moves) {
+    for (OrgCursor& cursor : cursors_) {
+      if (cursor.org != move.org) continue;
+      cursor.rev = move.rev;
+      cursor.commit_ts = move.commit_ts;
+      cursor.touched_at = now;
+    }
+  }
+  if (parts_.sink->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
+  backoff_.reset();
+  if (entries.empty()) return;
+  refused_in_a_row_ = 0;
+  entries_limit_ = std::min(parts_.sink->entries_max(), entries_limit_ * 2);
+  metrics_.write_entries.observe(static_cast<double>(entries.size()));
+  std::size_t by_op[4] = {};
+  for (const EntryView& entry : entries) {
+    ++by_op[entry.op == Op::Create ? 0 : entry.op == Op::Update ? 1 : entry.op == Op::Read ? 2 : 3];
+  }
+  observe::Counter* const counters[4] = {
+      &metrics_.created, &metrics_.updated, &metrics_.read, &metrics_.deleted};
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (by_op[i] > 0) counters[i]->add(static_cast<double>(by_op[i]));
+  }
+  const std::lock_guard lock(status_mutex_);
+  status_.entries_written += entries.size();
+}
+
+Step SinkLoop::on_error(const Error& error,
+                        Entries entries,
+                        std::span<const CursorMove> moves,
+                        Mode mode) {
+  if (error.kind != ErrorKind::Rejected || entries.empty()) return retry(error);
+  metrics_.retries_rejected.add();
+  if (entries.size() > 1) {
+    entries_limit_ = std::max<std::size_t>(1, entries.size() / 2);
+    log::warning(error.message + "; halving",
+                 {{"sink", parts_.name}, {"entries", entries.size()}, {"next", entries_limit_}});
+    return Step::again();
+  }
+  if (refused_in_a_row_ + 1 >= kRefusedInARowMax) {
+    return retry(blocked(fmt::format(
+        "{}: {} entries in a row were refused, so it is the target and not the entries; "
+        "nothing more goes to quarantine",
+        error.message,
+        kRefusedInARowMax)));
+  }
+  if (auto kept = quarantine(entries.front(), error, mode); kept.next == Step::Next::Wait)
+    return kept;
+  // The row is written: now the cursor may pass.
+  if (auto failed = write({}, moves, mode)) return retry(*failed);
+  ++refused_in_a_row_;
+  return Step::again();
+}
+
+Step SinkLoop::quarantine(const EntryView& entry, const Error& error, Mode) {
+  ledger::QuarantineRow row;
+  row.org = entry.org;
+  row.object = entry.object;
+  row.id = entry.id;
+  row.stage = "sink." + parts_.name;
+  row.reason_code = error.code.empty() ? "refused" : error.code;
+  row.reason = error.message;
+  row.schema_id = entry.origin.schema_id;
+  row.replay_id = entry.origin.replay_id;
+  if (entry.kind == EntryKind::Record) put_entry(row.payload, entry);
+  row.first_seen = row.last_seen = parts_.clock.now_ms();
+  if (auto kept = parts_.ledger.quarantine({&row, 1}); !kept) return retry(kept.error());
+  metrics_.quarantined.add();
+  log::error("sink refuses an entry for good: kept in quarantine, the rest goes on",
+             {{"sink", parts_.name},
+              {"key", entry.rkey},
+              {"rev", entry.meta.rev.value},
+              {"reason", error.message}});
+  return Step::again();
+}
+
+Step SinkLoop::retry(const Error& error) {
+  metrics_.up.set(0);
+  opened_ = false;
+  parts_.health.fail(error);
+  if (error.kind == ErrorKind::Fatal) {
+    metrics_.fenced.add();
+    parts_.sink->close();
+    return Step::done();
+  }
+  (error.kind == ErrorKind::Blocked ? metrics_.retries_blocked : metrics_.retries_transient).add();
+  const Millis wait = error.kind == ErrorKind::Blocked ? kBlockedRetry : backoff_.next();
+  retry_at_ = parts_.clock.monotonic_ms() + wait.count();
+  return Step::wait(retry_at_);
+}
+
+/// Entries of our orgs that lie after their own org's cursor. Usually that is all of them.
+Entries SinkLoop::ours(Entries entries) {
+  const auto wanted = [&](const EntryView& entry) {
+    return std::any_of(cursors_.begin(), cursors_.end(), [&](const OrgCursor& c) {
+      return c.org == entry.org && entry.meta.rev > c.rev;
+    });
+  };
+  if (std::all_of(entries.begin(), entries.end(), wanted)) return entries;
+  filtered_.clear();
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(filtered_), wanted);
+  return filtered_;
+}
+
+/// Every org's cursor goes to the batch's last rev: an org without entries in it has none up to
+/// there.
+std::vector<CursorMove> SinkLoop::moves_to(Rev last, Entries entries) const {
+  std::vector<CursorMove> moves;
+  for (const OrgCursor& cursor : cursors_) {
+    if (cursor.rev >= last) continue;
+    CursorMove move{cursor.org, last, cursor.commit_ts};
+    for (const EntryView& entry : entries) {
+      if (entry.org == cursor.org && entry.meta.commit_ts != 0)
+        move.commit_ts = entry.meta.commit_ts;
+    }
+    moves.push_back(move);
+  }
+  return moves;
+}
+
+Rev SinkLoop::least_cursor() const {
+  Rev least{UINT64_MAX};
+  for (const OrgCursor& cursor : cursors_) least = std::min(least, cursor.rev);
+  return cursors_.empty() ? Rev{0} : least;
+}
+
+void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
+  const Rev cursor = least_cursor();
+  const auto behind = parts_.ledger.entries_after(cursor);
+  const bool materializing =
+      std::any_of(cursors_.begin(), cursors_.end(), [](const auto& c) { return c.materializing; });
+  double lag = 0;
+  if (behind > 0 && oldest_unwritten_ts != 0) {
+    lag = static_cast<double>(parts_.clock.now_ms() - oldest_unwritten_ts) / 1000.0;
+  }
+  metrics_.cursor_rev.set(static_cast<double>(cursor.value));
+  metrics_.lag_entries.set(static_cast<double>(behind));
+  metrics_.lag_seconds.set(lag);
+  metrics_.materializing.set(materializing ? 0 : 1);
+  const std::lock_guard lock(status_mutex_);
+  status_.cursor = cursor;
+  status_.materializing = materializing;
+  status_.lag_entries = behind;
+  status_.lag_seconds = lag;
+}
+
+SinkStatus SinkLoop::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+bool SinkLoop::caught_up() const {
+  const auto now = status();
+  return !now.materializing && now.cursor >= parts_.ledger.head();
+}
+
+void SinkLoop::stop() {
+  if (opened_) {
+    if (auto owed = parts_.sink->idle(); !owed)
+      log::warning(owed.error().message, {{"sink", parts_.name}});
+  }
+  parts_.sink->close();
+  opened_ = false;
+  metrics_.up.set(0);
+  if (parts_.health.state() != PartState::Fatal) parts_.health.set(PartState::Stopped);
+}
+
+}  // namespace headwater

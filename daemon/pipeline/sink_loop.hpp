@@ -1,0 +1,107 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/sink.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/health.hpp"
+#include "daemon/observe/metrics.hpp"
+#include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/step.hpp"
+
+namespace headwater {
+
+struct SinkMetrics {
+  SinkMetrics(observe::Metrics& metrics, const std::string& sink);
+  observe::Gauge up, cursor_rev, lag_entries, lag_seconds, materializing;
+  observe::Histogram write_seconds, write_entries;
+  observe::Counter created, updated, read, deleted, fenced, quarantined;
+  observe::Counter closed_by_entries, closed_by_bytes, closed_by_head;
+  observe::Counter retries_transient, retries_blocked, retries_rejected;
+};
+
+/// What /status says of a sink.
+struct SinkStatus {
+  std::string name;
+  Rev cursor;  ///< the least of its orgs'
+  bool materializing = false;
+  std::uint64_t lag_entries = 0;
+  double lag_seconds = 0;
+  std::uint64_t entries_written = 0;
+};
+
+/// Keeps one target in step with the journal.
+///
+///   closed:      open -> a cursor per org; the ledger says follow or materialize
+///   materialize: states after the cursor, in rev order, until the head noted at the start; then
+///   follow follow:      entries after the smallest cursor -> write(entries, cursors) Transient:
+///   reopen, back off, the same again        Blocked: the same every 60 s Rejected:    halve until
+///   one entry stands alone; to quarantine with it, the cursor passes Fatal:       stop this sink,
+///   red; it never claims again by itself
+///
+/// The cursor lives in the target, so nothing here needs to survive a crash. One thread.
+class SinkLoop {
+ public:
+  struct Parts {
+    std::string name;  ///< the sink's key in the configuration
+    std::vector<std::string> orgs;
+    std::unique_ptr<Sink> sink;
+    ledger::Ledger& ledger;
+    const Clock& clock;
+    observe::Part& health;
+    observe::Metrics& metrics;
+  };
+  explicit SinkLoop(Parts parts);
+
+  Step step();
+  /// For an orderly stop: what the sink still owes its target goes out, then it is closed.
+  void stop();
+  /// The head up to which this sink has written everything. Any thread.
+  SinkStatus status() const;
+  bool caught_up() const;
+
+ private:
+  /// Where one org stands in the target.
+  struct OrgCursor {
+    std::string org;
+    Rev rev;
+    bool materializing = false;
+    Rev upto;  ///< while materializing: states up to here, the journal after
+    EpochMs commit_ts = 0;
+    std::int64_t touched_at = 0;  ///< monotonic ms of the last cursor write
+  };
+
+  Step open();
+  Step follow();
+  Step materialize(OrgCursor& cursor);
+  Step idle();
+  std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
+  Step on_error(const Error& error, Entries entries, std::span<const CursorMove> moves, Mode mode);
+  Step quarantine(const EntryView& entry, const Error& error, Mode mode);
+  Step retry(const Error& error);
+  void moved(Entries entries, std::span<const CursorMove> moves);
+  void publish(EpochMs oldest_unwritten_ts);
+  std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
+  Entries ours(Entries entries);
+  Rev least_cursor() const;
+
+  Parts parts_;
+  SinkMetrics metrics_;
+  Backoff backoff_;
+  std::vector<OrgCursor> cursors_;
+  EntryBatch batch_;
+  std::vector<EntryView> filtered_;
+  bool opened_ = false;
+  bool quiet_told_ = false;  // the sink was told that nothing is coming
+  std::int64_t retry_at_ = 0;
+  std::size_t entries_limit_;  // halved while a poison entry is sought
+  unsigned refused_in_a_row_ = 0;
+
+  mutable std::mutex status_mutex_;
+  SinkStatus status_;
+};
+
+}  // namespace headwater
