@@ -1,0 +1,165 @@
+#include "connectors/postgres/migrate.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "connectors/postgres/ddl.hpp"
+#include "connectors/postgres/identifiers.hpp"
+#include "connectors/postgres/migrations.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+struct Found {
+  bool schema = false;
+  int newest = 0;  // number of the last migration that ran; 0: none
+};
+
+int to_int(const std::string& text) {
+  int value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+Result<Found> find_state(Connection& connection, const std::string& schema) {
+  const std::array name{schema};
+  auto rows = connection.query(
+      "select c.oid is not null from pg_catalog.pg_namespace n left join pg_catalog.pg_class c "
+      "on c.relnamespace = n.oid and c.relname = 'migration' where n.nspname = $1",
+      name);
+  if (!rows) return std::move(rows).error();
+  Found found{!rows->empty(), 0};
+  if (rows->empty() || rows->front().front() != "t") return found;
+  auto newest = connection.query(
+      fmt::format("select coalesce(max(number), 0) from {}.migration", quoted(schema)));
+  if (!newest) return std::move(newest).error();
+  found.newest = to_int(newest->front().front().value_or("0"));
+  return found;
+}
+
+Result<Catalog> read_catalog(Connection& connection, const std::string& schema) {
+  const std::array name{schema};
+  auto columns = connection.query(
+      "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) from "
+      "pg_catalog.pg_class c "
+      "join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_attribute a on "
+      "a.attrelid = c.oid "
+      "and a.attnum > 0 and not a.attisdropped where n.nspname = $1 and c.relkind in ('r', 'p', "
+      "'v')",
+      name);
+  if (!columns) return std::move(columns).error();
+  auto indexes = connection.query(
+      "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
+      "c.relnamespace "
+      "where n.nspname = $1 and c.relkind in ('i', 'I')",
+      name);
+  if (!indexes) return std::move(indexes).error();
+  Catalog catalog;
+  for (const auto& row : *columns)
+    catalog.relations[row[0].value()][row[1].value()] = row[2].value();
+  for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
+  return catalog;
+}
+
+Error newer_format(const std::string& schema, int found, int ours) {
+  return fatal(fmt::format(
+      "schema {} is of a newer format (migration {}, this program knows up to {}); run the newer "
+      "program, or give this one another schema",
+      schema,
+      found,
+      ours));
+}
+
+Result<void> record(Connection& connection, const Migration& migration) {
+  return connection.run(fmt::format("insert into migration (number, name) values ({}, {})",
+                                    migration.number,
+                                    literal(migration.name)));
+}
+
+/// Inside the transaction, with the lock: nobody else changes the schema now.
+Result<void> bring_up(Connection& connection,
+                      const std::string& schema,
+                      std::span<const TablePlan> plans,
+                      int fillfactor) {
+  auto found = find_state(connection, schema);
+  if (!found) return std::move(found).error();
+  const int ours = migrations().back().number;
+  if (found->newest > ours) return newer_format(schema, found->newest, ours);
+  // Not `if not exists`: that asks for the privilege even when there is nothing to create.
+  if (!found->schema) {
+    if (auto made = connection.run(fmt::format("create schema {}", quoted(schema))); !made)
+      return made;
+  }
+  if (auto set =
+          connection.run(fmt::format("set local search_path = {}, pg_catalog", quoted(schema)));
+      !set)
+    return set;
+  if (found->newest == 0) {
+    auto made = connection.run(
+        "create table if not exists migration (number int primary key, name text not null, "
+        "applied_at timestamptz not null default now())");
+    if (!made) return made;
+  }
+  for (const Migration& migration : migrations()) {
+    if (migration.number <= found->newest) continue;
+    if (auto ran = connection.run(std::string(migration.sql)); !ran) {
+      return Error{ran.error().kind,
+                   fmt::format("migration {}: {}", migration.name, ran.error().message),
+                   ran.error().code};
+    }
+    if (auto noted = record(connection, migration); !noted) return noted;
+  }
+  auto catalog = read_catalog(connection, schema);
+  if (!catalog) return std::move(catalog).error();
+  auto statements = ddl_for(plans, *catalog, fillfactor);
+  if (!statements) return std::move(statements).error();
+  for (const std::string& sql : *statements) {
+    if (auto ran = connection.run(sql); !ran) {
+      return Error{
+          ran.error().kind, fmt::format("{} (by: {})", ran.error().message, sql), ran.error().code};
+    }
+  }
+  return {};
+}
+
+Result<bool> is_up_to_date(Connection& connection,
+                           const std::string& schema,
+                           std::span<const TablePlan> plans,
+                           int fillfactor) {
+  auto found = find_state(connection, schema);
+  if (!found) return std::move(found).error();
+  const int ours = migrations().back().number;
+  if (found->newest > ours) return newer_format(schema, found->newest, ours);
+  if (found->newest < ours) return false;
+  auto catalog = read_catalog(connection, schema);
+  if (!catalog) return std::move(catalog).error();
+  auto statements = ddl_for(plans, *catalog, fillfactor);
+  if (!statements) return std::move(statements).error();
+  return statements->empty();
+}
+
+}  // namespace
+
+Result<void> migrate(Connection& connection,
+                     const std::string& schema,
+                     std::span<const TablePlan> plans,
+                     int fillfactor) {
+  auto done = is_up_to_date(connection, schema, plans, fillfactor);
+  if (!done) return std::move(done).error();
+  if (*done) return {};
+  // Building an index on a large table may take longer than any statement of a batch.
+  auto begun =
+      connection.run(fmt::format("begin; set local statement_timeout = 0; "
+                                 "select pg_advisory_xact_lock(hashtextextended({}, 0))",
+                                 literal("headwater " + schema)));
+  if (begun) begun = bring_up(connection, schema, plans, fillfactor);
+  if (begun) return connection.run("commit");
+  if (connection.usable()) {
+    if (auto undone = connection.run("rollback"); !undone) return undone;
+  }
+  return begun;
+}
+
+}  // namespace headwater::postgres

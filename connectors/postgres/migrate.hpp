@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "connectors/postgres/connection.hpp"
+#include "connectors/postgres/plan.hpp"
+#include "schemas/core/result.hpp"
+
+namespace headwater::postgres {
+
+/// Brings a schema to what this program needs: the numbered migrations, then the entity tables,
+/// columns, indexes and views of the plans, all in one transaction under an advisory lock. Does not
+/// write at all if nothing is missing, so that a role without CREATE can run on a schema that
+/// someone else prepared. Fatal: the schema was made by a newer program. Blocked: a missing
+/// privilege, a column of another type.
+Result<void> migrate(Connection& connection,
+                     const std::string& schema,
+                     std::span<const TablePlan> plans,
+                     int fillfactor);
+
+}  // namespace headwater::postgres

@@ -1,0 +1,471 @@
+#include "connectors/postgres/render.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "schemas/core/assert.hpp"
+#include "schemas/core/json_text.hpp"
+#include "schemas/core/time.hpp"
+#include "schemas/model/render.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+// PostgreSQL's epoch is 2000-01-01, and its ranges end where its own code ends them.
+// Source: src/include/datatype/timestamp.h.
+constexpr EpochMs kEpochMs = 946'684'800'000;
+constexpr EpochDays kEpochDays = 10'957;
+constexpr EpochMs kTimestampMsMin = -211'813'488'000'000, kTimestampMsEnd = 9'223'371'331'200'000;
+constexpr EpochDays kDateMin = -2'451'545, kDateEnd = 2'145'031'949;
+
+constexpr std::int32_t kNotSeen = -2, kNoColumn = -1;
+
+RowSet row_set(std::initializer_list<Element> elements) {
+  RowSet out;
+  for (const Element element : elements) out.columns.emplace_back(element);
+  return out;
+}
+
+Element element_of(ColumnType type) {
+  switch (type) {
+    case ColumnType::Bool:
+      return Element::Bool;
+    case ColumnType::Bigint:
+      return Element::Int8;
+    case ColumnType::Date:
+      return Element::Date;
+    case ColumnType::Timestamp:
+      return Element::Timestamptz;
+    case ColumnType::Time:
+      return Element::Time;
+    case ColumnType::Jsonb:
+      return Element::Jsonb;
+    // Numbers go by their shortest digits; unnest() would flatten an array of arrays.
+    case ColumnType::Numeric:
+    case ColumnType::TextArray:
+    case ColumnType::Text:
+    case ColumnType::Id:
+    case ColumnType::Currency:
+      return Element::Text;
+  }
+  return Element::Text;
+}
+
+Error wrong_type() { return rejected("has a value of another type than its column", "22P02"); }
+Error out_of_range() {
+  return rejected("has a date or time outside of PostgreSQL's range", "22008");
+}
+
+Result<void> add_timestamp(ArrayBuffer& out, EpochMs ms) {
+  if (ms < kTimestampMsMin + kEpochMs || ms - kEpochMs >= kTimestampMsEnd) return out_of_range();
+  out.add_int8((ms - kEpochMs) * 1000);
+  return {};
+}
+
+Result<void> add_optional_timestamp(ArrayBuffer& out, EpochMs ms) {
+  if (ms != 0) return add_timestamp(out, ms);
+  out.add_null();
+  return {};
+}
+
+void add_optional_text(ArrayBuffer& out, std::string_view text) {
+  if (text.empty()) {
+    out.add_null();
+  } else {
+    out.add_text(text);
+  }
+}
+
+/// `{"A","B"}`: always quoted, so that an item called NULL stays text.
+void add_text_array(ArrayBuffer& out, std::string_view items) {
+  std::string& bytes = out.begin_element();
+  bytes.push_back('{');
+  for (bool first = true; !items.empty(); first = false) {
+    const auto end = std::min(items.find(';'), items.size());
+    bytes.append(first ? "\"" : ",\"");
+    std::string_view item = items.substr(0, end);
+    for (auto at = item.find_first_of("\"\\"); at != std::string_view::npos;
+         at = item.find_first_of("\"\\")) {
+      append_clean_text(bytes, item.substr(0, at));
+      bytes.push_back('\\');
+      bytes.push_back(item[at]);
+      item.remove_prefix(at + 1);
+    }
+    append_clean_text(bytes, item);
+    bytes.push_back('"');
+    items.remove_prefix(std::min(end + 1, items.size()));
+  }
+  bytes.push_back('}');
+  out.end_element();
+}
+
+/// A jsonb element: version byte, then the text that `write` appends.
+template <typename Write>
+void add_json(ArrayBuffer& out, Write write) {
+  std::string& bytes = out.begin_element();
+  bytes.push_back('\1');
+  const std::size_t from = bytes.size();
+  write(bytes);
+  clean_json_tail(bytes, from);
+  out.end_element();
+}
+
+void add_section(ArrayBuffer& out, const ImageView& image, Section section) {
+  add_json(out, [&](std::string& json) {
+    if (image[section].empty()) {
+      json.append("{}");
+    } else {
+      append_section_json(json, image, section);
+    }
+  });
+}
+
+void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
+  char digits[20];
+  char* at = digits + sizeof digits;
+  for (; value != 0; value /= 10) *--at = static_cast<char>('0' + value % 10);
+  const auto size = static_cast<std::size_t>(digits + sizeof digits - at);
+  if (size < width) out.append(width - size, '0');
+  out.append(at, size);
+}
+
+/// Version::str() without its allocation.
+void add_version(ArrayBuffer& out, const Version& version) {
+  std::string& bytes = out.begin_element();
+  if (version.commit_number < 0) {
+    bytes.append(version.str());
+  } else {
+    append_padded(bytes, version.epoch, 3);
+    bytes.push_back('-');
+    append_padded(bytes, static_cast<std::uint64_t>(version.commit_number), 20);
+    bytes.push_back('-');
+    append_padded(bytes, version.sequence, 10);
+  }
+  out.end_element();
+}
+
+void add_hash(ArrayBuffer& out, std::uint64_t hash) {
+  std::string& bytes = out.begin_element();
+  for (int shift = 60; shift >= 0; shift -= 4)
+    bytes.push_back("0123456789abcdef"[hash >> shift & 15]);
+  out.end_element();
+}
+
+void add_rev(ArrayBuffer& out, Rev rev) { out.add_int8(static_cast<std::int64_t>(rev.value)); }
+
+/// Did this entry change what the record's edges are made of?
+bool touches_edges(const EntryView& entry) {
+  return entry.op != Op::Update || !entry.has_before || !entry.old[Section::Refs].empty() ||
+         entry.sort_at != entry.before_sort_at || entry.meta.deleted != entry.before.deleted;
+}
+
+Error at_field(const Error& error, const EntryView& entry, std::string_view field) {
+  return {error.kind,
+          fmt::format(
+              "postgres: write {}: field {} {} ({})", entry.rkey, field, error.message, error.code),
+          error.code};
+}
+
+}  // namespace
+
+RowSet make_rows(const TablePlan& plan) {
+  using enum Element;
+  RowSet out = row_set({Text,
+                        Text,
+                        Text,
+                        Text,
+                        Int8,
+                        Text,
+                        Text,
+                        Int4,
+                        Timestamptz,
+                        Bool,
+                        Bool,
+                        Timestamptz,
+                        Text,
+                        Text,
+                        Jsonb,
+                        Jsonb,
+                        Jsonb});
+  for (const Column& column : common_columns()) out.columns.emplace_back(element_of(column.type));
+  for (const Column& column : plan.columns) out.columns.emplace_back(element_of(column.type));
+  return out;
+}
+
+RowSet make_keys() { return row_set({Element::Text, Element::Text, Element::Text, Element::Int8}); }
+RowSet make_edges() {
+  using enum Element;
+  return row_set({Text, Text, Text, Text, Text, Text, Timestamptz, Int8});
+}
+RowSet make_edge_sources() { return row_set({Element::Text, Element::Text, Element::Int8}); }
+RowSet make_mirror_rows() {
+  return row_set({Element::Text, Element::Int8, Element::Timestamptz, Element::Jsonb});
+}
+RowSet make_mirror_keys() { return row_set({Element::Text}); }
+
+Result<void> add_value(ArrayBuffer& out, ColumnType type, const ValueView& value) {
+  switch (type) {
+    case ColumnType::Text:
+    case ColumnType::Id:
+    case ColumnType::Currency:
+      if (!value.holds_text()) return wrong_type();
+      out.add_text(value.text);
+      return {};
+    case ColumnType::TextArray:
+      if (value.tag != Tag::Multi && value.tag != Tag::Text) return wrong_type();
+      add_text_array(out, value.text);
+      return {};
+    case ColumnType::Bool:
+      if (!value.is_bool()) return wrong_type();
+      out.add_bool(value.tag == Tag::True);
+      return {};
+    case ColumnType::Bigint:
+      if (value.tag == Tag::Int) {
+        out.add_int8(value.number);
+        return {};
+      }
+      // Salesforce's Number(18,0) is a double on the wire.
+      if (value.tag != Tag::Double || value.real != std::trunc(value.real) ||
+          std::fabs(value.real) >= 9.2e18) {
+        return wrong_type();
+      }
+      out.add_int8(static_cast<std::int64_t>(value.real));
+      return {};
+    case ColumnType::Numeric:
+      if (value.tag != Tag::Int && (value.tag != Tag::Double || !std::isfinite(value.real)))
+        return wrong_type();
+      append_json_value(out.begin_element(), value);
+      out.end_element();
+      return {};
+    case ColumnType::Date:
+      if (value.tag != Tag::Date) return wrong_type();
+      if (value.number < kDateMin + kEpochDays || value.number - kEpochDays >= kDateEnd)
+        return out_of_range();
+      out.add_int4(static_cast<std::int32_t>(value.number - kEpochDays));
+      return {};
+    case ColumnType::Timestamp:
+      if (value.tag != Tag::DateTime) return wrong_type();
+      return add_timestamp(out, value.number);
+    case ColumnType::Time:
+      if (value.tag != Tag::Time) return wrong_type();
+      if (value.number < 0 || value.number >= kMsPerDay) return out_of_range();
+      out.add_int8(value.number * 1000);
+      return {};
+    case ColumnType::Jsonb:
+      add_json(out, [&](std::string& json) { append_json_value(json, value); });
+      return {};
+  }
+  return wrong_type();
+}
+
+Renderer::Renderer(std::vector<TablePlan> plans) : plans_(std::move(plans)) {
+  HEADWATER_ASSERT(!plans_.empty() && plans_.back().entity.empty());
+  const auto common = common_columns();
+  for (std::uint32_t i = 0; i < plans_.size(); ++i) {
+    const TablePlan& plan = plans_[i];
+    plan_of_entity_.emplace(plan.entity, i);
+    upserts_.push_back(make_rows(plan));
+    purges_.push_back(make_keys());
+    auto& members = column_of_member_.emplace_back();
+    for (std::size_t c = 0; c < common.size(); ++c)
+      members.emplace(common[c].member, static_cast<std::int32_t>(c));
+    for (std::size_t c = 0; c < plan.columns.size(); ++c) {
+      members.emplace(plan.columns[c].member, static_cast<std::int32_t>(common.size() + c));
+    }
+  }
+  name_columns_.resize(plans_.size());
+}
+
+void Renderer::clear() {
+  for (RowSet& rows : upserts_) rows.clear();
+  for (RowSet& rows : purges_) rows.clear();
+  edges_.clear();
+  edge_sources_.clear();
+  for (MirrorRows* mirror : {&holes_, &quarantine_}) {
+    mirror->open.clear();
+    mirror->closed.clear();
+  }
+}
+
+std::uint32_t Renderer::group_of(const EntryView& entry) {
+  const auto plans = static_cast<std::uint32_t>(plans_.size());
+  if (entry.kind == EntryKind::Hole) return plans;
+  if (entry.kind == EntryKind::Quarantine) return plans + 1;
+  const auto found = plan_of_entity_.find(entry.entity);
+  return found == plan_of_entity_.end() ? plans - 1 : found->second;
+}
+
+Result<void> Renderer::render(std::span<const EntryView* const> entries) {
+  clear();
+  items_.clear();
+  for (std::uint32_t i = 0; i < entries.size(); ++i)
+    items_.push_back({group_of(*entries[i]), i, entries[i]});
+  std::ranges::sort(items_, [](const Item& a, const Item& b) {
+    if (a.group != b.group) return a.group < b.group;
+    if (const int order = a.entry->rkey.compare(b.entry->rkey); order != 0) return order < 0;
+    return a.index < b.index;
+  });
+  bool edges = false;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const Item& item = items_[i];
+    const EntryView& entry = *item.entry;
+    edges = edges || touches_edges(entry);
+    const bool last = i + 1 == items_.size() || items_[i + 1].group != item.group ||
+                      items_[i + 1].entry->rkey != entry.rkey;
+    if (!last) continue;
+    const bool write_edges = std::exchange(edges, false);
+    if (item.group >= plans_.size()) {
+      add_mirror(item.group == plans_.size() ? holes_ : quarantine_, entry);
+      continue;
+    }
+    if (entry.purge) {
+      add_purge(item.group, entry);
+      continue;
+    }
+    if (auto added = add_row(item.group, entry); !added) return added;
+    if (!write_edges) continue;
+    if (auto added = add_edges(entry); !added) return added;
+  }
+  return {};
+}
+
+std::int32_t Renderer::column_of(std::size_t plan,
+                                 const NameTable& names,
+                                 NameId id,
+                                 NameColumns& known) {
+  if (id >= known.size()) known.resize(id + 1, kNotSeen);
+  std::int32_t& column = known[id];
+  if (column == kNotSeen) {
+    const auto found = column_of_member_[plan].find(names.text(id));
+    column = found == column_of_member_[plan].end() ? kNoColumn : found->second;
+  }
+  return column;
+}
+
+void Renderer::place_members(std::size_t plan, const ImageView& image) {
+  slots_.assign(common_columns().size() + plans_[plan].columns.size(), nullptr);
+  leftovers_.clear();
+  const auto members = image[Section::Fields];
+  if (members.empty()) return;
+  NameColumns& known = name_columns_[plan][image.names];
+  for (const Member& member : members) {
+    if (member.value.is_null() || member.value.tag == Tag::Absent) continue;
+    const std::int32_t column = column_of(plan, *image.names, member.name, known);
+    if (column == kNoColumn) {
+      leftovers_.push_back(&member);
+    } else {
+      slots_[static_cast<std::size_t>(column)] = &member.value;
+    }
+  }
+}
+
+Result<void> Renderer::add_head(RowSet& rows, const EntryView& entry, const ImageView& image) {
+  std::size_t at = 0;
+  const auto next = [&]() -> ArrayBuffer& { return rows.columns[at++]; };
+  next().add_text(entry.org);
+  next().add_text(entry.object);
+  next().add_text(entry.id);
+  next().add_text(entry.bu);
+  add_rev(next(), entry.meta.rev);
+  add_version(next(), entry.meta.version);
+  add_hash(next(), entry.meta.hash);
+  next().add_int4(static_cast<std::int32_t>(entry.meta.mapping_rev));
+  if (auto r = add_optional_timestamp(next(), entry.meta.commit_ts); !r)
+    return at_field(r.error(), entry, "commit_ts");
+  next().add_bool(entry.meta.complete);
+  const bool deleted = entry.op == Op::Delete;
+  next().add_bool(deleted);
+  if (auto r = add_optional_timestamp(next(), deleted ? entry.deleted_at : 0); !r) {
+    return at_field(r.error(), entry, "deleted_at");
+  }
+  add_optional_text(next(), deleted ? entry.delete_reason : std::string_view{});
+  add_optional_text(next(), entry.merged_into);
+  add_json(next(), [&](std::string& json) {
+    json.push_back('{');
+    for (const Member* member : leftovers_) {
+      if (member != leftovers_.front()) json.push_back(',');
+      json.append(image.names->at(member->name).json_key);
+      append_json_value(json, member->value);
+    }
+    json.push_back('}');
+  });
+  add_section(next(), image, Section::Extra);
+  add_section(next(), image, Section::Raw);
+  HEADWATER_ASSERT(at == head_columns().size());
+  return {};
+}
+
+Result<void> Renderer::add_row(std::size_t plan, const EntryView& entry) {
+  RowSet& rows = upserts_[plan];
+  // A deleted record keeps its last image, which a delete carries as what was before it.
+  const ImageView& image = entry.op == Op::Delete ? entry.old : entry.after;
+  place_members(plan, image);
+  if (auto r = add_head(rows, entry, image); !r) return r;
+  const auto common = common_columns();
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    ArrayBuffer& out = rows.columns[head_columns().size() + i];
+    const Column& column = i < common.size() ? common[i] : plans_[plan].columns[i - common.size()];
+    if (slots_[i] == nullptr) {
+      out.add_null();
+    } else if (auto r = add_value(out, column.type, *slots_[i]); !r) {
+      return at_field(r.error(), entry, column.member);
+    }
+  }
+  return {};
+}
+
+Result<void> Renderer::add_edges(const EntryView& entry) {
+  auto& source = edge_sources_.columns;
+  source[0].add_text(entry.org);
+  source[1].add_text(entry.id);
+  add_rev(source[2], entry.meta.rev);
+  if (entry.op == Op::Delete) return {};
+  for (const Member& member : entry.after[Section::Refs]) {
+    if (!member.value.holds_text()) continue;
+    const std::string_view target = member.value.text;  // org:Object:id
+    const auto object_at = target.find(':'), id_at = target.rfind(':');
+    if (object_at == std::string_view::npos || id_at == object_at) continue;
+    auto& edge = edges_.columns;
+    edge[0].add_text(entry.org);
+    edge[1].add_text(entry.id);
+    edge[2].add_text(entry.after.names->text(member.name));
+    edge[3].add_text(entry.object);
+    edge[4].add_text(target.substr(object_at + 1, id_at - object_at - 1));
+    edge[5].add_text(target.substr(id_at + 1));
+    if (!entry.sort_at) {
+      edge[6].add_null();
+    } else if (auto r = add_timestamp(edge[6], *entry.sort_at); !r) {
+      return at_field(r.error(), entry, "sort_at");
+    }
+    add_rev(edge[7], entry.meta.rev);
+  }
+  return {};
+}
+
+void Renderer::add_purge(std::size_t plan, const EntryView& entry) {
+  auto& keys = purges_[plan].columns;
+  keys[0].add_text(entry.org);
+  keys[1].add_text(entry.object);
+  keys[2].add_text(entry.id);
+  add_rev(keys[3], entry.meta.rev);
+  auto& source = edge_sources_.columns;
+  source[0].add_text(entry.org);
+  source[1].add_text(entry.id);
+  add_rev(source[2], entry.meta.rev);
+}
+
+void Renderer::add_mirror(MirrorRows& mirror, const EntryView& entry) {
+  if (entry.closed) {
+    mirror.closed.columns[0].add_text(entry.rkey);
+    return;
+  }
+  auto& row = mirror.open.columns;
+  row[0].add_text(entry.rkey);
+  add_rev(row[1], entry.meta.rev);
+  row[2].add_int8((entry.ts_ms - kEpochMs) * 1000);
+  add_json(row[3], [&](std::string& json) { json.append(entry.row); });
+}
+
+}  // namespace headwater::postgres

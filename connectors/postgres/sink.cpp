@@ -1,0 +1,408 @@
+#include "connectors/postgres/sink.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include "connectors/postgres/connection.hpp"
+#include "connectors/postgres/errors.hpp"
+#include "connectors/postgres/migrate.hpp"
+#include "connectors/postgres/render.hpp"
+#include "connectors/postgres/statements.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+constexpr int kServerVersionMin = 150'000;
+constexpr EpochMs kEpoch2000Ms = 946'684'800'000;
+constexpr std::string_view kTrue{"\1", 1}, kFalse{"\0", 1};
+
+/// Everything that a batch may send.
+struct Statements {
+  Statements(std::string_view schema, std::span<const TablePlan> plans) {
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      const std::string number = std::to_string(i);
+      upserts.push_back(
+          {"upsert" + number, upsert_sql(schema, plans[i]), "upsert " + plans[i].table});
+      purges.push_back({"purge" + number, purge_sql(schema, plans[i]), "purge " + plans[i].table});
+    }
+    cursor = {"cursor", cursor_sql(schema), "move cursor"};
+    edges = {"edges", edges_sql(schema), "upsert edge"};
+    edge_sources = {"edge_sources", edge_sources_sql(schema), "delete from edge"};
+    for (Mirror* mirror : {&hole, &quarantine}) {
+      const std::string table = mirror == &hole ? "hole" : "quarantine";
+      mirror->open = {table + "_open", mirror_sql(schema, table), "upsert " + table};
+      mirror->close = {table + "_close", mirror_close_sql(schema, table), "delete from " + table};
+      mirror->clear = {table + "_clear", mirror_clear_sql(schema, table), "clear " + table};
+    }
+  }
+
+  struct Mirror {
+    Statement open, close, clear;
+  };
+  Statement begin{"begin", "begin", "begin"}, commit{"commit", "commit", "commit"};
+  Statement cursor, edges, edge_sources;
+  std::vector<Statement> upserts, purges;
+  Mirror hole, quarantine;
+};
+
+/// What we know of an org's row in crm.cursor. Exact, because nobody else moves it while our epoch
+/// holds.
+struct OrgState {
+  Cursor cursor;
+  bool mirrors_replaced = false;  ///< by a materialization since open()
+};
+
+/// Where the cursors go, as parameters.
+struct CursorParameters {
+  ArrayBuffer org{Element::Text}, epoch{Element::Int8}, rev{Element::Int8},
+      commit_ts{Element::Timestamptz};
+  void clear() {
+    for (ArrayBuffer* buffer : {&org, &epoch, &rev, &commit_ts}) buffer->clear();
+  }
+};
+
+Error in_words(std::string_view what, const Error& error) {
+  std::string message = fmt::format("postgres: {}: {}", what, error.message);
+  if (!error.code.empty()) message += fmt::format(" ({})", error.code);
+  if (const auto help = remedy(error.code); !help.empty()) message += fmt::format("; {}", help);
+  return {error.kind, std::move(message), error.code};
+}
+
+std::uint64_t to_number(const std::optional<std::string>& text) {
+  std::uint64_t value = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
+  return value;
+}
+
+/// The password file's text without its last newline.
+Result<Secret> read_password(const std::string& path) {
+  if (path.empty()) return Secret{};
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return blocked(fmt::format(
+        "postgres: read password_file {}: cannot be opened; check path and owner", path));
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return Secret(std::move(text));
+}
+
+std::string session_sql(const PostgresConfig& config) {
+  // Every statement of a batch finds its rows by key. Without statistics (a table that was empty a
+  // minute ago) the planner would rather scan, and keep that plan: so scans and their joins are
+  // ruled out for this session.
+  return fmt::format(
+      "set statement_timeout = {}; set lock_timeout = {}; set idle_in_transaction_session_timeout "
+      "= {}; "
+      "set plan_cache_mode = force_generic_plan; set jit = off; set enable_seqscan = off; set "
+      "enable_hashjoin = off; "
+      "set enable_mergejoin = off; set timezone = 'UTC'; set standard_conforming_strings = on; "
+      "set search_path = pg_catalog; set default_transaction_isolation = 'read committed'",
+      config.statement_timeout.count(),
+      config.lock_timeout.count(),
+      config.statement_timeout.count());
+}
+
+}  // namespace
+
+class PostgresSink::Impl {
+ public:
+  Impl(PostgresConfig config, Holder holder, std::string name, std::vector<TablePlan> plans)
+      : config_(std::move(config)),
+        holder_(std::move(holder)),
+        name_(std::move(name)),
+        renderer_(std::move(plans)),
+        statements_(config_.schema, renderer_.plans()) {}
+
+  Result<std::vector<Cursor>> open(std::span<const std::string> orgs);
+  Result<void> write(const Batch& batch);
+  void close() noexcept { connection_.reset(); }
+  const PostgresConfig& config() const { return config_; }
+
+ private:
+  Result<void> connect();
+  Result<void> claim(const std::string& org);
+  Error refused(const std::string& org);
+  OrgState* find_org(std::string_view org);
+  Result<void> take(const Batch& batch);
+  void build_steps(const Batch& batch);
+  void add_cursor_step(const Batch& batch);
+  void add_mirror_steps(const Statements::Mirror& statements, MirrorRows& rows, bool clear);
+  void add_step(const Statement& statement, RowSet& rows);
+  void moved(const Batch& batch);
+  Error failed(const Error& error, const Step* step);
+  Error fenced();
+
+  PostgresConfig config_;
+  Holder holder_;
+  std::string name_;
+  Renderer renderer_;
+  Statements statements_;
+  std::optional<Connection> connection_;
+  std::vector<OrgState> orgs_;
+  std::optional<Error> fenced_;
+
+  // Of the write in hand; kept for their memory.
+  std::vector<const EntryView*> taken_;
+  std::vector<Step> steps_;
+  CursorParameters cursors_;
+  ArrayBuffer cleared_orgs_{Element::Text};
+};
+
+Result<void> PostgresSink::Impl::connect() {
+  auto password = read_password(config_.password_file);
+  if (!password) return std::move(password).error();
+  auto connection = Connection::open(config_.url, *password, config_.connect_timeout);
+  if (!connection) return in_words("connect", connection.error());
+  connection_ = std::move(*connection);
+  // Longer than the server's own limit, so that its answer is what we hear.
+  connection_->set_call_timeout(config_.statement_timeout * 2 + Millis{5'000});
+  if (connection_->server_version() < kServerVersionMin) {
+    return blocked(
+        fmt::format("postgres: connect: the server is version {}; PostgreSQL 15 or newer is needed",
+                    connection_->server_version() / 10'000));
+  }
+  if (const auto encoding = connection_->parameter("server_encoding"); encoding != "UTF8") {
+    return blocked(fmt::format(
+        "postgres: connect: the database's encoding is {}; create one with encoding UTF8",
+        encoding));
+  }
+  if (auto set = connection_->run(session_sql(config_)); !set)
+    return in_words("set up the session", set.error());
+  return {};
+}
+
+Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string> orgs) {
+  if (fenced_) return *fenced_;
+  close();
+  orgs_.clear();
+  const auto give_up = [&](Error error) {
+    close();
+    // No entry is at fault here: what the server refuses is a person's to mend.
+    if (error.kind == ErrorKind::Rejected) error.kind = ErrorKind::Blocked;
+    return error;
+  };
+  if (auto connected = connect(); !connected) return give_up(connected.error());
+  if (auto ready = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
+      !ready) {
+    return give_up(in_words(fmt::format("prepare schema {}", config_.schema), ready.error()));
+  }
+  // All claims or none: an org that is refused must not take the others from whoever holds them.
+  auto claimed = connection_->run("begin");
+  for (const std::string& org : orgs) {
+    if (claimed) claimed = claim(org);
+  }
+  if (claimed) claimed = connection_->run("commit");
+  if (!claimed) {
+    return give_up(claimed.error().message.starts_with("postgres:")
+                       ? claimed.error()
+                       : in_words("claim the cursor", claimed.error()));
+  }
+  std::vector<Cursor> cursors;
+  for (const OrgState& state : orgs_) cursors.push_back(state.cursor);
+  return cursors;
+}
+
+Result<void> PostgresSink::Impl::claim(const std::string& org) {
+  const std::array parameters{
+      name_, org, holder_.holder, std::to_string(config_.claim_wait.count())};
+  auto rows = connection_->query(claim_sql(config_.schema), parameters);
+  if (!rows) return std::move(rows).error();
+  if (rows->empty()) return refused(org);
+  const auto& row = rows->front();
+  orgs_.push_back({Cursor{org, row[0].value_or(""), Rev{to_number(row[2])}, to_number(row[1])}});
+  return {};
+}
+
+Error PostgresSink::Impl::refused(const std::string& org) {
+  const std::array parameters{name_, org};
+  auto rows = connection_->query(holder_sql(config_.schema), parameters);
+  if (!rows) return std::move(rows).error();
+  if (rows->empty())
+    return transient(fmt::format("postgres: claim the cursor of org {}: it is being removed", org));
+  return blocked(fmt::format(
+      "postgres: claim the cursor of sink {}, org {}: {} holds it and touched it {} ms ago; stop "
+      "that "
+      "daemon, or give one of the two another schema or sink name; it is free after {} ms",
+      name_,
+      org,
+      rows->front()[0].value_or(""),
+      to_number(rows->front()[1]),
+      config_.claim_wait.count()));
+}
+
+OrgState* PostgresSink::Impl::find_org(std::string_view org) {
+  const auto found = std::ranges::find(
+      orgs_, org, [](const OrgState& s) { return std::string_view(s.cursor.org); });
+  return found == orgs_.end() ? nullptr : &*found;
+}
+
+/// Fills taken_ with what the cursors have not passed yet. A materialization is never cut: states
+/// below a cursor may be what it is there to restore, and rows are guarded by rev.
+Result<void> PostgresSink::Impl::take(const Batch& batch) {
+  HEADWATER_ASSERT(batch.entries.empty() || !batch.cursors.empty());  // an unfenced write
+  taken_.clear();
+  const OrgState* state = nullptr;
+  for (const EntryView& entry : batch.entries) {
+    if (state == nullptr || state->cursor.org != entry.org) state = find_org(entry.org);
+    if (state == nullptr)
+      return fatal(fmt::format("postgres: write {}: its org was never claimed", entry.rkey));
+    const Cursor& cursor = state->cursor;
+    if (batch.mode == Mode::Follow) {
+      if (!cursor.ledger.empty() && cursor.ledger != holder_.ledger) {
+        return fatal(
+            fmt::format("postgres: write {}: the cursor is another ledger's ({}); it must be "
+                        "materialized first",
+                        entry.rkey,
+                        cursor.ledger));
+      }
+      if (entry.meta.rev <= cursor.rev) continue;
+    }
+    taken_.push_back(&entry);
+  }
+  return {};
+}
+
+void PostgresSink::Impl::add_step(const Statement& statement, RowSet& rows) {
+  if (rows.empty()) return;
+  Step& step = steps_.emplace_back(Step{&statement, {}, rows.rows()});
+  for (ArrayBuffer& column : rows.columns) step.parameters.push_back(column.finish());
+}
+
+void PostgresSink::Impl::add_cursor_step(const Batch& batch) {
+  cursors_.clear();
+  for (const CursorMove& move : batch.cursors) {
+    const OrgState* state = find_org(move.org);
+    HEADWATER_ASSERT(state != nullptr);
+    cursors_.org.add_text(move.org);
+    cursors_.epoch.add_int8(static_cast<std::int64_t>(state->cursor.epoch));
+    cursors_.rev.add_int8(static_cast<std::int64_t>(move.rev.value));
+    if (move.commit_ts == 0) {
+      cursors_.commit_ts.add_null();
+    } else {
+      cursors_.commit_ts.add_int8((move.commit_ts - kEpoch2000Ms) * 1000);
+    }
+  }
+  steps_.push_back({&statements_.cursor,
+                    {cursors_.org.finish(),
+                     cursors_.epoch.finish(),
+                     cursors_.rev.finish(),
+                     cursors_.commit_ts.finish(),
+                     name_,
+                     holder_.holder,
+                     holder_.ledger,
+                     batch.mode == Mode::Materialize ? kTrue : kFalse},
+                    batch.cursors.size()});
+}
+
+void PostgresSink::Impl::add_mirror_steps(const Statements::Mirror& statements,
+                                          MirrorRows& rows,
+                                          bool clear) {
+  if (clear) steps_.push_back({&statements.clear, {cleared_orgs_.finish()}, cleared_orgs_.size()});
+  add_step(statements.open, rows.open);
+  add_step(statements.close, rows.closed);
+}
+
+void PostgresSink::Impl::build_steps(const Batch& batch) {
+  steps_.clear();
+  steps_.push_back({&statements_.begin, {}, 0});
+  add_cursor_step(batch);
+  for (std::size_t i = 0; i < renderer_.plans().size(); ++i) {
+    add_step(statements_.upserts[i], renderer_.upserts(i));
+    add_step(statements_.purges[i], renderer_.purges(i));
+  }
+  // New edges first: one that stays is updated in place, and only what is left with an older rev
+  // goes.
+  add_step(statements_.edges, renderer_.edges());
+  add_step(statements_.edge_sources, renderer_.edge_sources());
+  cleared_orgs_.clear();
+  if (batch.mode == Mode::Materialize) {
+    for (const CursorMove& move : batch.cursors) {
+      if (!find_org(move.org)->mirrors_replaced) cleared_orgs_.add_text(move.org);
+    }
+  }
+  const bool clear = cleared_orgs_.size() > 0;
+  add_mirror_steps(statements_.hole, renderer_.holes(), clear);
+  add_mirror_steps(statements_.quarantine, renderer_.quarantine(), clear);
+  steps_.push_back({&statements_.commit, {}, 0});
+}
+
+/// What the server's row says after the commit; the same cases as in cursor_sql().
+void PostgresSink::Impl::moved(const Batch& batch) {
+  for (const CursorMove& move : batch.cursors) {
+    OrgState& state = *find_org(move.org);
+    Cursor& cursor = state.cursor;
+    if (batch.mode == Mode::Materialize) {
+      state.mirrors_replaced = true;
+    } else if (!cursor.ledger.empty() && cursor.ledger != holder_.ledger) {
+      continue;
+    }
+    cursor.ledger = holder_.ledger;
+    cursor.rev = move.rev;
+  }
+}
+
+Result<void> PostgresSink::Impl::write(const Batch& batch) {
+  if (fenced_) return *fenced_;
+  if (!connection_) return transient("postgres: write: the connection is closed; open it again");
+  if (auto taken = take(batch); !taken) return taken;
+  if (auto rendered = renderer_.render(taken_); !rendered) return rendered;
+  if (batch.cursors.empty()) return {};
+  build_steps(batch);
+  const Step* failed_step = nullptr;
+  if (auto done = connection_->pipeline(steps_, failed_step); !done)
+    return failed(done.error(), failed_step);
+  moved(batch);
+  return {};
+}
+
+Error PostgresSink::Impl::failed(const Error& error, const Step* step) {
+  if (error.code == kFenced) return fenced();
+  if (error.kind != ErrorKind::Rejected || !connection_->usable()) close();
+  if (step == nullptr) return in_words(fmt::format("write {} changes", taken_.size()), error);
+  return in_words(step->rows == 0 ? step->statement->what
+                                  : fmt::format("{}, {} rows", step->statement->what, step->rows),
+                  error);
+}
+
+/// Finds out who has taken the cursor, then never writes again.
+Error PostgresSink::Impl::fenced() {
+  std::string rival = "another holder";
+  for (const OrgState& state : orgs_) {
+    const std::array parameters{name_, state.cursor.org};
+    auto rows = connection_->query(holder_sql(config_.schema), parameters);
+    if (!rows) break;
+    if (!rows->empty() && rows->front()[0] != holder_.holder)
+      rival = rows->front()[0].value_or(rival);
+  }
+  close();
+  fenced_ =
+      fatal(fmt::format("postgres: write: fenced: {} has claimed the cursor of sink {}; nothing "
+                        "was written; this sink "
+                        "stops until the daemon is started again, so stop the other one first",
+                        rival,
+                        name_),
+            std::string(kFenced));
+  return *fenced_;
+}
+
+PostgresSink::PostgresSink(PostgresConfig config,
+                           Holder holder,
+                           std::string name,
+                           std::vector<TablePlan> plans)
+    : impl_(std::make_unique<Impl>(
+          std::move(config), std::move(holder), std::move(name), std::move(plans))) {}
+PostgresSink::~PostgresSink() = default;
+
+Result<std::vector<Cursor>> PostgresSink::open(std::span<const std::string> orgs) {
+  return impl_->open(orgs);
+}
+Result<void> PostgresSink::write(const Batch& batch) { return impl_->write(batch); }
+void PostgresSink::close() noexcept { impl_->close(); }
+std::size_t PostgresSink::entries_max() const { return impl_->config().entries_max; }
+std::size_t PostgresSink::bytes_max() const { return impl_->config().bytes_max; }
+
+}  // namespace headwater::postgres

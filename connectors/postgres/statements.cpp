@@ -1,0 +1,183 @@
+#include "connectors/postgres/statements.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <vector>
+
+#include "connectors/postgres/identifiers.hpp"
+#include "connectors/postgres/render.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+std::string table_name(std::string_view schema, std::string_view table) {
+  return quoted(schema) + '.' + quoted(table);
+}
+
+/// `unnest($1::text[], $2::bigint[]) u(c0, c1)`
+std::string unnest(const RowSet& rows) {
+  std::string parameters, names;
+  for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+    if (i > 0) {
+      parameters += ", ";
+      names += ", ";
+    }
+    fmt::format_to(
+        std::back_inserter(parameters), "${}::{}", i + 1, array_type(rows.columns[i].element()));
+    fmt::format_to(std::back_inserter(names), "c{}", i);
+  }
+  return fmt::format("unnest({}) u({})", parameters, names);
+}
+
+/// The names and types of all columns of a row, in RowSet order; the head's types need no cast.
+struct Target {
+  std::string name, value;
+};
+std::vector<Target> targets(const TablePlan& plan) {
+  std::vector<Target> out;
+  const auto value = [&](ColumnType type) {
+    const char* cast = type == ColumnType::Numeric     ? "::numeric"
+                       : type == ColumnType::TextArray ? "::text[]"
+                                                       : "";
+    return fmt::format("u.c{}{}", out.size(), cast);
+  };
+  for (const std::string_view name : head_columns()) {
+    out.push_back({quoted(name), value(ColumnType::Text)});
+  }
+  for (const Column& column : common_columns())
+    out.push_back({quoted(column.name), value(column.type)});
+  for (const Column& column : plan.columns)
+    out.push_back({quoted(column.name), value(column.type)});
+  return out;
+}
+
+}  // namespace
+
+std::string upsert_sql(std::string_view schema, const TablePlan& plan) {
+  const auto all = targets(plan);
+  std::string names, values, sets;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const char* comma = i > 0 ? ", " : "";
+    names += comma + all[i].name;
+    values += comma + all[i].value;
+    if (i < 3) continue;  // org, object, id: the key
+    fmt::format_to(std::back_inserter(sets),
+                   "{}{} = excluded.{}",
+                   i > 3 ? ", " : "",
+                   all[i].name,
+                   all[i].name);
+  }
+  return fmt::format(
+      "insert into {} as t ({}) select {} from {} on conflict ({}) do update set {} where t.rev < "
+      "excluded.rev",
+      table_name(schema, plan.table),
+      names,
+      values,
+      unnest(make_rows(plan)),
+      plan.entity.empty() ? "org, object, id" : "org, id",
+      sets);
+}
+
+std::string purge_sql(std::string_view schema, const TablePlan& plan) {
+  return fmt::format(
+      "delete from {} t using {} where t.org = u.c0 and t.object = u.c1 and t.id = u.c2::bpchar "
+      "and t.rev <= u.c3",
+      table_name(schema, plan.table),
+      unnest(make_keys()));
+}
+
+std::string edges_sql(std::string_view schema) {
+  return fmt::format(
+      "insert into {} as t (org, src_id, rel, from_object, from_id, to_object, to_id, sort_at, "
+      "rev) "
+      "select u.c0, u.c1, u.c2, u.c3, u.c1, u.c4, u.c5, u.c6, u.c7 from {} on conflict (org, "
+      "src_id, rel) do update set "
+      "from_object = excluded.from_object, from_id = excluded.from_id, to_object = "
+      "excluded.to_object, "
+      "to_id = excluded.to_id, via_object = null, attrs = null, sort_at = excluded.sort_at, rev = "
+      "excluded.rev "
+      "where t.rev < excluded.rev",
+      table_name(schema, "edge"),
+      unnest(make_edges()));
+}
+
+std::string edge_sources_sql(std::string_view schema) {
+  // The cast keeps the comparison in the column's own type, which its index needs.
+  return fmt::format(
+      "delete from {} t using {} where t.org = u.c0 and t.src_id = u.c1::bpchar and t.rev < u.c2",
+      table_name(schema, "edge"),
+      unnest(make_edge_sources()));
+}
+
+std::string cursor_sql(std::string_view schema) {
+  // A cursor of another ledger keeps its ledger and rev until a materialization begins (design.md
+  // ruling 10): a touch before that must not make it look like ours.
+  return fmt::format(
+      "with moved as (update {0} c set "
+      "ledger = case when $8::boolean or c.ledger = '' then $7::text else c.ledger end, "
+      "rev = case when $8::boolean or c.ledger in ('', $7::text) then m.rev else c.rev end, "
+      "commit_ts = coalesce(m.ts, c.commit_ts), updated_at = now() "
+      "from unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[]) m(org, epoch, rev, "
+      "ts) "
+      "where c.sink = $5::text and c.org = m.org and c.epoch = m.epoch and c.holder = $6::text "
+      "returning 1) "
+      "select {1}.require_fence(count(*), cardinality($1::text[])) from moved",
+      table_name(schema, "cursor"),
+      quoted(schema));
+}
+
+std::string claim_sql(std::string_view schema) {
+  return fmt::format(
+      "insert into {} as c (sink, org, ledger, holder, epoch, rev) values ($1, $2, '', $3, 1, 0) "
+      "on conflict (sink, org) do update set holder = excluded.holder, epoch = c.epoch + 1, "
+      "updated_at = now() "
+      "where c.holder = excluded.holder or c.updated_at < now() - $4::bigint * interval '1 "
+      "millisecond' "
+      "returning ledger, epoch, rev",
+      table_name(schema, "cursor"));
+}
+
+std::string holder_sql(std::string_view schema) {
+  return fmt::format(
+      "select holder, greatest(0, extract(epoch from now() - updated_at) * 1000)::bigint from {} "
+      "where sink = $1 and org = $2",
+      table_name(schema, "cursor"));
+}
+
+std::string mirror_sql(std::string_view schema, std::string_view table) {
+  const std::string name = table_name(schema, table);
+  const std::string from =
+      fmt::format("{}, jsonb_populate_record(null::{}, u.c3) r", unnest(make_mirror_rows()), name);
+  if (table == "hole") {
+    return fmt::format(
+        "insert into {0} (id, key, org, scope, cause, since, opened_at, attempts) "
+        "select coalesce(r.id, u.c1), u.c0, r.org, r.scope, r.cause, r.since, "
+        "coalesce(r.opened_at, u.c2), "
+        "coalesce(r.attempts, 0) from {1} on conflict (key) do update set scope = excluded.scope, "
+        "cause = excluded.cause, since = excluded.since, attempts = excluded.attempts",
+        name,
+        from);
+  }
+  return fmt::format(
+      "insert into {0} (id, key, org, object, record_id, stage, reason_code, reason, schema_id, "
+      "attempts, first_seen, "
+      "last_seen) select coalesce(r.id, u.c1), u.c0, r.org, r.object, r.record_id, r.stage, "
+      "r.reason_code, r.reason, "
+      "r.schema_id, coalesce(r.attempts, 0), coalesce(r.first_seen, u.c2), coalesce(r.last_seen, "
+      "u.c2) from {1} "
+      "on conflict (key) do update set reason = excluded.reason, schema_id = excluded.schema_id, "
+      "attempts = excluded.attempts, last_seen = excluded.last_seen",
+      name,
+      from);
+}
+
+std::string mirror_close_sql(std::string_view schema, std::string_view table) {
+  return fmt::format("delete from {} where key = any($1::text[])", table_name(schema, table));
+}
+
+std::string mirror_clear_sql(std::string_view schema, std::string_view table) {
+  return fmt::format("delete from {} where org = any($1::text[])", table_name(schema, table));
+}
+
+}  // namespace headwater::postgres
