@@ -1,0 +1,89 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schemas/model/entry.hpp"
+
+namespace headwater::test {
+
+/// What a test says of an entry; the rest is made up.
+struct EntrySpec {
+  Op op = Op::Update;
+  std::string id = "0035f00000ABCDeAAP";
+  std::uint64_t rev = 1;
+  std::map<std::string, std::string> fields = {};
+  std::map<std::string, std::string> refs = {};  ///< relation -> rkey, after the change
+  std::map<std::string, std::string> old_refs =
+      {};  ///< what changed: relation -> old rkey, empty: there was none
+  std::optional<EpochMs> sort_at = 1'000;
+  std::optional<EpochMs> before_sort_at = 1'000;
+  std::optional<bool> has_before = {};  ///< unless said: updates and deletes have one
+  bool purge = false;
+  EntryKind kind = EntryKind::Record;
+  std::string org = "emea";
+  std::string object = "Contact";
+  std::string entity = "contact";
+};
+
+/// Makes entries and keeps their memory. Revs must be given in rising order, as the journal does.
+class EntryMaker {
+ public:
+  const EntryView& add(const EntrySpec& spec) {
+    EntryView entry;
+    entry.kind = spec.kind;
+    entry.op = spec.op;
+    entry.rkey = keep(spec.org + ":" + spec.object + ":" + spec.id);
+    entry.org = keep(spec.org);
+    entry.object = keep(spec.object);
+    entry.id = keep(spec.id);
+    entry.entity = keep(spec.entity);
+    entry.bu = keep("uk");
+    entry.meta.rev = Rev(spec.rev);
+    entry.meta.version = {1, static_cast<std::int64_t>(spec.rev), 1, 0};
+    entry.meta.hash = spec.rev;
+    entry.meta.complete = true;
+    entry.meta.deleted = spec.op == Op::Delete;
+    entry.purge = spec.purge;
+    const bool usual = (spec.op == Op::Update || spec.op == Op::Delete) && !spec.purge;
+    entry.has_before = spec.has_before.value_or(usual);
+    entry.sort_at = spec.sort_at;
+    entry.before_sort_at = entry.has_before ? spec.before_sort_at : std::nullopt;
+    entry.after.names = entry.old.names = &names_;
+    if (spec.op != Op::Delete) {
+      entry.after.sections[0] = members(spec.fields);
+      entry.after.sections[3] = members(spec.refs);
+    } else {
+      entry.deleted_at = 1'700'000'000'000;
+      entry.delete_reason = "delete";
+    }
+    entry.old.sections[3] = members(spec.old_refs, true);
+    entries_.push_back(entry);
+    return entries_.back();
+  }
+  Entries entries() const { return entries_; }
+  void clear() { entries_.clear(); }
+
+ private:
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  std::span<const Member> members(const std::map<std::string, std::string>& values,
+                                  bool empty_is_absent = false) {
+    auto& list = members_.emplace_back();
+    for (const auto& [name, value] : values) {
+      auto view = ValueView::of_text(keep(value));
+      if (empty_is_absent && value.empty()) view = {Tag::Absent, 0, 0, {}};
+      list.push_back({names_.intern(name), view});
+    }
+    return list;
+  }
+
+  NameTable names_;
+  std::deque<std::string> texts_;
+  std::deque<std::vector<Member>> members_;
+  std::vector<EntryView> entries_;
+};
+
+}  // namespace headwater::test
