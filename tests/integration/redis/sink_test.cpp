@@ -1,3 +1,4 @@
+#include "schemas/core/json_text.hpp"
 #include "tests/integration/redis/sink_fixture.hpp"
 
 namespace headwater::redis {
