@@ -74,11 +74,13 @@ SinkMetrics::SinkMetrics(observe::Metrics& m, const std::string& sink)
 
 SinkLoop::SinkLoop(Parts parts)
     : parts_(std::move(parts)),
+      ledger_id_(parts_.ledger.id()),
+      sink_(parts_.make(ledger_id_)),
       metrics_(parts_.metrics, parts_.name),
       backoff_(std::chrono::milliseconds{200},
                std::chrono::seconds{30},
                std::hash<std::string>{}(parts_.name)),
-      entries_limit_(parts_.sink->entries_max()) {
+      entries_limit_(sink_->entries_max()) {
   status_.name = parts_.name;
 }
 
@@ -86,6 +88,7 @@ Step SinkLoop::step() {
   parts_.health.beat();
   const std::int64_t now = parts_.clock.monotonic_ms();
   if (now < retry_at_) return Step::wait(retry_at_);
+  if (parts_.ledger.id() != ledger_id_) rebuild();
   if (!opened_) return open();
   for (OrgCursor& cursor : cursors_) {
     if (cursor.materializing) return materialize(cursor);
@@ -93,13 +96,30 @@ Step SinkLoop::step() {
   return follow();
 }
 
+void SinkLoop::wait(std::int64_t until_ms, std::stop_token stop) {
+  const Millis left(until_ms - parts_.clock.monotonic_ms());
+  // While backing off, new entries change nothing: the least cursor stands where it stood, and only
+  // time counts.
+  const Rev seen = opened_ ? least_cursor() : Rev{UINT64_MAX};
+  parts_.ledger.wait_for(seen, std::chrono::steady_clock::now() + left, std::move(stop));
+}
+
+/// The ledger was born anew: what the target is told from now on is told in its new name.
+void SinkLoop::rebuild() {
+  sink_->close();
+  opened_ = false;
+  ledger_id_ = parts_.ledger.id();
+  sink_ = parts_.make(ledger_id_);
+}
+
 Step SinkLoop::open() {
-  auto found = parts_.sink->open(parts_.orgs);
+  auto found = sink_->open(parts_.orgs);
   if (!found) return retry(found.error());
   cursors_.clear();
   for (const Cursor& cursor : *found) {
     const auto verdict = parts_.ledger.found_cursor(cursor.org, cursor.ledger, cursor.rev);
     if (!verdict) return retry(verdict.error());
+    if (parts_.ledger.id() != ledger_id_) return Step::again();  // reopened under the new name
     OrgCursor ours;
     ours.org = cursor.org;
     ours.materializing = *verdict == ledger::CursorVerdict::Materialize;
@@ -114,7 +134,7 @@ Step SinkLoop::open() {
                {"epoch", cursor.epoch}});
     cursors_.push_back(std::move(ours));
   }
-  if (parts_.sink->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
   opened_ = true;
   metrics_.up.set(1);
   parts_.health.set(PartState::Ok);
@@ -125,7 +145,7 @@ Step SinkLoop::open() {
 Step SinkLoop::materialize(OrgCursor& cursor) {
   batch_.clear();
   auto read = parts_.ledger.read_states(
-      cursor.org, cursor.rev, cursor.upto, entries_limit_, parts_.sink->bytes_max(), batch_);
+      cursor.org, cursor.rev, cursor.upto, entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
   const auto entries = batch_.entries();
   // The last of them reach `upto`: from there the journal goes on without a seam.
@@ -137,7 +157,7 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   }
   if (entries.empty()) {
     cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
-                           cursor.rev < parts_.ledger.head() && !parts_.sink->needs_history();
+                           cursor.rev < parts_.ledger.head() && !sink_->needs_history();
     cursor.upto = parts_.ledger.head();
     if (!cursor.materializing) {
       log::info("sink has all record states: following the journal",
@@ -150,14 +170,14 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
 
 Step SinkLoop::follow() {
   batch_.clear();
-  auto read = parts_.ledger.read(least_cursor(), entries_limit_, parts_.sink->bytes_max(), batch_);
+  auto read = parts_.ledger.read(least_cursor(), entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
   const auto all = batch_.entries();
   if (all.empty()) return idle();
   quiet_told_ = false;
-  (all.size() >= entries_limit_                 ? metrics_.closed_by_entries
-   : batch_.bytes() >= parts_.sink->bytes_max() ? metrics_.closed_by_bytes
-                                                : metrics_.closed_by_head)
+  (all.size() >= entries_limit_           ? metrics_.closed_by_entries
+   : batch_.bytes() >= sink_->bytes_max() ? metrics_.closed_by_bytes
+                                          : metrics_.closed_by_head)
       .add();
   const Entries entries = ours(all);
   const auto moves = moves_to(all.back().meta.rev, entries);
@@ -187,7 +207,7 @@ Step SinkLoop::idle() {
             least_cursor(), std::chrono::steady_clock::now() + Millis(kQuietMs), {}))
       return Step::again();
     quiet_told_ = true;
-    if (auto owed = parts_.sink->idle(); !owed) return retry(owed.error());
+    if (auto owed = sink_->idle(); !owed) return retry(owed.error());
   }
   publish(0);
   return Step::wait(due);
@@ -198,7 +218,7 @@ std::optional<Error> SinkLoop::write(Entries entries,
                                      std::span<const CursorMove> moves,
                                      Mode mode) {
   const std::int64_t started_us = parts_.clock.now_us();
-  auto written = parts_.sink->write(Batch{entries, moves, mode});
+  auto written = sink_->write(Batch{entries, moves, mode});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   moved(entries, moves);
@@ -215,12 +235,12 @@ void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
       cursor.touched_at = now;
     }
   }
-  if (parts_.sink->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
   if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
   backoff_.reset();
   if (entries.empty()) return;
   refused_in_a_row_ = 0;
-  entries_limit_ = std::min(parts_.sink->entries_max(), entries_limit_ * 2);
+  entries_limit_ = std::min(sink_->entries_max(), entries_limit_ * 2);
   metrics_.write_entries.observe(static_cast<double>(entries.size()));
   std::size_t by_op[4] = {};
   for (const EntryView& entry : entries) {
@@ -290,7 +310,7 @@ Step SinkLoop::retry(const Error& error) {
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) {
     metrics_.fenced.add();
-    parts_.sink->close();
+    sink_->close();
     return Step::done();
   }
   (error.kind == ErrorKind::Blocked ? metrics_.retries_blocked : metrics_.retries_transient).add();
@@ -366,10 +386,10 @@ bool SinkLoop::caught_up() const {
 
 void SinkLoop::stop() {
   if (opened_) {
-    if (auto owed = parts_.sink->idle(); !owed)
+    if (auto owed = sink_->idle(); !owed)
       log::warning(owed.error().message, {{"sink", parts_.name}});
   }
-  parts_.sink->close();
+  sink_->close();
   opened_ = false;
   metrics_.up.set(0);
   if (parts_.health.state() != PartState::Fatal) parts_.health.set(PartState::Stopped);

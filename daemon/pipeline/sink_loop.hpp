@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -48,7 +50,7 @@ class SinkLoop {
   struct Parts {
     std::string name;  ///< the sink's key in the configuration
     std::vector<std::string> orgs;
-    std::unique_ptr<Sink> sink;
+    std::function<std::unique_ptr<Sink>(const std::string& ledger_id)> make;
     ledger::Ledger& ledger;
     const Clock& clock;
     observe::Part& health;
@@ -57,10 +59,12 @@ class SinkLoop {
   explicit SinkLoop(Parts parts);
 
   Step step();
+  /// Waits as the last step asked: until the time, a stop or, if all was written, the next entry.
+  void wait(std::int64_t until_ms, std::stop_token stop);
   /// For an orderly stop: what the sink still owes its target goes out, then it is closed.
   void stop();
-  /// The head up to which this sink has written everything. Any thread.
-  SinkStatus status() const;
+  SinkStatus status() const;  ///< any thread
+  /// Everything up to the ledger's head is in the target. Any thread.
   bool caught_up() const;
 
  private:
@@ -75,6 +79,7 @@ class SinkLoop {
   };
 
   Step open();
+  void rebuild();
   Step follow();
   Step materialize(OrgCursor& cursor);
   Step idle();
@@ -89,6 +94,8 @@ class SinkLoop {
   Rev least_cursor() const;
 
   Parts parts_;
+  std::string ledger_id_;  // that sink_ was made for
+  std::unique_ptr<Sink> sink_;
   SinkMetrics metrics_;
   Backoff backoff_;
   std::vector<OrgCursor> cursors_;

@@ -1,0 +1,428 @@
+#include "daemon/app.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "connectors/salesforce/org.hpp"
+#include "daemon/observe/http.hpp"
+#include "daemon/pipeline/ingest.hpp"
+#include "daemon/pipeline/org_worker.hpp"
+#include "daemon/runtime/control.hpp"
+#include "daemon/runtime/loop_thread.hpp"
+#include "daemon/runtime/sd_notify.hpp"
+#include "daemon/status.hpp"
+
+namespace headwater {
+
+const char* const kVersion = HEADWATER_VERSION;
+
+namespace {
+
+namespace asio = boost::asio;
+
+/// Rows of so many refetches wait in an ingest's second lane at most.
+constexpr std::size_t kLaneBatchesMax = 4;
+/// Longest a step of ingest waits for the stream.
+constexpr Millis kStreamWait{1'000};
+/// Deadlines of one step, after which a thread counts as stuck: the longest bounded call each of
+/// them makes, doubled.
+constexpr Millis kIngestDeadline{180'000}, kWorkerDeadline{300'000}, kSinkDeadline{180'000};
+constexpr auto kHousekeeping = std::chrono::seconds{1};
+
+/// Who we are to a target: this machine and this state directory (unified-model.md section 13).
+std::string holder_name(const std::string& state_dir) {
+  std::ifstream in("/etc/machine-id");
+  std::string machine;
+  if (!std::getline(in, machine) || machine.empty()) {
+    char host[256] = "localhost";
+    gethostname(host, sizeof host - 1);
+    machine = host;
+  }
+  std::error_code ignored;
+  return machine + ":" + std::filesystem::weakly_canonical(state_dir, ignored).string();
+}
+
+/// One configured org with its parts.
+struct Org {
+  std::string name;
+  std::shared_ptr<salesforce::OrgMetrics> counts;
+  std::shared_ptr<salesforce::TokenSource> tokens;
+  std::unique_ptr<salesforce::OrgApi> api;
+  std::atomic<bool> ready{false};
+  RowLane rows{kLaneBatchesMax};
+  std::vector<std::unique_ptr<salesforce::EventSource>> sources;
+  std::vector<std::unique_ptr<Ingest>> ingests;
+  std::unique_ptr<OrgWorker> worker;
+};
+
+}  // namespace
+
+struct App::Impl {
+  explicit Impl(DaemonConfig c)
+      : config(std::move(c)), health(clock), signals(io), housekeeping(io), watchdog(io) {}
+
+  Result<void> build(std::shared_ptr<const crm::Mapping> mapping);
+  void build_org(const salesforce::OrgConfig& org_config);
+  void build_sinks(const std::shared_ptr<const crm::Mapping>& mapping);
+  Result<void> open_doors();
+  StatusSources sources() const;
+  std::string answer(const std::string& line);
+  void arm_signals();
+  void arm_housekeeping();
+  void arm_watchdog(Millis interval);
+  void export_metrics();
+  void stop();
+
+  DaemonConfig config;
+  SystemClock clock;
+  observe::Metrics metrics;
+  observe::Health health;
+  asio::io_context io;
+  asio::signal_set signals;
+  asio::steady_timer housekeeping, watchdog;
+  std::unique_ptr<ledger::Ledger> ledger;
+  std::vector<std::unique_ptr<Org>> orgs;
+  std::vector<std::unique_ptr<SinkLoop>> sinks;
+  std::unique_ptr<observe::HttpServer> http;
+  std::unique_ptr<runtime::ControlServer> control;
+  // Last: what calls into all of the above ends first.
+  std::vector<std::unique_ptr<LoopThread>> org_threads, sink_threads;
+  EpochMs started_at = clock.now_ms();
+  bool told_ready = false;
+  bool stopping = false;
+};
+
+Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> mapping) {
+  std::error_code failed;
+  std::filesystem::create_directories(config.state_dir, failed);
+  if (failed)
+    return blocked(
+        fmt::format("state_dir {}: cannot be made: {}", config.state_dir, failed.message()));
+  std::filesystem::permissions(config.state_dir, std::filesystem::perms::owner_all, failed);
+  auto opened = ledger::Ledger::open(config.state_dir + "/ledger", config.journal, mapping, clock);
+  if (!opened) return opened.error();
+  ledger = std::move(opened).value();
+  for (const auto& org : config.orgs) build_org(org);
+  build_sinks(mapping);
+  return open_doors();
+}
+
+void App::Impl::build_org(const salesforce::OrgConfig& org_config) {
+  Org& org = *orgs.emplace_back(std::make_unique<Org>());
+  org.name = org_config.name;
+  org.counts = std::make_shared<salesforce::OrgMetrics>();
+  org.tokens = std::make_shared<salesforce::TokenSource>(org_config, org.counts, clock);
+  org.api = salesforce::make_org_client(org_config, org.tokens, org.counts);
+  // A ledger that knows the org can go on with its streams while REST is away.
+  org.ready = ledger->org_facts(org.name).has_value();
+
+  for (const auto& stream : org_config.streams) {
+    auto& source = *org.sources.emplace_back(
+        salesforce::make_subscription(org_config, stream.topic, org.tokens, org.counts, clock));
+    auto& part = health.add(fmt::format("stream {} {}", org.name, stream.topic), kIngestDeadline);
+    Ingest& ingest =
+        *org.ingests.emplace_back(std::make_unique<Ingest>(Ingest::Parts{{org.name, stream.topic},
+                                                                         stream.start,
+                                                                         source,
+                                                                         *ledger,
+                                                                         org.rows,
+                                                                         org.ready,
+                                                                         clock,
+                                                                         part,
+                                                                         metrics}));
+    org_threads.push_back(std::make_unique<LoopThread>(
+        "ingest-" + org.name,
+        [&ingest] { return ingest.step(kStreamWait); },
+        [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); },
+        [&ingest] { ingest.stop(); }));
+  }
+
+  auto& part = health.add("org " + org.name, kWorkerDeadline);
+  const auto wake = [&org] {
+    for (auto& source : org.sources) source->wake();
+  };
+  // The worker's thread is made before the worker, which wants its stop token.
+  auto& thread = *org_threads.emplace_back(std::make_unique<LoopThread>(
+      "repair-" + org.name,
+      [&org] { return org.worker->step(); },
+      [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); }));
+  org.worker = std::make_unique<OrgWorker>(OrgWorker::Parts{org.name,
+                                                            org_config.org_id,
+                                                            org_config.region,
+                                                            org_config.currency,
+                                                            *org.api,
+                                                            *ledger,
+                                                            org.rows,
+                                                            org.ready,
+                                                            wake,
+                                                            thread.stop_token(),
+                                                            clock,
+                                                            part,
+                                                            metrics});
+}
+
+void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) {
+  std::vector<std::string> org_names;
+  for (const auto& org : orgs) org_names.push_back(org->name);
+  SinkContext context;
+  context.version = kVersion;
+  context.clock = &clock;
+  context.mapping = mapping;
+  context.org_id = [this](std::string_view org) { return ledger->org_id(org); };
+  for (const SinkSection& section : config.sinks) {
+    context.name = section.name;
+    auto& part = health.add("sink " + section.name, kSinkDeadline);
+    // Made again when the ledger is born anew: a target must know whose cursor it holds.
+    const auto make = [this, context, &section](const std::string& ledger_id) mutable {
+      context.holder = {ledger_id, holder_name(config.state_dir)};
+      return section.make(context);
+    };
+    SinkLoop& loop = *sinks.emplace_back(std::make_unique<SinkLoop>(
+        SinkLoop::Parts{section.name, org_names, make, *ledger, clock, part, metrics}));
+    sink_threads.push_back(std::make_unique<LoopThread>(
+        "sink-" + section.name,
+        [&loop] { return loop.step(); },
+        [&loop](std::int64_t until, std::stop_token stop) { loop.wait(until, stop); },
+        [&loop] { loop.stop(); }));
+  }
+}
+
+Result<void> App::Impl::open_doors() {
+  auto socket = runtime::ControlServer::open(
+      io, config.control_socket, [this](const std::string& line) { return answer(line); });
+  if (!socket) return socket.error();
+  control = std::move(socket).value();
+  observe::HttpServer::Routes routes;
+  routes["/metrics"] = [this] {
+    export_metrics();
+    return observe::HttpAnswer{200, "text/plain; version=0.0.4", metrics.text()};
+  };
+  routes["/livez"] = [this] {
+    const bool live = health.live();
+    return observe::HttpAnswer{
+        live ? 200 : 503, "text/plain", live ? "ok\n" : "a thread is stuck: see /status\n"};
+  };
+  routes["/readyz"] = [this] {
+    std::string text;
+    for (const auto& reason : not_ready(sources(), clock)) text += reason + "\n";
+    return observe::HttpAnswer{
+        text.empty() ? 200 : 503, "text/plain", text.empty() ? "ok\n" : text};
+  };
+  routes["/status"] = [this] {
+    return observe::HttpAnswer{200, "application/json", status_json(sources(), clock)};
+  };
+  auto server = observe::HttpServer::start(config.http_listen, std::move(routes));
+  if (!server) return server.error();
+  http = std::move(server).value();
+  return {};
+}
+
+StatusSources App::Impl::sources() const {
+  StatusSources out{*ledger, health, {}, {}, kVersion, started_at};
+  for (const auto& sink : sinks) out.sinks.push_back(sink.get());
+  for (const auto& org : config.orgs) {
+    for (const auto& stream : org.streams) out.streams.push_back({org.name, stream.topic});
+  }
+  return out;
+}
+
+/// A line of the control socket: a verb and its argument.
+std::string App::Impl::answer(const std::string& line) {
+  const auto space = line.find(' ');
+  const std::string verb = line.substr(0, space);
+  const std::string argument = space == std::string::npos ? "" : line.substr(space + 1);
+  const auto error = [](const std::string& what) { return R"({"error":")" + what + "\"}"; };
+  if (verb == "status") return status_json(sources(), clock);
+  if (verb == "holes") return holes_json(*ledger);
+  if (verb == "quarantine") return quarantine_json(*ledger);
+  if (verb == "get") {
+    const auto key = RecordKey::parse(argument);
+    if (!key) return error(key.error().message);
+    EntryBatch batch;
+    const auto found = ledger->get(*key, batch);
+    if (!found) return error(found.error().message);
+    if (!*found) return error("the ledger has never seen this record");
+    return record_json(batch.entries().front());
+  }
+  return error("unknown command; known are status, get, holes, quarantine");
+}
+
+void App::Impl::arm_signals() {
+  signals.add(SIGTERM);
+  signals.add(SIGINT);
+  signals.async_wait([this](boost::system::error_code error, int) {
+    if (error) return;
+    if (stopping) _exit(0);  // the second one: leave at once; what is durable is enough
+    stopping = true;
+    log::info("stopping: asking for nothing more, sinks drain");
+    runtime::notify("STOPPING=1");
+    arm_signals();
+    io.stop();
+  });
+}
+
+void App::Impl::arm_housekeeping() {
+  housekeeping.expires_after(kHousekeeping);
+  housekeeping.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    if (auto trimmed = ledger->trim(); !trimmed) log::error(trimmed.error().message);
+    if (!told_ready) {
+      const auto parts = health.parts();
+      const bool settled = std::none_of(parts.begin(), parts.end(), [](const auto& p) {
+        return p.state == observe::PartState::Starting;
+      });
+      if (settled) {
+        told_ready = true;
+        runtime::notify("READY=1");
+        log::info("ready", {{"http", http->address()}, {"control", config.control_socket}});
+      }
+    }
+    const auto reasons = not_ready(sources(), clock);
+    runtime::notify("STATUS=" + (reasons.empty()
+                                     ? fmt::format("in step at rev {}", ledger->head().value)
+                                     : reasons.front()));
+    arm_housekeeping();
+  });
+}
+
+/// The watchdog is fed by progress: only while every thread comes round.
+void App::Impl::arm_watchdog(Millis interval) {
+  watchdog.expires_after(interval);
+  watchdog.async_wait([this, interval](boost::system::error_code error) {
+    if (error) return;
+    if (health.live()) runtime::notify("WATCHDOG=1");
+    arm_watchdog(interval);
+  });
+}
+
+void App::Impl::export_metrics() {
+  const auto journal = ledger->journal();
+  const auto gauge =
+      [&](const char* name, const char* help, double value, const observe::Labels& labels = {}) {
+        metrics.gauge(name, help, labels).set(value);
+      };
+  gauge("headwater_build_info", "1, with the version", 1, {{"version", kVersion}});
+  gauge("headwater_start_time_seconds",
+        "When the daemon started",
+        static_cast<double>(started_at) / 1000.0);
+  gauge("headwater_journal_head_rev", "Last durable rev", static_cast<double>(journal.head.value));
+  gauge(
+      "headwater_journal_entries", "Entries in the journal", static_cast<double>(journal.entries));
+  gauge("headwater_journal_bytes", "Bytes in the journal", static_cast<double>(journal.bytes));
+  gauge("headwater_journal_bytes_max",
+        "Bound of the journal",
+        static_cast<double>(journal.bytes_max));
+  gauge("headwater_journal_oldest_timestamp_seconds",
+        "Time of the oldest entry",
+        static_cast<double>(journal.oldest_ts) / 1000.0);
+  gauge("headwater_holes_open", "Open holes", static_cast<double>(ledger->holes_open()));
+  gauge("headwater_quarantine_open",
+        "Open quarantine rows",
+        static_cast<double>(ledger->quarantine_open()));
+  for (const auto& count : ledger->counts()) {
+    const auto records = [&](const char* state, std::uint64_t n) {
+      gauge("headwater_records",
+            "Records in the ledger",
+            static_cast<double>(n),
+            {{"org", count.org}, {"entity", count.entity}, {"state", state}});
+    };
+    records("alive", count.alive);
+    records("deleted", count.deleted);
+    records("incomplete", count.incomplete);
+  }
+  for (const auto& org : orgs) {
+    const observe::Labels labels{{"org", org->name}};
+    gauge("headwater_api_calls_used",
+          "Requests of the last 24 h, as the org counts",
+          static_cast<double>(org->counts->api_used.load()),
+          labels);
+    gauge("headwater_api_calls_limit",
+          "Requests allowed in 24 h",
+          static_cast<double>(org->counts->api_max.load()),
+          labels);
+    gauge("headwater_api_calls_sent",
+          "REST requests sent since the start",
+          static_cast<double>(org->counts->api_calls.load()),
+          labels);
+    gauge("headwater_token_refreshes_ok",
+          "Logins that succeeded since the start",
+          static_cast<double>(org->counts->token_refreshes_ok.load()),
+          labels);
+    gauge("headwater_token_refreshes_failed",
+          "Logins that failed since the start",
+          static_cast<double>(org->counts->token_refreshes_failed.load()),
+          labels);
+  }
+  for (const auto& part : health.parts()) {
+    for (const auto state : {observe::PartState::Ok,
+                             observe::PartState::Waiting,
+                             observe::PartState::Blocked,
+                             observe::PartState::Fatal}) {
+      gauge("headwater_part_state",
+            "1 for the state that a part is in",
+            part.state == state ? 1 : 0,
+            {{"part", part.name}, {"state", std::string(observe::to_string(state))}});
+    }
+  }
+}
+
+void App::Impl::stop() {
+  for (auto& thread : org_threads) thread->request_stop();
+  for (auto& org : orgs) {
+    for (auto& source : org->sources) source->wake();
+  }
+  for (auto& thread : org_threads) thread->join();
+  const auto deadline = clock.monotonic_ms() + config.stop_deadline.count();
+  const auto drained = [this] {
+    return std::all_of(
+        sinks.begin(), sinks.end(), [](const auto& sink) { return sink->caught_up(); });
+  };
+  while (!drained() && clock.monotonic_ms() < deadline)
+    wait_until(clock.monotonic_ms() + 10, {}, clock);
+  for (auto& thread : sink_threads) thread->request_stop();
+  ledger->wake();
+  for (auto& thread : sink_threads) thread->join();
+  ledger->flush();
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+App::~App() = default;
+
+Result<std::unique_ptr<App>> App::build(DaemonConfig config,
+                                        std::shared_ptr<const crm::Mapping> mapping) {
+  std::signal(SIGPIPE, SIG_IGN);  // hiredis writes without MSG_NOSIGNAL
+  auto impl = std::make_unique<Impl>(std::move(config));
+  if (auto built = impl->build(std::move(mapping)); !built) return built.error();
+  return std::unique_ptr<App>(new App(std::move(impl)));
+}
+
+int App::run() {
+  impl_->arm_signals();
+  impl_->arm_housekeeping();
+  if (const auto interval = runtime::watchdog_interval()) impl_->arm_watchdog(*interval);
+  for (auto& thread : impl_->org_threads) thread->start();
+  for (auto& thread : impl_->sink_threads) thread->start();
+  log::info(
+      "started",
+      {{"version", kVersion}, {"ledger", impl_->ledger->id()}, {"http", impl_->http->address()}});
+  impl_->io.run();
+  // Signals go on being served: the second one must find somebody.
+  impl_->io.restart();
+  std::thread signal_thread([this] { impl_->io.run(); });
+  impl_->stop();
+  impl_->io.stop();
+  signal_thread.join();
+  log::info("stopped");
+  return 0;
+}
+
+}  // namespace headwater

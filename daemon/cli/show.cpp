@@ -1,0 +1,119 @@
+#include "daemon/cli/show.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+namespace headwater::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string text(const json::value& value) {
+  if (value.is_string()) return std::string(value.as_string());
+  if (value.is_null()) return "-";
+  if (value.is_double()) return fmt::format("{:.1f}", value.as_double());
+  return json::serialize(value);
+}
+
+std::string at(const json::value& item, const char* key) {
+  const auto* found = item.as_object().if_contains(key);
+  return found == nullptr ? std::string() : text(*found);
+}
+
+std::string show_parts(const json::array& parts) {
+  std::string out;
+  for (const auto& part : parts) {
+    out += fmt::format(
+        "  {:<34} {:<9} since {}\n", at(part, "part"), at(part, "state"), at(part, "since"));
+    if (!part.at("why").is_null()) out += fmt::format("      {}\n", at(part, "why"));
+  }
+  return out;
+}
+
+std::string show_status(const json::value& s) {
+  std::string out = fmt::format("headwaterd {} up since {}: {}\n",
+                                at(s, "version"),
+                                at(s, "started_at"),
+                                s.at("ready").as_bool() ? "in step" : "NOT READY");
+  for (const auto& reason : s.at("not_ready").as_array())
+    out += fmt::format("  ! {}\n", text(reason));
+  out += "parts\n" + show_parts(s.at("parts").as_array());
+  out += "streams\n";
+  for (const auto& stream : s.at("streams").as_array()) {
+    out += fmt::format("  {:<34} newest commit {}  position {}\n",
+                       at(stream, "org") + " " + at(stream, "topic"),
+                       at(stream, "newest_commit"),
+                       at(stream, "position"));
+  }
+  const auto& ledger = s.at("ledger");
+  out += fmt::format("ledger {}\n  head {}  journal {} entries, {} of {} bytes\n",
+                     at(ledger, "id"),
+                     at(ledger, "head_rev"),
+                     at(ledger, "journal_entries"),
+                     at(ledger, "journal_bytes"),
+                     at(ledger, "journal_bytes_max"));
+  for (const auto& count : ledger.at("records").as_array()) {
+    out += fmt::format("  {:<34} {:>9} alive {:>7} deleted {:>5} incomplete\n",
+                       at(count, "org") + " " + at(count, "object"),
+                       at(count, "alive"),
+                       at(count, "deleted"),
+                       at(count, "incomplete"));
+  }
+  out += "sinks\n";
+  for (const auto& sink : s.at("sinks").as_array()) {
+    out += fmt::format("  {:<34} behind {} entries, {} s{}\n",
+                       at(sink, "sink"),
+                       at(sink, "lag_entries"),
+                       at(sink, "lag_seconds"),
+                       sink.at("materializing").as_bool() ? ", sending record states" : "");
+  }
+  out += fmt::format(
+      "holes open {}, quarantine open {}\n", at(s, "holes_open"), at(s, "quarantine_open"));
+  return out;
+}
+
+std::string show_holes(const json::array& holes) {
+  if (holes.empty()) return "no open holes\n";
+  std::string out;
+  for (const auto& hole : holes) {
+    out += fmt::format("{} {} {} {}{} since {}, {} attempts\n    {}\n",
+                       at(hole, "scope"),
+                       at(hole, "cause"),
+                       at(hole, "org"),
+                       at(hole, "object"),
+                       hole.as_object().contains("id") ? " " + at(hole, "id") : at(hole, "topic"),
+                       at(hole, "opened_at"),
+                       at(hole, "attempts"),
+                       at(hole, "detail"));
+  }
+  return out;
+}
+
+std::string show_quarantine(const json::array& rows) {
+  if (rows.empty()) return "quarantine is empty\n";
+  std::string out;
+  for (const auto& row : rows) {
+    out += fmt::format("{} {} {} {} {} ({} bytes, {} attempts)\n    {}\n",
+                       at(row, "number"),
+                       at(row, "stage"),
+                       at(row, "reason_code"),
+                       at(row, "org"),
+                       at(row, "object") + " " + at(row, "id"),
+                       at(row, "payload_bytes"),
+                       at(row, "attempts"),
+                       at(row, "reason"));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string show(std::string_view verb, const json::value& answer) {
+  if (verb == "status") return show_status(answer);
+  if (verb == "holes") return show_holes(answer.as_array());
+  if (verb == "quarantine") return show_quarantine(answer.as_array());
+  return json::serialize(answer) + "\n";
+}
+
+}  // namespace headwater::cli

@@ -1,0 +1,47 @@
+#include "daemon/daemon_config.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace headwater {
+
+DaemonConfig DaemonConfig::load(const std::string& path, config::Problems& problems) {
+  DaemonConfig config;
+  config::Node root = config::Node::load(path, problems);
+  config.state_dir = root.text("state_dir");
+
+  std::set<std::string> names;
+  for (config::Node& item : root.items("orgs")) {
+    config.orgs.push_back(salesforce::OrgConfig::parse(item));
+    if (!names.insert(config.orgs.back().name).second) {
+      item.problem("name", fmt::format("org {} is configured twice", config.orgs.back().name));
+    }
+  }
+  if (config.orgs.empty()) root.problem("orgs", "at least one org is required");
+
+  config::Node sinks = root.child("sinks");
+  for (const std::string& name : sinks.keys()) {
+    config::Node section = sinks.child(name);
+    if (MakeSink make = parse_sink(name, section)) config.sinks.push_back({name, std::move(make)});
+  }
+
+  config::Node journal = root.child("journal");
+  config.journal.journal_bytes_max = journal.bytes("bytes_max", config.journal.journal_bytes_max);
+  config.journal.journal_keep = journal.duration("keep", config.journal.journal_keep);
+  if (config.journal.journal_bytes_max < (1U << 20))
+    journal.problem("bytes_max", "must be at least 1MiB");
+
+  config.mapping_files = root.child("mapping").texts("files");
+  config.http_listen = root.child("http").text("listen", config.http_listen);
+  config.control_socket = root.child("control").text("socket", config.state_dir + "/control.sock");
+  config.stop_deadline = root.duration("stop_deadline", config.stop_deadline);
+
+  config::Node log_section = root.child("log");
+  const auto level = log_section.one_of("level", "info", {"debug", "info", "warning", "error"});
+  log::parse_level(level, config.log_level);
+  root.finish();
+  return config;
+}
+
+}  // namespace headwater

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/node.hpp"
+#include "connectors/salesforce/config.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/log.hpp"
+#include "daemon/registry.hpp"
+
+namespace headwater {
+
+struct SinkSection {
+  std::string name;  ///< its key under `sinks`
+  MakeSink make;
+};
+
+/// The whole configuration file (config/headwater.example.yaml has every key).
+struct DaemonConfig {
+  std::string state_dir;
+  std::vector<salesforce::OrgConfig> orgs;
+  std::vector<SinkSection> sinks;
+  ledger::LedgerOptions journal;
+  std::vector<std::string> mapping_files;
+  std::string http_listen = "127.0.0.1:9464";
+  std::string control_socket;  ///< default: <state_dir>/control.sock
+  log::Level log_level = log::Level::Info;
+  Millis stop_deadline{5'000};  ///< how long sinks may drain at a stop
+
+  /// Everything that the file says; problems, all of them, in `problems`.
+  static DaemonConfig load(const std::string& path, config::Problems& problems);
+};
+
+}  // namespace headwater

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "config/node.hpp"
+#include "connectors/sink.hpp"
+#include "schemas/core/time.hpp"
+#include "schemas/crm/mapping.hpp"
+
+namespace headwater {
+
+/// What a sink is built from, besides its own section of the configuration.
+struct SinkContext {
+  std::string name;  ///< the sink's key: its name in cursors and metrics
+  Holder holder;
+  std::shared_ptr<const crm::Mapping> mapping;
+  std::function<std::string(std::string_view org)>
+      org_id;           ///< 18 characters, empty while unknown. Any thread
+  std::string version;  ///< of Headwater
+  const Clock* clock = nullptr;
+};
+using MakeSink = std::function<std::unique_ptr<Sink>(const SinkContext&)>;
+
+/// The one table that names every connector. Reads the section; an unknown `type` is a problem and
+/// makes nothing.
+MakeSink parse_sink(const std::string& name, config::Node& section);
+
+}  // namespace headwater

@@ -1,0 +1,201 @@
+#include "daemon/status.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "schemas/model/render.hpp"
+
+namespace headwater {
+namespace {
+
+namespace json = boost::json;
+using observe::PartState;
+
+/// Record holes are ordinary for a while: a refetch takes a moment.
+constexpr EpochMs kRecordHoleGrace = 5 * 60'000;
+
+json::value time_or_null(EpochMs ms) {
+  return ms == 0 ? json::value(nullptr) : json::value(format_datetime(ms));
+}
+
+std::string_view scope_text(ledger::Hole::Scope scope) {
+  switch (scope) {
+    case ledger::Hole::Scope::Record:
+      return "record";
+    case ledger::Hole::Scope::Object:
+      return "object";
+    case ledger::Hole::Scope::Stretch:
+      return "stretch";
+  }
+  return "?";
+}
+
+json::object hole_object(const ledger::Hole& hole) {
+  json::object out;
+  out["scope"] = scope_text(hole.scope);
+  out["org"] = hole.org;
+  if (!hole.object.empty()) out["object"] = hole.object;
+  if (!hole.id.empty()) out["id"] = hole.id;
+  if (!hole.topic.empty()) out["topic"] = hole.topic;
+  out["cause"] = hole.cause;
+  out["detail"] = hole.detail;
+  out["from"] = time_or_null(hole.from_ts);
+  out["to"] = time_or_null(hole.to_ts);
+  out["opened_at"] = time_or_null(hole.opened_at);
+  out["attempts"] = hole.attempts;
+  return out;
+}
+
+json::array parts_array(const observe::Health& health) {
+  json::array out;
+  for (const auto& part : health.parts()) {
+    json::object item;
+    item["part"] = part.name;
+    item["state"] = observe::to_string(part.state);
+    item["why"] = part.sentence.empty() ? json::value(nullptr) : json::value(part.sentence);
+    item["since"] = format_datetime(part.since);
+    if (part.stuck) item["stuck_ms"] = part.beat_age_ms;
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+json::array streams_array(const StatusSources& sources, const Clock& clock) {
+  json::array out;
+  for (const auto& stream : sources.streams) {
+    json::object item;
+    item["org"] = stream.org;
+    item["topic"] = stream.topic;
+    const auto position = sources.ledger.position(stream);
+    item["position"] = position ? json::value(position->replay_id.hex()) : json::value(nullptr);
+    item["position_stored_at"] = time_or_null(position ? position->stored_at : 0);
+    item["newest_commit"] = time_or_null(position ? position->newest_commit_ts : 0);
+    if (position)
+      item["position_age_seconds"] =
+          static_cast<double>(clock.now_ms() - position->stored_at) / 1000.0;
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+json::array sinks_array(const StatusSources& sources) {
+  json::array out;
+  for (const SinkLoop* sink : sources.sinks) {
+    const SinkStatus status = sink->status();
+    json::object item;
+    item["sink"] = status.name;
+    item["cursor_rev"] = status.cursor.value;
+    item["materializing"] = status.materializing;
+    item["lag_entries"] = status.lag_entries;
+    item["lag_seconds"] = status.lag_seconds;
+    item["entries_written"] = status.entries_written;
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+json::object ledger_object(const ledger::Ledger& ledger) {
+  const auto journal = ledger.journal();
+  json::object out;
+  out["id"] = ledger.id();
+  out["head_rev"] = journal.head.value;
+  out["journal_entries"] = journal.entries;
+  out["journal_bytes"] = journal.bytes;
+  out["journal_bytes_max"] = journal.bytes_max;
+  out["journal_full"] = journal.full;
+  json::array records;
+  for (const auto& count : ledger.counts()) {
+    records.push_back(json::object{{"org", count.org},
+                                   {"object", count.object},
+                                   {"entity", count.entity},
+                                   {"alive", count.alive},
+                                   {"deleted", count.deleted},
+                                   {"incomplete", count.incomplete}});
+  }
+  out["records"] = std::move(records);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> not_ready(const StatusSources& sources, const Clock& clock) {
+  std::vector<std::string> out;
+  for (const auto& part : sources.health.parts()) {
+    if (part.state == PartState::Blocked || part.state == PartState::Fatal ||
+        part.state == PartState::Starting) {
+      out.push_back(fmt::format("{} is {}: {}",
+                                part.name,
+                                observe::to_string(part.state),
+                                part.sentence.empty() ? "not yet at work" : part.sentence));
+    }
+  }
+  for (const auto& hole : sources.ledger.holes()) {
+    const bool record = hole.scope == ledger::Hole::Scope::Record;
+    if (record && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
+    out.push_back(fmt::format("{} hole open since {}: {} {} {}",
+                              scope_text(hole.scope),
+                              format_datetime(hole.opened_at),
+                              hole.cause,
+                              hole.object.empty() ? hole.topic : hole.object,
+                              hole.id));
+  }
+  return out;
+}
+
+std::string status_json(const StatusSources& sources, const Clock& clock) {
+  json::object out;
+  out["version"] = sources.version;
+  out["started_at"] = format_datetime(sources.started_at);
+  out["now"] = format_datetime(clock.now_ms());
+  json::array reasons;
+  for (auto& reason : not_ready(sources, clock)) reasons.emplace_back(std::move(reason));
+  out["ready"] = reasons.empty();
+  out["not_ready"] = std::move(reasons);
+  out["parts"] = parts_array(sources.health);
+  out["streams"] = streams_array(sources, clock);
+  out["ledger"] = ledger_object(sources.ledger);
+  out["sinks"] = sinks_array(sources);
+  json::array holes;
+  for (const auto& hole : sources.ledger.holes()) holes.push_back(hole_object(hole));
+  out["holes_open"] = sources.ledger.holes_open();
+  out["holes"] = std::move(holes);
+  out["quarantine_open"] = sources.ledger.quarantine_open();
+  return json::serialize(out);
+}
+
+std::string holes_json(const ledger::Ledger& ledger) {
+  json::array out;
+  for (const auto& hole : ledger.holes()) out.push_back(hole_object(hole));
+  return json::serialize(out);
+}
+
+std::string quarantine_json(const ledger::Ledger& ledger) {
+  json::array out;
+  for (const auto& row : ledger.quarantined()) {
+    out.push_back(json::object{{"number", row.rev.value},
+                               {"org", row.org},
+                               {"object", row.object},
+                               {"id", row.id},
+                               {"stage", row.stage},
+                               {"reason_code", row.reason_code},
+                               {"reason", row.reason},
+                               {"schema_id", row.schema_id},
+                               {"replay_id", to_hex(row.replay_id)},
+                               {"payload_bytes", row.payload.size()},
+                               {"attempts", row.attempts},
+                               {"first_seen", format_datetime(row.first_seen)},
+                               {"last_seen", format_datetime(row.last_seen)}});
+  }
+  return json::serialize(out);
+}
+
+std::string record_json(const EntryView& entry) {
+  std::string out;
+  EntryView shown = entry;
+  if (entry.op == Op::Delete) shown.after = entry.old;
+  append_record_json(out, shown);
+  return out;
+}
+
+}  // namespace headwater

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/health.hpp"
+#include "daemon/pipeline/sink_loop.hpp"
+
+namespace headwater {
+
+/// What /status, /readyz and `headwater status` are made of, taken at one moment.
+struct StatusSources {
+  const ledger::Ledger& ledger;
+  const observe::Health& health;
+  std::vector<const SinkLoop*> sinks;
+  std::vector<ledger::StreamKey> streams;
+  std::string version;
+  EpochMs started_at = 0;
+};
+
+/// The whole truth as one JSON document.
+std::string status_json(const StatusSources& sources, const Clock& clock);
+
+/// What keeps the daemon from being ready, a sentence each; empty: it is. Blocked and Fatal parts,
+/// stretch and object holes at once, record holes after five minutes (design.md ruling 18).
+std::vector<std::string> not_ready(const StatusSources& sources, const Clock& clock);
+
+/// Open holes and quarantine rows as JSON lists, for the control socket.
+std::string holes_json(const ledger::Ledger& ledger);
+std::string quarantine_json(const ledger::Ledger& ledger);
+
+/// A stored record as its canonical JSON; of a deleted one the last image, with its meta saying so.
+std::string record_json(const EntryView& entry);
+
+}  // namespace headwater
