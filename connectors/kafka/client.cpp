@@ -1,0 +1,264 @@
+#include "connectors/kafka/client.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "connectors/kafka/errors.hpp"
+
+namespace headwater::kafka {
+namespace {
+
+using ConfPtr = std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)>;
+
+int in_ms(Millis timeout) { return static_cast<int>(std::max<std::int64_t>(timeout.count(), 1)); }
+
+/// What we set before the operator's properties (they may be overridden) and after them (they may
+/// not).
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+Settings defaults(Client::Role role) {
+  Settings out{{"client.id", "headwater"},
+               {"socket.nagle.disable", "true"},
+               {"reconnect.backoff.ms", "50"},
+               {"reconnect.backoff.max.ms", "2000"},
+               {"topic.metadata.refresh.fast.interval.ms", "50"},
+               {"log.connection.close", "false"}};
+  if (role == Client::Role::Reader || role == Client::Role::CommittedReader) {
+    out.emplace_back("fetch.wait.max.ms", "20");  // how long the end of a partition takes to show
+    out.emplace_back("fetch.error.backoff.ms", "50");
+    out.emplace_back("queued.max.messages.kbytes", "16384");
+  } else {
+    out.emplace_back("compression.type", "lz4");
+    out.emplace_back("linger.ms", "5");  // flush() ends it, so a lone change does not wait
+    out.emplace_back("queue.buffering.max.kbytes", "131072");
+  }
+  return out;
+}
+
+Settings promises(const KafkaConfig& config, const Client::Options& options) {
+  Settings out{{"bootstrap.servers", config.brokers}};
+  switch (options.role) {
+    case Client::Role::Reader:
+    case Client::Role::CommittedReader:
+      out.emplace_back(
+          "isolation.level",
+          options.role == Client::Role::Reader ? "read_uncommitted" : "read_committed");
+      out.emplace_back("enable.partition.eof", "true");
+      // A range that retention has begun to eat is read from where it now begins.
+      out.emplace_back("auto.offset.reset", "earliest");
+      out.emplace_back("check.crcs", "true");
+      return out;
+    case Client::Role::Producer:
+      out.emplace_back("enable.gapless.guarantee", "true");
+      out.emplace_back("message.timeout.ms", "0");  // no expiry: the write's deadline decides
+      break;
+    case Client::Role::Transactional:
+      out.emplace_back("transactional.id", options.transactional_id);
+      out.emplace_back("transaction.timeout.ms",
+                       "10000");  // readers wait at an open one after a crash
+      break;
+  }
+  out.emplace_back("enable.idempotence", "true");
+  out.emplace_back("acks", "all");
+  out.emplace_back("max.in.flight.requests.per.connection", "5");
+  out.emplace_back("partitioner",
+                   "murmur2_random");  // as Java producers do; librdkafka's own is CRC32
+  out.emplace_back("queue.buffering.max.messages", "1000000");
+  return out;
+}
+
+/// The file's text without its trailing newline.
+Result<std::string> read_password(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return blocked(fmt::format("kafka: read sasl_password_file {}: cannot be opened", path));
+  }
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+Result<void> apply(rd_kafka_conf_t* conf, const std::string& key, const std::string& value) {
+  char why[256] = "";
+  if (rd_kafka_conf_set(conf, key.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK) {
+    return {};
+  }
+  return blocked(fmt::format("kafka: librdkafka refuses {}: {}", key, why));
+}
+
+Result<void> configure(rd_kafka_conf_t* conf,
+                       const KafkaConfig& config,
+                       const Client::Options& options) {
+  for (const auto& [key, value] : defaults(options.role)) {
+    if (auto done = apply(conf, key, value); !done) return done;
+  }
+  for (const auto& [key, value] : config.properties) {
+    if (auto done = apply(conf, key, value); !done) return done;
+  }
+  if (!config.sasl_password_file.empty()) {
+    auto password = read_password(config.sasl_password_file);
+    if (!password) return std::move(password).error();
+    if (auto done = apply(conf, "sasl.password", *password); !done) return done;
+  }
+  for (const auto& [key, value] : promises(config, options)) {
+    if (auto done = apply(conf, key, value); !done) return done;
+  }
+  return {};
+}
+
+/// librdkafka's log is silenced: what matters comes by the error callback and by return codes, and
+/// it may name hosts at any rate while a broker is down.
+void no_log(const rd_kafka_t*, int, const char*, const char*) {}
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::create(const KafkaConfig& config, const Options& options) {
+  std::unique_ptr<Client> client{new Client};
+  client->owner_ = options.owner;
+  client->on_delivery_ = options.on_delivery;
+  ConfPtr conf{rd_kafka_conf_new(), &rd_kafka_conf_destroy};
+  if (auto done = configure(conf.get(), config, options); !done) return std::move(done).error();
+
+  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_log_cb(conf.get(), &no_log);
+  rd_kafka_conf_set_error_cb(conf.get(), &Client::on_error);
+  const bool reads = options.role == Role::Reader || options.role == Role::CommittedReader;
+  if (!reads) {
+    rd_kafka_conf_set_dr_msg_cb(
+        conf.get(), [](rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque) {
+          const auto* self = static_cast<Client*>(opaque);
+          self->on_delivery_(handle, message, self->owner_);
+        });
+  }
+  char why[512] = "";
+  client->handle_ =
+      rd_kafka_new(reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(), why, sizeof why);
+  if (client->handle_ == nullptr) {
+    return blocked(fmt::format("kafka: librdkafka refuses the configuration: {}", why));
+  }
+  conf.release();  // rd_kafka_new has taken it
+  return client;
+}
+
+Client::~Client() {
+  if (handle_ != nullptr) rd_kafka_destroy(handle_);
+}
+
+void Client::on_error(rd_kafka_s*, int code, const char* reason, void* opaque) {
+  auto* self = static_cast<Client*>(opaque);
+  // _ALL_BROKERS_DOWN follows every reason and says less.
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && self->told_code_ != 0) return;
+  self->told_code_ = code;
+  self->told_ = reason;
+}
+
+Error Client::error(int code, std::string_view doing, std::string_view detail) {
+  rd_kafka_poll(handle_, 0);
+  const bool waited =
+      code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+      code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+  if (waited && told_code_ != 0) return error_of(told_code_, doing, told_);
+  return error_of(code, doing, detail);
+}
+
+Result<PartitionCounts> Client::list_topics(Millis timeout) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto err = rd_kafka_metadata(handle_, 1, nullptr, &metadata, in_ms(timeout));
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(err, "list topics");
+  PartitionCounts out;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const auto& topic = metadata->topics[i];
+    if (topic.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic.partition_cnt > 0) {
+      out[topic.topic] = topic.partition_cnt;
+    }
+  }
+  rd_kafka_metadata_destroy(metadata);
+  return out;
+}
+
+std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics, Millis timeout) {
+  std::vector<rd_kafka_NewTopic_t*> wanted;
+  std::vector<std::string> refused;
+  for (const TopicSpec& topic : topics) {
+    char why[256] = "";
+    auto* one = rd_kafka_NewTopic_new(topic.name.c_str(),
+                                      topic.partitions,
+                                      topic.replication > 0 ? topic.replication : -1,
+                                      why,
+                                      sizeof why);
+    if (one == nullptr) {
+      refused.push_back(fmt::format("{}: {}", topic.name, why));
+      continue;
+    }
+    for (const auto& [key, value] : topic.settings) {
+      rd_kafka_NewTopic_set_config(one, key.c_str(), value.c_str());
+    }
+    wanted.push_back(one);
+  }
+  char why[256] = "";
+  auto* options = rd_kafka_AdminOptions_new(handle_, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  rd_kafka_AdminOptions_set_request_timeout(options, in_ms(timeout), why, sizeof why);
+  rd_kafka_AdminOptions_set_operation_timeout(options, in_ms(timeout), why, sizeof why);
+  auto* queue = rd_kafka_queue_new(handle_);
+  rd_kafka_CreateTopics(handle_, wanted.data(), wanted.size(), options, queue);
+  // The request has its own timeout; this one only guards against a lost event.
+  auto* event = rd_kafka_queue_poll(queue, in_ms(timeout) + 1'000);
+  const auto* result = event == nullptr ? nullptr : rd_kafka_event_CreateTopics_result(event);
+  if (result == nullptr || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* what = event == nullptr ? "no answer" : rd_kafka_event_error_string(event);
+    for (const TopicSpec& topic : topics)
+      refused.push_back(fmt::format("{}: {}", topic.name, what));
+  } else {
+    std::size_t count = 0;
+    const auto** results = rd_kafka_CreateTopics_result_topics(result, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto err = rd_kafka_topic_result_error(results[i]);
+      if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        continue;
+      const char* text = rd_kafka_topic_result_error_string(results[i]);
+      refused.push_back(fmt::format("{}: {}",
+                                    rd_kafka_topic_result_name(results[i]),
+                                    text != nullptr ? text : rd_kafka_err2str(err)));
+    }
+  }
+  if (event != nullptr) rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_AdminOptions_destroy(options);
+  rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
+  return refused;
+}
+
+Result<TopicEnds> Client::offsets(const PartitionCounts& topics, Edge edge, Millis timeout) {
+  // ListOffsets takes -1 for the end and -2 for the beginning where a time would stand: one request
+  // per broker, where rd_kafka_query_watermark_offsets would make two per partition.
+  const std::int64_t asked = edge == Edge::End ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+  const std::unique_ptr<rd_kafka_topic_partition_list_t,
+                        decltype(&rd_kafka_topic_partition_list_destroy)>
+      list{rd_kafka_topic_partition_list_new(16), &rd_kafka_topic_partition_list_destroy};
+  TopicEnds out;
+  for (const auto& [topic, count] : topics) {
+    out[topic].resize(static_cast<std::size_t>(count));
+    for (int partition = 0; partition < count; ++partition) {
+      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = asked;
+    }
+  }
+  if (list->cnt == 0) return out;
+  const auto err = rd_kafka_offsets_for_times(handle_, list.get(), in_ms(timeout));
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(err, "ask for the ends of our topics");
+  for (int i = 0; i < list->cnt; ++i) {
+    const auto& element = list->elems[i];
+    if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return error(element.err,
+                   fmt::format("ask for the end of {}[{}]", element.topic, element.partition));
+    }
+    out[element.topic][static_cast<std::size_t>(element.partition)] =
+        std::max<std::int64_t>(element.offset, 0);
+  }
+  return out;
+}
+
+}  // namespace headwater::kafka

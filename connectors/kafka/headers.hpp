@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schemas/model/entry.hpp"
+
+namespace headwater::kafka {
+
+/// Headers of one message, rendered into one buffer. Reused: clear() keeps the memory. Names are
+/// literals.
+class HeaderList {
+ public:
+  struct Header {
+    std::string_view name, value;
+  };
+
+  void clear() {
+    text_.clear();
+    marks_.clear();
+  }
+  void add(std::string_view name, std::string_view value) {
+    text_.append(value);
+    end(name);
+  }
+  /// Where a value may be appended; end(name) closes it.
+  std::string& text() { return text_; }
+  void end(std::string_view name) { marks_.push_back({name, text_.size()}); }
+
+  std::size_t size() const { return marks_.size(); }
+  /// Valid until the next change.
+  Header operator[](std::size_t i) const {
+    const std::size_t from = i == 0 ? 0 : marks_[i - 1].end;
+    return {marks_[i].name, std::string_view(text_).substr(from, marks_[i].end - from)};
+  }
+  /// The value under a name, empty if there is none. Linear.
+  std::string_view find(std::string_view name) const;
+
+ private:
+  struct Mark {
+    std::string_view name;
+    std::size_t end;
+  };
+  std::string text_;
+  std::vector<Mark> marks_;
+};
+
+// What read-back looks for in every message of ours.
+inline constexpr std::string_view kOrgHeader = "org";
+inline constexpr std::string_view kRevHeader = "rev";
+
+/// CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch`
+/// is the sink's fencing epoch.
+void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+/// Ours alone, on a records topic: a tombstone has no value to look into.
+void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+/// On the quarantine topic; reason_code, stage, attempts and first_seen are taken from the row.
+void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+
+}  // namespace headwater::kafka

@@ -1,0 +1,318 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "connectors/kafka/sink.hpp"
+
+namespace headwater::kafka {
+namespace {
+
+/// A controller that serves creation answers at once; one that does not never will.
+constexpr Millis kCreateTimeout{5'000};
+/// How long after open a dead predecessor's request may still reach the broker.
+constexpr std::int64_t kLateCheckAfterMs = 30'000;
+
+bool exists(const PartitionCounts& counts, const TopicSpec& topic) {
+  return counts.contains(topic.name);
+}
+
+}  // namespace
+
+Result<std::vector<Cursor>> KafkaSink::open(std::span<const std::string> orgs) {
+  if (fenced_) return *fenced_;
+  org_names_.assign(orgs.begin(), orgs.end());
+  if (auto done = connect(); !done) return fail(std::move(done).error());
+  std::vector<Cursor> out;
+  for (const std::string& name : org_names_) {
+    Org& org = orgs_.at(name);
+    org.held = true;
+    out.push_back({name, org.record.ledger, org.record.rev, org.record.epoch});
+  }
+  return out;
+}
+
+Result<void> KafkaSink::connect() {
+  lanes_.clear();
+  warnings_.clear();
+  known_.clear();
+  tail_.clear();
+  late_check_at_.reset();
+  for (const std::string& name : org_names_) {
+    Org& org = orgs_[name];
+    org.name = name;
+    org.key = cursor_key(options_.name, name);
+    org.owed.reset();
+  }
+  auto reader = Client::create(config_, {});
+  if (!reader) return std::move(reader).error();
+  reader_ = std::move(reader).value();
+  if (auto done = prepare_topics(); !done) return done;
+
+  if (config_.transactions) {
+    // Looked at before init_transactions, which would fence a rival that rightly holds the org.
+    auto committed = Client::create(config_, {Client::Role::CommittedReader, {}, nullptr, nullptr});
+    if (!committed) return std::move(committed).error();
+    if (auto done = read_cursors(**committed); !done) return done;
+    if (auto done = check_holders(); !done) return done;
+    if (auto done = open_lanes(); !done) return done;
+    if (auto done = read_cursors(**committed); !done) return done;  // what init has settled
+  } else {
+    if (auto done = read_cursors(*reader_); !done) return done;
+    if (auto done = open_lanes(); !done) return done;
+  }
+  if (auto done = check_holders(); !done) return done;
+  if (auto done = list_ends(); !done) return done;
+  if (auto done = claim(); !done) return done;
+  if (config_.transactions) return {};
+
+  if (auto done = list_ends(); !done) return done;
+  plan_tail();
+  if (auto done = read_back(0); !done) return done;
+  opened_ends_ = ends_;
+  late_check_at_ = clock_.monotonic_ms() + kLateCheckAfterMs;
+  return {};
+}
+
+// ---- topics
+
+Result<void> KafkaSink::prepare_topics() {
+  auto counts = reader_->list_topics(config_.timeout);
+  if (!counts) return std::move(counts).error();
+  counts_.clear();
+  entities_ready_.clear();
+  adopt(*counts);
+
+  std::vector<TopicSpec> wanted{topics_.cursors(), topics_.quarantine()};
+  for (const std::string& entity : options_.entities) {
+    wanted.push_back(topics_.changes(entity));
+    wanted.push_back(topics_.records(entity));
+  }
+  auto missing = create_missing(std::move(wanted));
+  if (!missing) return std::move(missing).error();
+  // Others are asked for again when an entry needs them.
+  if (counts_.contains(topics_.cursors().name)) return {};
+  return blocked(fmt::format("kafka: topic {} does not exist and could not be created; run: {}",
+                             topics_.cursors().name,
+                             create_command(topics_.cursors(), config_.brokers)));
+}
+
+Result<std::vector<TopicSpec>> KafkaSink::create_missing(std::vector<TopicSpec> wanted) {
+  std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
+  if (wanted.empty()) return wanted;
+  const auto refused = reader_->create_topics(wanted, std::min(config_.timeout, kCreateTimeout));
+  // A created topic shows in a broker's metadata a little later.
+  const Deadline until = deadline();
+  for (;;) {
+    auto counts = reader_->list_topics(config_.timeout);
+    if (!counts) return std::move(counts).error();
+    adopt(*counts);
+    std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
+    if (wanted.size() <= refused.size() || std::chrono::steady_clock::now() > until) break;
+    std::this_thread::sleep_for(Millis(20));
+  }
+  for (const TopicSpec& topic : wanted) {
+    const auto why = std::find_if(refused.begin(), refused.end(), [&](const std::string& text) {
+      return text.compare(0, topic.name.size() + 1, topic.name + ':') == 0;
+    });
+    warnings_.push_back(
+        fmt::format("kafka: topic {} does not exist and could not be created ({}); run: {}",
+                    topic.name,
+                    why == refused.end() ? "not seen yet" : why->substr(topic.name.size() + 2),
+                    create_command(topic, config_.brokers)));
+  }
+  return wanted;
+}
+
+void KafkaSink::adopt(const PartitionCounts& counts) {
+  const std::string changes = config_.topic_prefix + "changes.";
+  const std::string records = config_.topic_prefix + "records.";
+  for (const auto& [name, count] : counts) {
+    const bool ours = name.starts_with(changes) || name.starts_with(records) ||
+                      name == topics_.cursors().name || name == topics_.quarantine().name;
+    if (!ours) continue;
+    counts_[name] = count;
+    ends_[name].resize(static_cast<std::size_t>(count));
+  }
+}
+
+Result<void> KafkaSink::list_ends() {
+  auto ends = reader_->offsets(counts_, Client::Edge::End, config_.timeout);
+  if (!ends) return std::move(ends).error();
+  // In place: producers hold pointers to the lists.
+  for (auto& [topic, offsets] : *ends) ends_[topic] = std::move(offsets);
+  return {};
+}
+
+// ---- cursors
+
+Result<void> KafkaSink::read_cursors(Client& reader) {
+  const std::string topic = topics_.cursors().name;
+  auto ends = reader_->offsets({{topic, counts_.at(topic)}}, Client::Edge::End, config_.timeout);
+  if (!ends) return std::move(ends).error();
+  for (const std::string& name : org_names_) orgs_.at(name).record = {};
+  std::vector<Range> ranges;
+  for (std::size_t i = 0; i < ends->at(topic).size(); ++i) {
+    ranges.push_back({topic, static_cast<std::int32_t>(i), 0, ends->at(topic)[i]});
+  }
+  cursors_seen_ = ends->at(topic)[0];
+  cursors_seen_at_ = clock_.monotonic_ms();
+  return read_ranges(reader, ranges, config_.timeout, [this](const ReadMessage& message) {
+    for (const std::string& name : org_names_) {
+      Org& org = orgs_.at(name);
+      if (message.key != org.key) continue;
+      // One that cannot be read counts as none: everything is then read back and sent again.
+      org.record = message.value ? parse_cursor_json(*message.value).value_or(CursorRecord{})
+                                 : CursorRecord{};
+    }
+  });
+}
+
+Result<void> KafkaSink::check_holders() {
+  for (const std::string& name : org_names_) {
+    const Org& org = orgs_.at(name);
+    if (org.record.holder.empty() || org.record.holder == holder_.holder) continue;
+    if (org.held) {
+      return fatal(fmt::format(
+          "kafka: {} in {} was taken over by {}; this sink stays stopped until a restart",
+          org.key,
+          topics_.cursors().name,
+          org.record.holder));
+    }
+    const EpochMs age = clock_.now_ms() - org.record.updated_at;
+    if (age < config_.claim_wait.count()) {
+      return blocked(
+          fmt::format("kafka: {} in {} is held by {}, which wrote it {} ms ago; stop that daemon, "
+                      "or wait until "
+                      "it has been silent for {} ms",
+                      org.key,
+                      topics_.cursors().name,
+                      org.record.holder,
+                      age,
+                      config_.claim_wait.count()));
+    }
+  }
+  return {};
+}
+
+Result<void> KafkaSink::open_lanes() {
+  const std::string cursors = topics_.cursors().name;
+  const auto add = [&](const std::string& lane_name,
+                       const std::string& transactional_id) -> Result<void> {
+    auto producer = Producer::create(config_, transactional_id, ends_);
+    if (!producer) return std::move(producer).error();
+    Lane& lane = lanes_[lane_name];
+    lane.producer = std::move(producer).value();
+    lane.cursors = &lane.producer->topic(cursors);
+    lane.cursors->offsets = &cursor_offsets_;
+    return transactional_id.empty() ? Result<void>{} : lane.producer->init_transactions(deadline());
+  };
+  if (!config_.transactions) return add({}, {});
+  for (const std::string& name : org_names_) {
+    if (auto done = add(name, config_.topic_prefix + "headwater." + name); !done) return done;
+  }
+  return {};
+}
+
+/// True if a topic holds less than our cursor record has seen in it, or is cut differently: it was
+/// truncated or made anew, so the cursor's rev says nothing.
+bool KafkaSink::truncated(const Org& org) {
+  for (const auto& [topic, offsets] : org.record.ends) {
+    const auto now = ends_.find(topic);
+    const bool gone = !counts_.contains(topic) || now == ends_.end();
+    std::string what;
+    if (gone) {
+      what = "is gone";
+    } else if (now->second.size() != offsets.size()) {
+      what = fmt::format("has {} partitions, had {}", now->second.size(), offsets.size());
+    } else {
+      for (std::size_t i = 0; i < offsets.size() && what.empty(); ++i) {
+        if (now->second[i] >= offsets[i]) continue;
+        what = fmt::format("ends at {} in partition {}, had {}", now->second[i], i, offsets[i]);
+      }
+    }
+    if (what.empty()) continue;
+    warnings_.push_back(fmt::format(
+        "kafka: topic {} {}: it was truncated or made anew; all records of {} are sent again",
+        topic,
+        what,
+        org.name));
+    return true;
+  }
+  return false;
+}
+
+Result<void> KafkaSink::claim() {
+  cursor_offsets_.clear();
+  const Deadline until = deadline();
+  for (const std::string& name : org_names_) {
+    Org& org = orgs_.at(name);
+    // A claim changes neither ledger nor rev. After a truncation that rev is no longer true of the
+    // topics: forgotten here, so that a crash while they are filled again does not bring it back.
+    if (truncated(org)) {
+      org.record.rev = Rev{};
+      org.record.ends.clear();
+    }
+    org.foreign = !org.record.ledger.empty() && org.record.ledger != holder_.ledger;
+    org.committed = 0;
+    org.record.epoch += 1;
+    org.record.holder = holder_.holder;
+    Lane& lane = config_.transactions ? lanes_.at(name) : lanes_.begin()->second;
+    if (config_.transactions) {
+      if (auto begun = lane.producer->begin(); !begun) return begun;
+    }
+    if (auto sent = send_cursor(lane, org, until); !sent) return sent;
+    auto done = config_.transactions ? lane.producer->commit(until) : lane.producer->wait(until);
+    if (!done) return done;
+  }
+  // A rival's record between our look and our claim is superseded by ours; it will see that.
+  for (const std::int64_t offset : cursor_offsets_) {
+    if (offset < 0)
+      return transient("kafka: claim: the broker did not tell where our record stands");
+    cursors_seen_ = std::max(cursors_seen_, offset + 1);
+  }
+  cursor_offsets_.clear();
+  return {};
+}
+
+// ---- read-back
+
+void KafkaSink::plan_tail() {
+  tail_.clear();
+  for (const auto& [topic, count] : counts_) {
+    if (topic == topics_.cursors().name) continue;
+    for (std::int32_t partition = 0; partition < count; ++partition) {
+      const auto at = static_cast<std::size_t>(partition);
+      std::int64_t from = ends_.at(topic)[at];
+      for (const std::string& name : org_names_) {
+        const auto& named = orgs_.at(name).record.ends;
+        const auto found = named.find(topic);
+        from = std::min(from, found == named.end() ? 0 : found->second[at]);
+      }
+      tail_.push_back({topic, partition, from, ends_.at(topic)[at]});
+    }
+  }
+}
+
+Result<void> KafkaSink::read_back(std::uint64_t floor) {
+  if (floor == 0) {
+    known_.clear();
+  } else {
+    known_.clear_pairs();
+  }
+  const std::string records = config_.topic_prefix + "records.";
+  auto done = read_ranges(*reader_, tail_, config_.timeout, [&](const ReadMessage& message) {
+    const Org* org = org_of(message.org);
+    if (org == nullptr || message.rev <= std::max(floor, org->record.rev.value)) return;
+    if (!message.topic.starts_with(records)) {
+      known_.add_change(message.key, message.rev);
+    } else if (floor == 0 && !org->foreign) {
+      // Another ledger's revs have no order with ours.
+      known_.add_record(message.key, message.rev);
+    }
+  });
+  known_.finish();
+  return done;
+}
+
+}  // namespace headwater::kafka

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/kafka/client.hpp"
+#include "connectors/kafka/cursor_record.hpp"
+#include "connectors/kafka/headers.hpp"
+
+struct rd_kafka_topic_s;
+struct rd_kafka_error_s;
+
+namespace headwater::kafka {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// An idempotent producer, with transactions if it was given a transactional id.
+///
+/// Used by one thread. Disposable: after any error but Rejected its owner destroys it, because what
+/// was still under way may or may not arrive; destroying forgets it at once.
+class Producer {
+ public:
+  /// A topic to produce to. Owned by the producer.
+  struct Topic {
+    rd_kafka_topic_s* handle = nullptr;
+    std::vector<std::int64_t>* ends = nullptr;  ///< per partition, raised by every delivery
+    std::vector<std::int64_t>* offsets =
+        nullptr;  ///< if set, every delivery's offset is added (-1: unknown)
+  };
+
+  /// `ends` is kept current with every delivery and must outlive the producer.
+  static Result<std::unique_ptr<Producer>> create(const KafkaConfig& config,
+                                                  const std::string& transactional_id,
+                                                  TopicEnds& ends);
+  ~Producer();
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  /// REQUIRES: the topic exists, and `ends` has it.
+  Topic& topic(const std::string& name);
+
+  /// Hands a message over; key, value and headers are copied. Without a value: a tombstone.
+  /// Rejected: larger than message.max.bytes.
+  Result<void> produce(Topic& topic,
+                       std::string_view key,
+                       std::optional<std::string_view> value,
+                       const HeaderList& headers,
+                       Deadline deadline);
+  /// Waits for the reports of all that was handed over; the first failure is the error.
+  Result<void> wait(Deadline deadline);
+
+  // Transactions. Any error of commit() but Rejected leaves the outcome open: destroy, never commit
+  // again.
+  Result<void> init_transactions(
+      Deadline deadline);  ///< settles a predecessor's, fences it if it lives
+  Result<void> begin();
+  Result<void> commit(Deadline deadline);
+  Result<void> abort(Deadline deadline);
+
+ private:
+  explicit Producer(TopicEnds& ends) : ends_(ends) {}
+  static void on_delivery(rd_kafka_s* handle,
+                          const struct rd_kafka_message_s* message,
+                          void* owner);
+  Result<void> settle(rd_kafka_error_s* error, std::string_view doing);
+
+  TopicEnds& ends_;
+  std::unique_ptr<Client> client_;
+  std::map<std::string, Topic, std::less<>> topics_;
+  std::size_t since_poll_ = 0;
+  int failed_ = 0;  // first failed delivery since the last wait(): its code, and where
+  std::string failed_topic_;
+};
+
+}  // namespace headwater::kafka

@@ -1,0 +1,378 @@
+#include "connectors/kafka/sink.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "schemas/model/render.hpp"
+
+namespace headwater::kafka {
+namespace {
+
+/// An owed cursor record rides with a write at most so often, and goes out alone after so long a
+/// quiet: it is a lower bound, and the topic that holds it is read whole at every open.
+constexpr std::int64_t kCursorEveryMs = 100;
+/// close() waits no longer than this for the last cursor record.
+constexpr Millis kCloseTimeout{2'000};
+
+}  // namespace
+
+KafkaSink::KafkaSink(KafkaConfig config,
+                     Holder holder,
+                     KafkaSinkOptions options,
+                     const Clock& clock)
+    : config_(std::move(config)),
+      holder_(std::move(holder)),
+      options_(std::move(options)),
+      clock_(clock),
+      topics_(config_.topic_prefix, config_.partitions, config_.replication) {}
+
+KafkaSink::~KafkaSink() = default;
+
+/// After a failure whose effect is not known the producer goes; the next open() reads back.
+Error KafkaSink::fail(Error error) {
+  lanes_.clear();
+  if (error.kind == ErrorKind::Fatal) fenced_ = error;
+  return error;
+}
+
+Result<void> KafkaSink::write(const Batch& batch) {
+  if (auto done = ready(); !done) return done;
+  if (auto done = watch(); !done) return fail(std::move(done).error());
+  if (auto done = ensure_topics(batch.entries); !done) return done;
+  auto done = config_.transactions ? write_transactions(batch) : write_idempotent(batch);
+  written_at_ = clock_.monotonic_ms();
+  return done;
+}
+
+Result<void> KafkaSink::idle() {
+  if (lanes_.empty() || fenced_) return {};
+  if (clock_.monotonic_ms() - written_at_ < kCursorEveryMs) return {};
+  const Deadline until = deadline();
+  if (auto done = watch(); !done) return fail(std::move(done).error());
+  if (auto done = send_owed(true, until); !done) return fail(std::move(done).error());
+  for (auto& [name, lane] : lanes_) {
+    if (auto done = lane.producer->wait(until); !done) return fail(std::move(done).error());
+  }
+  if (config_.transactions) return {};
+  if (auto done = note_cursor_offsets(); !done) return fail(std::move(done).error());
+  return {};
+}
+
+void KafkaSink::close() noexcept {
+  if (!lanes_.empty() && !fenced_) {
+    const Deadline until = std::chrono::steady_clock::now() + kCloseTimeout;
+    if (send_owed(true, until).ok()) {
+      // Not delivered in time: the next open reads back a little more.
+      for (auto& [name, lane] : lanes_) static_cast<void>(lane.producer->wait(until));
+    }
+  }
+  lanes_.clear();
+  reader_.reset();
+}
+
+/// A Rejected that the broker told late has cost us the producer: the loop goes on halving, so we
+/// open again ourselves. If the topics turn out to have lost data, the loop must know.
+Result<void> KafkaSink::ready() {
+  if (fenced_) return *fenced_;
+  if (!lanes_.empty()) return {};
+  const std::vector<std::string> names = org_names_;
+  auto cursors = open(names);
+  if (!cursors) return std::move(cursors).error();
+  for (const Cursor& cursor : *cursors) {
+    if (cursor.rev.value != 0) continue;
+    return transient(fmt::format("kafka: the cursor of {} was lost; opening again", cursor.org));
+  }
+  return {};
+}
+
+// ---- topics
+
+Result<void> KafkaSink::ensure_topics(Entries entries) {
+  std::vector<TopicSpec> wanted;
+  std::string_view last;
+  for (const EntryView& entry : entries) {
+    if (entry.kind == EntryKind::Quarantine) wanted.push_back(topics_.quarantine());
+    if (entry.kind != EntryKind::Record || entry.entity == last) continue;
+    last = entry.entity;
+    if (entities_ready_.contains(entry.entity)) continue;
+    wanted.push_back(topics_.changes(entry.entity));
+    wanted.push_back(topics_.records(entry.entity));
+    entities_ready_.emplace(entry.entity);  // taken back below if it is not
+  }
+  if (wanted.empty()) return {};
+  auto missing = create_missing(std::move(wanted));
+  if (missing && missing->empty()) return {};
+  entities_ready_.clear();
+  if (!missing) return std::move(missing).error();
+  return blocked(fmt::format("kafka: topic {} does not exist and could not be created; run: {}",
+                             missing->front().name,
+                             create_command(missing->front(), config_.brokers)));
+}
+
+KafkaSink::Lane::Pair& KafkaSink::topics_of(Lane& lane, std::string_view entity) {
+  const auto found = lane.entities.find(entity);
+  if (found != lane.entities.end()) return found->second;
+  Lane::Pair& pair = lane.entities[std::string(entity)];
+  pair.changes = &lane.producer->topic(topics_.changes(entity).name);
+  pair.records = &lane.producer->topic(topics_.records(entity).name);
+  return pair;
+}
+
+KafkaSink::Org* KafkaSink::org_of(std::string_view name) {
+  const auto found = orgs_.find(name);
+  return found == orgs_.end() ? nullptr : &found->second;
+}
+
+// ---- default mode
+
+Result<void> KafkaSink::write_idempotent(const Batch& batch) {
+  Lane& lane = lanes_.begin()->second;
+  const Deadline until = deadline();
+  if (auto done = send_idempotent(batch, lane, until); !done) {
+    // Refused before it was handed over: the producer is sound, and what went before it is
+    // remembered.
+    Error error = std::move(done).error();
+    if (error.kind == ErrorKind::Rejected && !lanes_.empty()) return error;
+    return fail(std::move(error));
+  }
+  if (auto done = lane.producer->wait(until); !done) return fail(std::move(done).error());
+  if (auto done = note_cursor_offsets(); !done) return fail(std::move(done).error());
+  return batch.entries.empty() ? Result<void>{} : owe(batch.cursors);
+}
+
+Result<void> KafkaSink::send_idempotent(const Batch& batch, Lane& lane, Deadline until) {
+  const bool touch = batch.entries.empty();
+  if (touch) {
+    if (auto done = owe(batch.cursors); !done) return done;
+  }
+  if (auto done = send_owed(touch, until); !done) return done;
+  if (touch) return {};
+
+  if (batch.entries.front().meta.rev.value > known_.last()) {
+    known_.clear();
+  } else if (batch.entries.back().meta.rev.value > known_.ceiling()) {
+    if (auto done = read_back(batch.entries.front().meta.rev.value - 1); !done) return done;
+  }
+  auto sent = send_entries(lane, batch.entries, nullptr, until);
+  if (sent) return {};
+
+  Error error = std::move(sent).error();
+  if (error.kind != ErrorKind::Rejected) return error;
+  // The loop now halves the batch: what is already under way must not be sent a second time.
+  if (auto waited = lane.producer->wait(until); !waited) return fail(std::move(waited).error());
+  for (const EntryView& entry : batch.entries) {
+    if (entry.meta.rev.value >= refused_rev_) break;
+    known_.remember_change(entry.rkey, entry.meta.rev.value);
+  }
+  return error;
+}
+
+// ---- transactions
+
+Result<void> KafkaSink::write_transactions(const Batch& batch) {
+  for (const EntryView& entry : batch.entries) {
+    if (lanes_.contains(entry.org)) continue;
+    return fail(fatal(
+        fmt::format("kafka: entry {} is of org {}, which was not opened", entry.rkey, entry.org)));
+  }
+  for (const std::string& name : org_names_) {
+    if (auto done = write_transaction(orgs_.at(name), batch); !done) return done;
+  }
+  return {};
+}
+
+Result<void> KafkaSink::write_transaction(Org& org, const Batch& batch) {
+  const CursorMove* move = nullptr;
+  for (const CursorMove& one : batch.cursors) {
+    if (one.org == org.name) move = &one;
+  }
+  const bool touch = batch.entries.empty();
+  // A repeat of a batch of which this org's part was committed.
+  if (move == nullptr || (!touch && move->rev.value <= org.committed)) return {};
+
+  Lane& lane = lanes_.at(org.name);
+  const Deadline until = deadline();
+  const CursorRecord before = org.record;
+  const auto attempt = [&]() -> Result<void> {
+    if (auto done = lane.producer->begin(); !done) return done;
+    if (auto sent = send_entries(lane, batch.entries, &org, until); !sent)
+      return std::move(sent).error();
+    org.record.ledger = holder_.ledger;
+    org.record.rev = move->rev;
+    org.record.commit_ts = move->commit_ts;
+    note_ends(org);
+    if (auto done = send_cursor(lane, org, until); !done) return done;
+    return lane.producer->commit(until);
+  };
+  auto done = attempt();
+  if (done) {
+    org.committed = move->rev.value;
+    cursor_offsets_.clear();
+    return {};
+  }
+  Error error = std::move(done).error();
+  org.record = before;
+  cursor_offsets_.clear();
+  if (error.kind == ErrorKind::Rejected && lane.producer->abort(until).ok()) return error;
+  if (error.kind == ErrorKind::Fatal) error = fenced_by_whom(std::move(error));
+  return fail(std::move(error));
+}
+
+// ---- messages
+
+void KafkaSink::mark_last_of_keys(Entries entries) {
+  last_of_key_.assign(entries.size(), 0);
+  std::pmr::monotonic_buffer_resource memory{entries.size() * 64 + 64};
+  std::pmr::unordered_set<std::string_view> seen{&memory};
+  seen.reserve(entries.size());
+  for (std::size_t i = entries.size(); i-- > 0;) {
+    if (entries[i].kind == EntryKind::Record) last_of_key_[i] = seen.insert(entries[i].rkey).second;
+  }
+}
+
+/// Sends all entries, or those of one org. The number sent.
+Result<std::size_t> KafkaSink::send_entries(Lane& lane,
+                                            Entries entries,
+                                            const Org* only,
+                                            Deadline until) {
+  mark_last_of_keys(entries);
+  org_id_of_.clear();
+  const Org* org = only;
+  std::size_t sent = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const EntryView& entry = entries[i];
+    if (only != nullptr) {
+      if (entry.org != only->name || entry.meta.rev.value <= only->committed) continue;
+    } else if (org == nullptr || org->name != entry.org) {
+      org = org_of(entry.org);
+      if (org == nullptr) {
+        return fatal(fmt::format(
+            "kafka: entry {} is of org {}, which was not opened", entry.rkey, entry.org));
+      }
+    }
+    refused_rev_ = entry.meta.rev.value;
+    if (auto done = send_entry(lane, entry, *org, last_of_key_[i] != 0, until); !done) {
+      return std::move(done).error();
+    }
+    ++sent;
+  }
+  return sent;
+}
+
+Result<void> KafkaSink::send_entry(
+    Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until) {
+  if (entry.kind == EntryKind::Hole) return {};
+  if (entry.kind == EntryKind::Quarantine) return send_quarantine(lane, entry, org, until);
+  // A purge removes every trace that compaction can remove; the history runs out by itself.
+  if (!entry.purge) {
+    if (auto done = send_change(lane, entry, org, until); !done) return done;
+  }
+  return last ? send_record(lane, entry, org, until) : Result<void>{};
+}
+
+Result<void> KafkaSink::send_change(Lane& lane,
+                                    const EntryView& entry,
+                                    const Org& org,
+                                    Deadline until) {
+  if (known_.has_change(entry.rkey, entry.meta.rev.value)) {
+    ++skipped_;
+    return {};
+  }
+  if (org_id_of_ != org.name) {
+    org_id_of_ = org.name;
+    org_id_ = options_.org_id ? options_.org_id(org.name) : std::string();
+  }
+  value_.clear();
+  append_envelope_json(value_, entry, {options_.version, org_id_}, arena_);
+  arena_.release();
+  headers_.clear();
+  render_change_headers(headers_, entry, org.record.epoch);
+  return lane.producer->produce(*topics_of(lane, entry.entity).changes,
+                                entry.rkey,
+                                std::string_view(value_),
+                                headers_,
+                                until);
+}
+
+Result<void> KafkaSink::send_record(Lane& lane,
+                                    const EntryView& entry,
+                                    const Org& org,
+                                    Deadline until) {
+  if (known_.has_record(entry.rkey, entry.meta.rev.value)) {
+    ++skipped_;
+    return {};
+  }
+  headers_.clear();
+  render_record_headers(headers_, entry, org.record.epoch);
+  std::optional<std::string_view> value;
+  if (!entry.purge && !entry.meta.deleted && entry.op != Op::Delete) {
+    value_.clear();
+    append_record_json(value_, entry);
+    value = value_;
+  }
+  return lane.producer->produce(
+      *topics_of(lane, entry.entity).records, entry.rkey, value, headers_, until);
+}
+
+Result<void> KafkaSink::send_quarantine(Lane& lane,
+                                        const EntryView& entry,
+                                        const Org& org,
+                                        Deadline until) {
+  if (known_.has_change(entry.rkey, entry.meta.rev.value)) {
+    ++skipped_;
+    return {};
+  }
+  if (lane.quarantine == nullptr)
+    lane.quarantine = &lane.producer->topic(topics_.quarantine().name);
+  headers_.clear();
+  render_quarantine_headers(headers_, entry, org.record.epoch);
+  return lane.producer->produce(*lane.quarantine, entry.rkey, entry.row, headers_, until);
+}
+
+// ---- cursors
+
+Result<void> KafkaSink::send_cursor(Lane& lane, Org& org, Deadline until) {
+  org.record.updated_at = clock_.now_ms();
+  value_.clear();
+  append_cursor_json(value_, org.record);
+  headers_.clear();
+  org.recorded_at = clock_.monotonic_ms();
+  return lane.producer->produce(*lane.cursors, org.key, std::string_view(value_), headers_, until);
+}
+
+Result<void> KafkaSink::owe(std::span<const CursorMove> moves) {
+  for (const CursorMove& move : moves) {
+    Org* org = org_of(move.org);
+    if (org == nullptr) {
+      return fail(fatal(fmt::format("kafka: cursor of org {}, which was not opened", move.org)));
+    }
+    org->owed = {move.rev, move.commit_ts};
+  }
+  return {};
+}
+
+/// Whatever of ours is not in the log yet will stand after these.
+void KafkaSink::note_ends(Org& org) {
+  org.record.ends = ends_;
+  org.record.ends.erase(topics_.cursors().name);
+}
+
+/// Sends the cursor records of durable batches: those not sent for a while, or all.
+Result<void> KafkaSink::send_owed(bool all, Deadline until) {
+  if (config_.transactions) return {};  // nothing is ever owed
+  for (const std::string& name : org_names_) {
+    Org& org = orgs_.at(name);
+    if (!org.owed || (!all && clock_.monotonic_ms() - org.recorded_at < kCursorEveryMs)) continue;
+    org.record.ledger = holder_.ledger;
+    org.record.rev = org.owed->rev;
+    org.record.commit_ts = org.owed->commit_ts;
+    note_ends(org);
+    org.owed.reset();
+    if (auto done = send_cursor(lanes_.begin()->second, org, until); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace headwater::kafka

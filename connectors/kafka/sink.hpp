@@ -1,0 +1,182 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/config.hpp"
+#include "connectors/kafka/cursor_record.hpp"
+#include "connectors/kafka/headers.hpp"
+#include "connectors/kafka/producer.hpp"
+#include "connectors/kafka/reader.hpp"
+#include "connectors/kafka/tail.hpp"
+#include "connectors/kafka/topics.hpp"
+#include "connectors/sink.hpp"
+
+namespace headwater::kafka {
+
+struct KafkaSinkOptions {
+  std::string name = "kafka";         ///< of the sink: first part of the cursor's key
+  std::string version;                ///< of Headwater, for envelopes
+  std::vector<std::string> entities;  ///< whose topics are made at open; others at first sight
+  /// The 18-character org id of an org, or empty; asked at every write.
+  std::function<std::string(std::string_view org)> org_id;
+};
+
+/// Keeps Kafka in step: every entry to its changes topic, last images to records topics, our cursor
+/// to the cursors topic. Consumers: upsert by key, greater rev wins.
+///
+/// Default mode, the log as the truth:
+///   open:   create missing topics; read the cursor records; claim each org (epoch + 1); read every
+///   partition
+///           back from the offset that the cursor record names, and keep the (key, rev) found
+///   write:  the cursor record of the batches before, then each entry but those found; wait for all
+///   reports idle:   the cursor record still owed
+/// The cursor record is a lower bound, so a crash between data and cursor only makes the next
+/// read-back longer. After any failure the producer is thrown away and open() reads back. Kafka
+/// cannot refuse a rival here: a foreign record among our cursor's is Fatal as soon as it is seen.
+///
+/// With transactions: per org one producer; a batch's messages and its cursor record are one
+/// transaction.
+///   open:   a new producer's init settles what a predecessor left and fences it; the cursor is
+///   read committed
+/// A commit of unknown outcome is never repeated: new producer, init, read the cursor.
+///
+/// Used by one thread.
+class KafkaSink final : public Sink {
+ public:
+  /// `clock` must outlive the sink.
+  KafkaSink(KafkaConfig config, Holder holder, KafkaSinkOptions options, const Clock& clock);
+  ~KafkaSink() override;
+
+  Result<std::vector<Cursor>> open(std::span<const std::string> orgs) override;
+  Result<void> write(const Batch& batch) override;
+  Result<void> idle() override;
+  /// Sends the cursor still owed, if the last write went well.
+  void close() noexcept override;
+
+  std::size_t entries_max() const override { return config_.entries_max; }
+  std::size_t bytes_max() const override { return config_.bytes_max; }
+  bool needs_history() const override { return true; }
+
+  /// What the last open() found that works but may hurt, one sentence each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Messages found twice when partitions were read once more after open: a dead predecessor's
+  /// request that the broker took late.
+  std::uint64_t late_repeats() const { return late_repeats_; }
+  /// Messages not sent because they were already there.
+  std::uint64_t skipped() const { return skipped_; }
+
+ private:
+  struct Org {
+    std::string name, key;        // key: of its cursor record
+    bool held = false;            // this process has held it before
+    CursorRecord record;          // as last written or read
+    bool foreign = false;         // the record was another ledger's when we claimed it
+    std::uint64_t committed = 0;  // transactions: rev of the last one
+    struct Owed {
+      Rev rev;
+      EpochMs commit_ts = 0;
+    };
+    std::optional<Owed> owed;      // a batch is durable, its cursor record not yet written
+    std::int64_t recorded_at = 0;  // monotonic ms of the last cursor record
+  };
+  /// A producer and its topics by entity: one, or with transactions one per org.
+  struct Lane {
+    std::unique_ptr<Producer> producer;
+    struct Pair {
+      Producer::Topic* changes = nullptr;
+      Producer::Topic* records = nullptr;
+    };
+    std::map<std::string, Pair, std::less<>> entities;
+    Producer::Topic* cursors = nullptr;
+    Producer::Topic* quarantine = nullptr;
+  };
+
+  // open.cpp
+  Result<void> connect();
+  Result<void> prepare_topics();
+  Result<std::vector<TopicSpec>> create_missing(std::vector<TopicSpec> wanted);
+  void adopt(const PartitionCounts& counts);
+  Result<void> read_cursors(Client& reader);
+  Result<void> check_holders();
+  Result<void> open_lanes();
+  Result<void> list_ends();
+  bool truncated(const Org& org);
+  Result<void> claim();
+  void plan_tail();
+  Result<void> read_back(std::uint64_t floor);
+
+  // watch.cpp
+  Result<void> watch();
+  Result<void> check_rivals(Client& reader);
+  Result<void> note_cursor_offsets();
+  Result<void> count_late_repeats();
+  Error fenced_by_whom(Error error);
+
+  // sink.cpp
+  Error fail(Error error);
+  Result<void> ready();
+  Result<void> ensure_topics(Entries entries);
+  Result<void> write_idempotent(const Batch& batch);
+  Result<void> send_idempotent(const Batch& batch, Lane& lane, Deadline until);
+  Result<void> write_transactions(const Batch& batch);
+  Result<void> write_transaction(Org& org, const Batch& batch);
+  Result<std::size_t> send_entries(Lane& lane, Entries entries, const Org* only, Deadline until);
+  Result<void> send_entry(
+      Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until);
+  Result<void> send_change(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  Result<void> send_record(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  Result<void> send_quarantine(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
+  Result<void> send_owed(bool all, Deadline until);
+  void note_ends(Org& org);
+  Result<void> owe(std::span<const CursorMove> moves);
+  void mark_last_of_keys(Entries entries);
+  Lane::Pair& topics_of(Lane& lane, std::string_view entity);
+  Org* org_of(std::string_view name);
+  Deadline deadline() const { return std::chrono::steady_clock::now() + config_.timeout; }
+
+  KafkaConfig config_;
+  Holder holder_;
+  KafkaSinkOptions options_;
+  const Clock& clock_;
+  Topics topics_;
+
+  std::vector<std::string> org_names_;
+  std::map<std::string, Org, std::less<>> orgs_;       // kept over reopens: what we have held
+  PartitionCounts counts_;                             // existing topics of ours
+  std::set<std::string, std::less<>> entities_ready_;  // both topics exist
+  TopicEnds ends_;                                     // after the last message that we know of
+  std::unique_ptr<Client> reader_;
+  std::map<std::string, Lane, std::less<>> lanes_;  // by org; default mode: one, under ""
+
+  std::vector<std::int64_t> cursor_offsets_;  // of our own records since the last look
+  std::int64_t cursors_seen_ = 0;             // all before it in the cursors topic is known
+  std::int64_t cursors_seen_at_ = 0;          // monotonic ms
+
+  KnownTail known_;
+  std::vector<Range> tail_;                    // what was read back, for reading more of it
+  TopicEnds opened_ends_;                      // where the late check starts
+  std::optional<std::int64_t> late_check_at_;  // monotonic ms
+  std::int64_t written_at_ = 0;                // monotonic ms of the last write
+  std::uint64_t late_repeats_ = 0, skipped_ = 0;
+  std::optional<Error> fenced_;
+  std::vector<std::string> warnings_;
+
+  std::pmr::monotonic_buffer_resource arena_{1U << 16};
+  std::string value_;
+  HeaderList headers_;
+  std::string org_id_of_, org_id_;  // the last org asked for, and its id
+  std::vector<std::uint8_t>
+      last_of_key_;  // of the entries being sent: 1 = no later one of its record
+  std::uint64_t refused_rev_ =
+      0;  // rev of the entry being sent, after an error: of the refused one
+};
+
+}  // namespace headwater::kafka

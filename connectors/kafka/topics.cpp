@@ -1,0 +1,82 @@
+#include "connectors/kafka/topics.hpp"
+
+#include <fmt/format.h>
+
+namespace headwater::kafka {
+namespace {
+
+constexpr std::string_view kCustom = "custom:";
+
+std::string in_ms(std::chrono::hours hours) {
+  return fmt::format("{}", std::chrono::milliseconds(hours).count());
+}
+
+}  // namespace
+
+TopicSpec Topics::spec(std::string_view kind, std::string_view entity) const {
+  TopicSpec topic;
+  topic.name = prefix_ + std::string(kind);
+  if (!entity.empty()) {
+    topic.name += '.';
+    if (entity.substr(0, kCustom.size()) == kCustom) {
+      topic.name += "custom.";
+      entity.remove_prefix(kCustom.size());
+    }
+    topic.name += entity;
+  }
+  topic.partitions = partitions_;
+  topic.replication = replication_;
+  return topic;
+}
+
+TopicSpec Topics::changes(std::string_view entity) const {
+  TopicSpec topic = spec("changes", entity);
+  topic.settings = {{"cleanup.policy", "delete"}, {"retention.ms", in_ms(kChangesKept)}};
+  return topic;
+}
+
+TopicSpec Topics::records(std::string_view entity) const {
+  TopicSpec topic = spec("records", entity);
+  topic.settings = {{"cleanup.policy", "compact"}, {"delete.retention.ms", in_ms(kTombstonesKept)}};
+  return topic;
+}
+
+TopicSpec Topics::cursors() const {
+  TopicSpec topic = spec("cursors", {});
+  topic.partitions = 1;
+  // Read whole at every open: small segments, so that compaction reaches all but the last few
+  // records.
+  topic.settings = {{"cleanup.policy", "compact"},
+                    {"delete.retention.ms", in_ms(kTombstonesKept)},
+                    {"segment.bytes", "8388608"},
+                    {"min.cleanable.dirty.ratio", "0.1"}};
+  return topic;
+}
+
+TopicSpec Topics::quarantine() const {
+  TopicSpec topic = spec("quarantine", {});
+  topic.settings = {{"cleanup.policy", "delete"}, {"retention.ms", in_ms(kQuarantineKept)}};
+  return topic;
+}
+
+std::string Topics::entity_of(std::string_view topic) const {
+  const std::string head = prefix_ + "changes.";
+  if (topic.size() <= head.size() || topic.substr(0, head.size()) != head) return {};
+  topic.remove_prefix(head.size());
+  constexpr std::string_view kCustomPart = "custom.";
+  if (topic.substr(0, kCustomPart.size()) != kCustomPart) return std::string(topic);
+  return std::string(kCustom) + std::string(topic.substr(kCustomPart.size()));
+}
+
+std::string create_command(const TopicSpec& topic, std::string_view brokers) {
+  std::string out =
+      fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}",
+                  brokers,
+                  topic.name,
+                  topic.partitions);
+  if (topic.replication > 0) out += fmt::format(" --replication-factor {}", topic.replication);
+  for (const auto& [key, value] : topic.settings) out += fmt::format(" --config {}={}", key, value);
+  return out;
+}
+
+}  // namespace headwater::kafka

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace headwater::kafka {
+
+/// A topic as it should be created (unified-model.md section 15).
+struct TopicSpec {
+  std::string name;
+  int partitions = 1;
+  int replication = 0;  ///< 0: the broker's default
+  /// Topic settings, `cleanup.policy` first.
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+/// Changes topics keep history this long; also how long a consumer may stay away without losing
+/// any.
+inline constexpr std::chrono::hours kChangesKept{24 * 7};
+/// Tombstones stay at least this long, longer than Salesforce keeps events (72 h).
+inline constexpr std::chrono::hours kTombstonesKept{24 * 4};
+inline constexpr std::chrono::hours kQuarantineKept{24 * 30};
+
+/// Names and specifications of all our topics. Pure.
+class Topics {
+ public:
+  Topics(std::string prefix, int partitions, int replication)
+      : prefix_(std::move(prefix)), partitions_(partitions), replication_(replication) {}
+
+  /// `contact` -> `crm.changes.contact`; `custom:Invoice__c` -> `crm.changes.custom.Invoice__c`.
+  TopicSpec changes(std::string_view entity) const;
+  TopicSpec records(std::string_view entity) const;
+  TopicSpec cursors() const;
+  TopicSpec quarantine() const;
+
+  /// The entity of a changes topic's name, empty if it is none of ours.
+  std::string entity_of(std::string_view topic) const;
+
+ private:
+  TopicSpec spec(std::string_view kind, std::string_view entity) const;
+  std::string prefix_;
+  int partitions_, replication_;
+};
+
+/// The kafka-topics command that creates the topic, for a person to run.
+std::string create_command(const TopicSpec& topic, std::string_view brokers);
+
+}  // namespace headwater::kafka
