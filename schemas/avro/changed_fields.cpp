@@ -13,7 +13,7 @@ namespace {
 
 class MaskReader {
  public:
-  explicit MaskReader(const Plan& plan) : plan_(&plan) {}
+  explicit MaskReader(const Plan& plan) : plan_(&plan), named_(plan.leaves().size()) {}
 
   Result<void> read(std::string_view bitmap) {
     const auto prefix = bitmap.find('x');
@@ -39,10 +39,12 @@ class MaskReader {
         bitmap, hex, [&](std::size_t bit) { return add_child(bitmap, tops[index], bit); });
   }
 
-  FieldMask take() {
-    std::sort(mask_.begin(), mask_.end());
-    mask_.erase(std::unique(mask_.begin(), mask_.end()), mask_.end());
-    return std::move(mask_);
+  FieldMask mask() const {
+    FieldMask out;
+    for (std::uint32_t leaf = 0; leaf < named_.size(); ++leaf) {
+      if (named_[leaf]) out.push_back(leaf);
+    }
+    return out;
   }
 
  private:
@@ -64,7 +66,7 @@ class MaskReader {
     const auto tops = plan_->top_fields();
     if (index >= tops.size()) return beyond(bitmap, index);
     for (std::uint32_t k = 0; k < tops[index].leaf_count; ++k)
-      mask_.push_back(tops[index].leaf_first + k);
+      named_[tops[index].leaf_first + k] = true;
     return {};
   }
 
@@ -72,7 +74,7 @@ class MaskReader {
     if (index >= static_cast<std::size_t>(top.children)) return beyond(bitmap, index);
     for (std::uint32_t k = 0; k < top.leaf_count; ++k) {
       const std::uint32_t leaf = top.leaf_first + k;
-      if (plan_->leaves()[leaf].child == static_cast<std::int32_t>(index)) mask_.push_back(leaf);
+      if (plan_->leaves()[leaf].child == static_cast<std::int32_t>(index)) named_[leaf] = true;
     }
     return {};
   }
@@ -97,11 +99,23 @@ class MaskReader {
   }
 
   const Plan* plan_;
-  FieldMask mask_;
+  std::vector<bool> named_;  // by leaf: bitmaps may overlap, memory may not grow with them
 };
 
+Error too_many(const Plan& plan, std::size_t count) {
+  return rejected(fmt::format("avro: decode {}: {} bitmaps for {} fields",
+                              plan.name(),
+                              count,
+                              plan.top_fields().size()),
+                  "undecodable");
+}
+
 Result<FieldMask> decode_encoded(const Plan& plan, std::string_view encoded) {
+  std::size_t count = 0;
+  for_each_string(encoded, [&](std::string_view) { ++count; });
+  if (count > plan.top_fields().size() + 1) return too_many(plan, count);
   std::vector<std::string_view> bitmaps;
+  bitmaps.reserve(count);
   for_each_string(encoded, [&](std::string_view text) { bitmaps.push_back(text); });
   return decode_masks(plan, bitmaps);
 }
@@ -113,11 +127,13 @@ bool contains(const FieldMask& mask, std::uint32_t leaf) {
 }  // namespace
 
 Result<FieldMask> decode_masks(const Plan& plan, std::span<const std::string_view> bitmaps) {
+  // One for the top level and one for each compound, at most.
+  if (bitmaps.size() > plan.top_fields().size() + 1) return too_many(plan, bitmaps.size());
   MaskReader reader(plan);
   for (const auto bitmap : bitmaps) {
     if (auto done = reader.read(bitmap); !done) return std::move(done).error();
   }
-  return reader.take();
+  return reader.mask();
 }
 
 Result<void> SelectionCache::resolve(const Header& header, Selection& out) const {

@@ -1,6 +1,7 @@
 #include "schemas/avro/datum.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "schemas/core/json_text.hpp"
 
@@ -42,17 +43,39 @@ std::string_view to_string(Fault fault) {
 
 namespace {
 
-void skip_items(const Schema& schema, const Node& node, Input& in) {
-  const bool map = node.type == Type::Map;
-  const std::size_t least = schema.at(node.parts[0]).least + (map ? 1 : 0);
+constexpr std::size_t kPieceBytes = 1'024;
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// Steps over the items of all blocks. `each` steps over one.
+template <typename Each>
+void skip_blocks(std::size_t least, Input& in, Each each) {
   while (in.ok()) {
     const auto block = in.open_block(least);
-    if (block.count == 0) return in.close_block(block);
-    for (std::uint64_t i = 0; i < block.count && in.ok(); ++i) {
-      if (map) in.read_text();
-      skip_datum(schema, node.parts[0], in);
-    }
+    for (std::uint64_t i = 0; i < block.count && in.ok(); ++i) each();
     in.close_block(block);
+    if (block.count == 0) return;
+  }
+}
+
+void skip_items(const Schema& schema, const Node& node, Input& in) {
+  const NodeId part = node.parts[0];
+  const Node& item = schema.at(part);
+  if (node.type == Type::Map) {
+    return skip_blocks(item.least + 1, in, [&] {
+      in.read_text();
+      skip_datum(schema, part, in);
+    });
+  }
+  switch (item.type) {  // the short ones, of which a payload can hold the most
+    case Type::String:
+      return skip_blocks(1, in, [&] { in.read_text(); });
+    case Type::Long:
+      return skip_blocks(1, in, [&] { in.read_long(); });
+    case Type::Boolean:
+      return skip_blocks(1, in, [&] { in.read_boolean(); });
+    default:
+      return skip_blocks(item.least, in, [&] { skip_datum(schema, part, in); });
   }
 }
 
@@ -225,7 +248,7 @@ void JsonRenderer::write_map(Input& in, const Node& node) {
       continue;  // the last one counts
     if (!first) out_->push_back(',');
     first = false;
-    append_json_string(*out_, entry.key);
+    write_text(entry.key);
     out_->push_back(':');
     Input value({entry.value, static_cast<std::size_t>(end_ - entry.value)});
     write(value, node.parts[0]);
@@ -234,23 +257,41 @@ void JsonRenderer::write_map(Input& in, const Node& node) {
   entries_.resize(base);
 }
 
+void JsonRenderer::write_text(std::string_view text) {
+  // Escaping can make six bytes of one: in pieces, so that the bound is noticed before memory is
+  // taken.
+  out_->push_back('"');
+  while (!text.empty() && !full()) {
+    std::size_t size = std::min(text.size(), kPieceBytes);
+    for (int back = 0; back < 3 && size > 1 && size < text.size() && is_continuation(text[size]);
+         ++back)
+      --size;
+    const std::size_t at = out_->size();
+    append_json_string(*out_, text.substr(0, size));
+    out_->pop_back();
+    out_->erase(at, 1);  // the piece's own quotes
+    text.remove_prefix(size);
+  }
+  out_->push_back('"');
+}
+
 void JsonRenderer::write_bytes(std::string_view bytes) {
-  if (bytes.size() > bytes_max_) {
-    full_ = true;
-    return;
-  }
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      text.push_back(c);
-    } else {
-      text.push_back(static_cast<char>(0xc0 | byte >> 6));
-      text.push_back(static_cast<char>(0x80 | (byte & 0x3f)));
+  std::array<char, 2 * kPieceBytes> piece;
+  out_->push_back('"');
+  while (!bytes.empty() && !full()) {
+    std::size_t size = 0;
+    for (const char c : bytes.substr(0, kPieceBytes)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte >= 0x80) piece[size++] = static_cast<char>(0xc0 | byte >> 6);
+      piece[size++] = byte < 0x80 ? c : static_cast<char>(0x80 | (byte & 0x3f));
     }
+    const std::size_t at = out_->size();
+    append_json_string(*out_, {piece.data(), size});
+    out_->pop_back();
+    out_->erase(at, 1);
+    bytes.remove_prefix(std::min(bytes.size(), kPieceBytes));
   }
-  append_json_string(*out_, text);
+  out_->push_back('"');
 }
 
 }  // namespace headwater::avro

@@ -35,6 +35,7 @@ class JsonRenderer {
   void write_record(Input& in, const Node& node);
   void write_array(Input& in, const Node& node);
   void write_map(Input& in, const Node& node);
+  void write_text(std::string_view text);
   void write_bytes(std::string_view bytes);
   bool full() { return full_ = full_ || out_->size() > bytes_max_; }
 

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+
+namespace headwater::avro::test {
+
+/// What this program took from the heap, counted by its own operator new (heap.cpp). One thread.
+struct Heap {
+  std::size_t allocations = 0;
+  std::size_t bytes = 0;       ///< held now
+  std::size_t bytes_peak = 0;  ///< most held since the last restart()
+};
+extern Heap heap;
+
+/// Starts a new measurement of allocations and peak.
+inline void restart() {
+  heap.allocations = 0;
+  heap.bytes_peak = heap.bytes;
+}
+
+}  // namespace headwater::avro::test
