@@ -147,8 +147,10 @@ std::string holder_sql(std::string_view schema) {
 
 std::string mirror_sql(std::string_view schema, std::string_view table) {
   const std::string name = table_name(schema, table);
-  const std::string from =
-      fmt::format("{}, jsonb_populate_record(null::{}, u.c3) r", unnest(make_mirror_rows()), name);
+  // record_id by itself: what an event names may be no id at all, and a mirror must not refuse it.
+  const std::string from = fmt::format("{}, jsonb_populate_record(null::{}, u.c3 - 'record_id') r",
+                                       unnest(make_mirror_rows()),
+                                       name);
   if (table == "hole") {
     return fmt::format(
         "insert into {0} (id, key, org, scope, cause, since, opened_at, attempts) "
@@ -162,12 +164,14 @@ std::string mirror_sql(std::string_view schema, std::string_view table) {
   return fmt::format(
       "insert into {0} (id, key, org, object, record_id, stage, reason_code, reason, schema_id, "
       "attempts, first_seen, "
-      "last_seen) select coalesce(r.id, u.c1), u.c0, r.org, r.object, r.record_id, r.stage, "
-      "r.reason_code, r.reason, "
-      "r.schema_id, coalesce(r.attempts, 0), coalesce(r.first_seen, u.c2), coalesce(r.last_seen, "
-      "u.c2) from {1} "
-      "on conflict (key) do update set reason = excluded.reason, schema_id = excluded.schema_id, "
-      "attempts = excluded.attempts, last_seen = excluded.last_seen",
+      "last_seen) select coalesce(r.id, u.c1), u.c0, r.org, r.object, left(nullif(u.c3 ->> "
+      "'record_id', ''), 18), "
+      "r.stage, r.reason_code, r.reason, r.schema_id, coalesce(r.attempts, 0), "
+      "coalesce(r.first_seen, u.c2), "
+      "coalesce(r.last_seen, u.c2) from {1} on conflict (key) do update set reason = "
+      "excluded.reason, "
+      "schema_id = excluded.schema_id, attempts = excluded.attempts, last_seen = "
+      "excluded.last_seen",
       name,
       from);
 }

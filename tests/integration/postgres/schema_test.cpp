@@ -1,0 +1,130 @@
+// Migrations and the tables that follow the mapping.
+
+#include "sink_fixture.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+using PostgresSchema = SinkTest;
+
+TEST_F(PostgresSchema, OpeningTwiceChangesNothing) {
+  open_sink();
+  const std::string all =
+      "select c.relname, c.relkind, c.oid, c.xmin from pg_class c join pg_namespace n on n.oid = "
+      "c.relnamespace where "
+      "n.nspname = 'crm' order by c.oid";
+  const std::string before = sql(all);
+  open_sink();
+  EXPECT_EQ(sql(all), before);
+  EXPECT_EQ(sql("select number, name from crm.migration"), "1|0001_core");
+}
+
+TEST_F(PostgresSchema, ANewerSchemaIsFatal) {
+  open_sink();
+  sql("insert into crm.migration (number, name) values (9999, 'later')");
+  const auto opened = make_sink()->open(orgs_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::Fatal);
+  EXPECT_EQ(opened.error().message,
+            "postgres: prepare schema crm: schema crm is of a newer format (migration 9999, this "
+            "program knows up to 1); "
+            "run the newer program, or give this one another schema");
+}
+
+TEST_F(PostgresSchema, AColumnOfANewFieldIsAddedAndFilledFromTheFieldsDocument) {
+  auto sink = open_sink();
+  must_write(*sink,
+             {{.rev = 1,
+               .fields = {{"name", text("Ann")},
+                          {"score2", ValueView::decimal(41.5)},
+                          {"tags", ValueView::of_text("a;b", Tag::Multi)},
+                          {"tier", text("Gold")}}}});
+  plans_[0].columns.push_back({"x_score2", ColumnType::Numeric, "score2", false});
+  plans_[0].columns.push_back({"x_tags", ColumnType::TextArray, "tags", false});
+  plans_[0].columns.push_back({"x_tier", ColumnType::Text, "tier", true});
+  sink = open_sink();
+  EXPECT_EQ(sql("select name, x_score2, x_tags, x_tier, fields from crm.contact_live"),
+            "Ann|41.5|{a,b}|Gold|{}");
+  EXPECT_EQ(sql("select count(*) from pg_indexes where indexname = 'contact_x_tier_idx'"), "1");
+}
+
+TEST_F(PostgresSchema, AnObjectThatGetsATableMovesThere) {
+  auto sink = open_sink();
+  must_write(*sink,
+             {{.rev = 1,
+               .fields = {{"name", text("T")}, {"plan", text("PRO")}},
+               .object = "Thing__c",
+               .entity = "custom:Thing__c"},
+              {.rev = 2, .object = "Other__c", .entity = "custom:Other__c"}});
+  plans_.insert(
+      plans_.begin(),
+      {"custom:Thing__c", "custom_thing__c", {{"x_plan", ColumnType::Text, "plan", false}}});
+  sink = open_sink();
+  EXPECT_EQ(sql("select name, rev, x_plan, fields from crm.custom_thing__c"), "T|1|PRO|{}");
+  EXPECT_EQ(sql("select object from crm.custom_record"), "Other__c");
+}
+
+TEST_F(PostgresSchema, AChangedColumnTypeIsBlockedAndNothingIsChanged) {
+  open_sink();
+  plans_[0].columns[5].type = ColumnType::Text;
+  plans_[0].columns.push_back({"x_new", ColumnType::Text, "new", false});
+  const auto opened = make_sink()->open(orgs_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::Blocked);
+  EXPECT_EQ(
+      opened.error().message,
+      "postgres: prepare schema crm: column contact.visits is bigint, but the mapping now says "
+      "text; a column's type "
+      "is never changed: give the field another name, or drop the column and its views by hand");
+  EXPECT_EQ(sql("select count(*) from pg_attribute where attname = 'x_new'"), "0");
+}
+
+TEST_F(PostgresSchema, AMissingPrivilegeIsBlockedWithTheRemedy) {
+  sql("create role reader login");
+  config_.url = server_.url_for("reader");
+  const auto opened = make_sink()->open(orgs_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::Blocked);
+  EXPECT_EQ(opened.error().code, "42501");
+  EXPECT_NE(opened.error().message.find("grant the role CREATE on the database once"),
+            std::string::npos);
+}
+
+TEST_F(PostgresSchema, ARoleThatMayOnlyWriteRunsOnAPreparedSchema) {
+  open_sink();
+  sql("create role writer login; grant usage on schema crm to writer; grant all on all tables in "
+      "schema crm to writer");
+  config_.url = server_.url_for("writer");
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1}});
+}
+
+TEST_F(PostgresSchema, TheSchemasNameIsTakenAsWritten) {
+  config_.schema = "Select";
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}}}});
+  EXPECT_EQ(sql("select name from \"Select\".contact_live"), "Ann");
+}
+
+TEST_F(PostgresSchema, HostileEntityAndFieldNamesAreOnlyNames) {
+  plans_[0].columns.push_back({"x_a\"b'c;--", ColumnType::Text, "a'b", true});
+  plans_.insert(plans_.begin(),
+                {"order", "order", {{"number", ColumnType::Text, "number", false}}});
+  auto sink = open_sink();
+  must_write(
+      *sink,
+      {{.rev = 1, .fields = {{"a'b", text("x")}}},
+       {.rev = 2, .fields = {{"number", text("O-1")}}, .object = "Order", .entity = "order"}});
+  EXPECT_EQ(sql("select \"x_a\"\"b'c;--\" from crm.contact"), "x");
+  EXPECT_EQ(sql("select number from crm.order_live"), "O-1");
+}
+
+TEST_F(PostgresSchema, TablesLeaveRoomForUpdatesInPlace) {
+  config_.fillfactor = 70;
+  open_sink();
+  EXPECT_EQ(sql("select reloptions from pg_class where oid = 'crm.contact'::regclass"),
+            "{fillfactor=70}");
+}
+
+}  // namespace
+}  // namespace headwater::postgres
