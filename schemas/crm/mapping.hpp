@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +59,18 @@ struct EntityMapping {
   std::string sort;  ///< canonical field that orders relation lists; empty: created_at
 };
 
+/// What a mapping file says of an org; empty texts: not said.
+struct OrgBlock {
+  std::string bu, region, currency;
+};
+
+/// Names what a projection is made of besides the files: this code and the public suffix list. Part
+/// of a mapping's digest, so that a build that projects differently projects all records again.
+std::string projection_tables();
+
+/// The text of the built-in mapping file.
+std::string_view builtin_yaml();
+
 /// All mapping files together, parsed and checked. Immutable; shared by threads.
 class Mapping {
  public:
@@ -66,6 +78,8 @@ class Mapping {
   /// on the first call and kept.
   const EntityMapping& of_object(std::string_view object) const;
   const std::vector<EntityMapping>& entities() const { return entities_; }
+  /// The org's block, nullptr if the files have none.
+  const OrgBlock* org(std::string_view name) const;
   std::uint32_t mapping_rev() const { return mapping_rev_; }
   /// SHA-256 (hex) of all that a projection is made of: the files' bytes and the build's tables.
   const std::string& digest() const { return digest_; }
@@ -74,14 +88,17 @@ class Mapping {
   /// `account_id` or an unmapped `Foo__c` lookup -> name of its relation.
   static std::string relation_of(std::string_view canonical_or_path);
   /// Builds from entities and their common part; used by the file reader and by tests.
-  static std::shared_ptr<const Mapping> build(std::vector<EntityMapping> entities,
-                                              EntityMapping common,
-                                              std::uint32_t mapping_rev,
-                                              std::string digest,
-                                              std::string source);
+  static std::shared_ptr<const Mapping> build(
+      std::vector<EntityMapping> entities,
+      EntityMapping common,
+      std::uint32_t mapping_rev,
+      std::string digest,
+      std::string source,
+      std::map<std::string, OrgBlock, std::less<>> orgs = {});
 
  private:
-  std::vector<EntityMapping> entities_;
+  std::vector<EntityMapping> entities_;  // sorted by object
+  std::map<std::string, OrgBlock, std::less<>> orgs_;
   EntityMapping common_;  // fields of an object without a mapping
   std::uint32_t mapping_rev_ = 0;
   std::string digest_, source_;

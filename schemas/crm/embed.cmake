@@ -1,0 +1,15 @@
+# Writes the file IN as the C++ source OUT, which defines builtin_yaml(). Cut into pieces, because a
+# compiler need not take a string literal of any length.
+file(READ ${IN} text)
+set(source "// Generated from builtin.yaml.\n#include \"schemas/crm/mapping.hpp\"\n\n")
+string(APPEND source "namespace headwater::crm {\n\nstd::string_view builtin_yaml() {\n")
+string(APPEND source "  static constexpr char kText[] =")
+string(LENGTH "${text}" size)
+set(at 0)
+while(at LESS size)
+  string(SUBSTRING "${text}" ${at} 8000 piece)
+  string(APPEND source "\n      R\"yaml(${piece})yaml\"")
+  math(EXPR at "${at} + 8000")
+endwhile()
+string(APPEND source ";\n  return {kText, sizeof kText - 1};\n}\n\n}  // namespace headwater::crm\n")
+file(WRITE ${OUT} "${source}")
