@@ -25,6 +25,13 @@ class Store;
 struct LedgerOptions {
   std::uint64_t journal_bytes_max = 16ULL << 30;
   Millis journal_keep = std::chrono::hours{1};
+  /// Most of an object's living records that may vanish within an hour without an event saying so.
+  double sweep_share_max = 0.05;
+  /// Reads the text of a mapping that an earlier start used. Without it, or if it fails, a start
+  /// with another mapping writes changed records as reads without a before.
+  std::function<Result<std::shared_ptr<const crm::Mapping>>(const std::string& source)>
+      read_mapping;
+  std::uint64_t seed = 0;  ///< of the jump at each start; 0: from the system
 };
 
 /// One subscription.
@@ -54,7 +61,8 @@ struct Hole {
   EpochMs opened_at = 0;
   EpochMs next_try = 0;  ///< record holes: not before this time
   std::uint32_t attempts = 0;
-  Rev rev;  ///< of the entry that opened it (stretch, object); 0 for records
+  Rev rev;          ///< of the entry that opened it (stretch, object); 0 for records
+  Version version;  ///< records: only a row noted at or after this one closes it
 };
 
 /// What could not be decoded, mapped, validated or accepted.
@@ -135,7 +143,7 @@ class Ledger : public NameTables {
                                               const Clock& clock);
   ~Ledger() override;
 
-  const std::string& id() const;  ///< a ULID, new at each birth
+  std::string id() const;  ///< a ULID, new at each birth
 
   // ---- orgs
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.
@@ -200,6 +208,8 @@ class Ledger : public NameTables {
   std::vector<Hole> due_refetches(std::string_view org, EpochMs now, std::size_t most) const;
   /// A refetch failed: counted, tried again at `next_try`.
   Result<void> postpone(std::span<const Hole> holes, EpochMs next_try);
+  /// Closes a stretch or object hole, with the evidence why nothing is missing any more.
+  Result<void> close_hole(const Hole& hole, std::string_view evidence);
   std::vector<QuarantineRow> quarantined(std::size_t most = 1000) const;
   std::size_t quarantine_open() const;
 

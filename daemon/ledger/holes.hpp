@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/ledger/journal.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/ledger/store.hpp"
+
+namespace headwater::ledger {
+
+/// Holes and quarantine rows: what may be missing, and what was withheld. Opening and closing one
+/// is an entry, but for holes of single records: those are counted. Changes go to the batch at
+/// stage(); until then they are seen here. Changing calls: under the write lock. Others: any
+/// thread.
+class Holes {
+ public:
+  Holes(Store& store, Journal& journal, const Clock& clock)
+      : store_(store), journal_(journal), clock_(clock) {}
+  Result<void> load();
+
+  /// Opens it, or renews an open one (a later version, a new detail). True if it was not open.
+  Result<bool> open(StoreBatch& batch, Hole hole);
+  /// Closes a record's hole if a row noted at `noted` answers it. True if none is open then.
+  Result<bool> close_record(std::string_view org,
+                            std::string_view object,
+                            std::string_view id,
+                            const Version& noted);
+  Result<void> close(StoreBatch& batch, const Hole& hole, std::string_view evidence);
+  Result<void> postpone(const Hole& hole, EpochMs next_try);
+  Result<void> quarantine(StoreBatch& batch, const QuarantineRow& row);
+  void stage(StoreBatch& batch);
+  void publish();  ///< after the batch was written: due() looks again
+
+  std::vector<Hole> list(std::size_t most) const;
+  std::vector<Hole> due(std::string_view org, EpochMs now, std::size_t most) const;
+  std::vector<QuarantineRow> quarantined(std::size_t most) const;
+  std::size_t open_count() const { return open_.load(); }
+  std::size_t quarantine_count() const { return quarantined_.load(); }
+  bool stretch_open(std::string_view org) const;
+
+ private:
+  using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;
+  Result<std::optional<std::string>> find(Family family,
+                                          const Pending& pending,
+                                          const std::string& key) const;
+  Result<std::optional<Hole>> find_stretch(const Hole& like) const;
+  Result<void> tell(
+      StoreBatch& batch, const Hole& hole, Rev rev, bool closed, std::string_view evidence);
+  Result<void> tell(StoreBatch& batch, const QuarantineRow& row, std::string_view key);
+
+  Store& store_;
+  Journal& journal_;
+  const Clock& clock_;
+  Pending holes_, rows_;
+  std::atomic<std::size_t> open_{0}, quarantined_{0};
+  bool tally_dirty_ = false;
+  bool renewed_ = false;
+
+  /// Record holes that were due at the last pass over an org, oldest first.
+  struct Run {
+    std::vector<std::string> keys;
+    EpochMs next_pass = 0;  ///< nothing is due before
+  };
+  mutable std::mutex runs_mutex_;
+  mutable std::map<std::string, Run, std::less<>> runs_;
+};
+
+std::string quarantine_key(const QuarantineRow& row);
+
+}  // namespace headwater::ledger

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/ledger/name_store.hpp"
+#include "daemon/ledger/orgs.hpp"
+#include "daemon/ledger/record.hpp"
+
+namespace headwater::ledger {
+
+/// Projects states of one object; owns the scratch memory for it. One thread at a time.
+class ObjectProjector {
+ public:
+  ObjectProjector(std::shared_ptr<const crm::Mapping> mapping,
+                  std::shared_ptr<const crm::OrgFacts> facts,
+                  std::string_view object,
+                  NameTable& names);
+
+  std::string_view entity() const { return projector_.entity(); }
+  NameTable& names() const { return names_; }
+  std::uint32_t mapping_rev() const { return mapping_->mapping_rev(); }
+  std::optional<NameId> last_modified() const { return last_modified_; }
+
+  /// The canonical record of a state; texts borrow from the state's and from `out`.
+  void project(const RecordState& state, std::string_view id, crm::Projection& out);
+  /// The same with some fields put back to older values (Absent: not there).
+  void project(const RecordState& state,
+               std::span<const Member> replaced,
+               const crm::StateFacts& facts,
+               crm::Projection& out);
+  crm::StateFacts facts_of(const RecordState& state, std::string_view id) const;
+
+ private:
+  void fill_slots(const RecordState& state);
+  std::shared_ptr<const crm::Mapping> mapping_;
+  NameTable& names_;
+  crm::Projector projector_;
+  std::optional<NameId> last_modified_;
+  crm::RawSlots slots_;
+};
+
+/// What the writer keeps of one object of one org.
+struct ObjectContext {
+  Org* org = nullptr;
+  std::string object;
+  std::string prefix;  ///< `org:Object:`
+  std::string entity;
+  std::unique_ptr<ObjectProjector> projector;
+  RecordCounts counts;
+  EpochMs brake_from = 0;        ///< start of the hour in which unstated deletes are counted
+  std::uint64_t brake_gone = 0;  ///< such deletes in it
+  std::uint64_t brake_base = 0;  ///< living records when it began
+  bool dirty = false;
+};
+
+/// The objects that have records, and their `count:` rows. Under the write lock; counts(): any
+/// thread.
+class Objects {
+ public:
+  Objects(Store& store, NameStore& names, Orgs& orgs) : store_(store), names_(names), orgs_(orgs) {}
+  Result<void> load();
+  void set_mapping(std::shared_ptr<const crm::Mapping> mapping);
+  const std::shared_ptr<const crm::Mapping>& mapping() const { return mapping_; }
+  ObjectContext& of(std::string_view org, std::string_view object);
+  void facts_changed();  ///< projectors are built again at their next use
+  void stage(StoreBatch& batch);
+  std::vector<RecordCounts> counts() const;
+
+ private:
+  Store& store_;
+  NameStore& names_;
+  Orgs& orgs_;
+  std::shared_ptr<const crm::Mapping> mapping_;
+  std::map<std::string, std::unique_ptr<ObjectContext>, std::less<>> contexts_;
+  ObjectContext* last_ = nullptr;  // events of one object come in runs
+  mutable std::mutex mutex_;
+  std::map<std::string, RecordCounts, std::less<>> published_;
+};
+
+}  // namespace headwater::ledger

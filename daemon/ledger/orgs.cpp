@@ -1,0 +1,178 @@
+#include "daemon/ledger/orgs.hpp"
+
+#include <algorithm>
+
+#include "daemon/ledger/keys.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+/// An event this much later than the high-water mark, with a smaller number: the numbers restarted.
+constexpr EpochMs kBumpAfterMs = 10 * 60 * 1000;
+/// Commit times of one instance may be this much out of order around a restart.
+constexpr EpochMs kEpochSlackMs = 5 * 60 * 1000;
+
+Error damaged(std::string_view key) {
+  return fatal("ledger: the row " + std::string(key) +
+               " is damaged or of a newer format; start the version that wrote it, or restore a "
+               "backup");
+}
+
+}  // namespace
+
+std::uint32_t Epochs::place(std::int64_t commit_number, EpochMs commit_ts) {
+  auto epoch = newest();
+  while (epoch > 1 && starts_[epoch - 2] - kEpochSlackMs > commit_ts) --epoch;
+  if (epoch < newest()) return epoch;  // older: never touches the newest one's mark
+  if (commit_number < high_number_ && commit_ts > high_ts_ + kBumpAfterMs) {
+    starts_.push_back(commit_ts);
+    high_number_ = commit_number;
+    high_ts_ = commit_ts;
+    return newest();
+  }
+  if (commit_number > high_number_) {
+    high_number_ = commit_number;
+    high_ts_ = commit_ts;
+  }
+  return epoch;
+}
+
+void Epochs::put(std::string& out) const {
+  put_varint(out, starts_.size());
+  for (const EpochMs start : starts_) put_signed(out, start);
+  put_signed(out, high_number_);
+  put_signed(out, high_ts_);
+}
+
+bool Epochs::read(ByteReader& reader) {
+  const std::uint64_t count = reader.varint();
+  if (count > reader.left()) return false;
+  starts_.clear();
+  for (std::uint64_t i = 0; i < count; ++i) starts_.push_back(reader.signed_varint());
+  high_number_ = reader.signed_varint();
+  high_ts_ = reader.signed_varint();
+  return reader.ok();
+}
+
+void put_facts(std::string& out, const crm::OrgFacts& facts) {
+  put_text(out, facts.name);
+  put_text(out, facts.currency);
+  put_text(out, facts.region);
+  std::vector<std::pair<std::string, std::string>> prefixes(facts.object_by_prefix.begin(),
+                                                            facts.object_by_prefix.end());
+  std::ranges::sort(prefixes);  // equal facts give equal bytes: that is how they are compared
+  put_varint(out, prefixes.size());
+  for (const auto& [prefix, object] : prefixes) {
+    put_text(out, prefix);
+    put_text(out, object);
+  }
+}
+
+bool read_facts(ByteReader& reader, crm::OrgFacts& facts) {
+  facts.name = reader.text();
+  facts.currency = reader.text();
+  facts.region = reader.text();
+  const std::uint64_t count = reader.varint();
+  if (count > reader.left()) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string prefix(reader.text());
+    facts.object_by_prefix[prefix] = reader.text();
+  }
+  return reader.ok();
+}
+
+Result<void> Orgs::load() {
+  auto scan = store_.scan(Family::Meta, kOrgPrefix);
+  for (; scan->valid() && scan->key().starts_with(kOrgPrefix); scan->next()) {
+    Org& org = of(scan->key().substr(kOrgPrefix.size()));
+    ByteReader reader(scan->value());
+    if (reader.byte() != kFormat) return damaged(scan->key());
+    org.id = reader.text();
+    if (!org.epochs.read(reader)) return damaged(scan->key());
+    // Numbers reserved but not given out are skipped, so that none is given twice.
+    org.queries = org.queries_kept = reader.varint();
+    if (!reader.ok()) return damaged(scan->key());
+  }
+  if (auto ok = scan->status(); !ok) return ok;
+  scan = store_.scan(Family::Meta, kFactsPrefix);
+  for (; scan->valid() && scan->key().starts_with(kFactsPrefix); scan->next()) {
+    Org& org = of(scan->key().substr(kFactsPrefix.size()));
+    ByteReader reader(scan->value());
+    auto facts = std::make_shared<crm::OrgFacts>();
+    if (reader.byte() != kFormat || !read_facts(reader, *facts)) return damaged(scan->key());
+    org.facts = std::move(facts);
+    org.facts_known = true;
+  }
+  return scan->status();
+}
+
+Org& Orgs::of(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  auto at = orgs_.find(name);
+  if (at == orgs_.end()) {
+    at = orgs_.emplace(std::string(name), Org{}).first;
+    at->second.name = name;
+    auto facts = std::make_shared<crm::OrgFacts>();
+    facts->name = name;
+    at->second.facts = std::move(facts);
+  }
+  return at->second;
+}
+
+std::vector<std::string> Orgs::names() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [name, org] : orgs_) out.push_back(name);
+  return out;
+}
+
+void Orgs::set_id(Org& org, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  org.id = id;
+  org.dirty = true;
+}
+
+void Orgs::set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch) {
+  std::string bytes;
+  put_byte(bytes, kFormat);
+  put_facts(bytes, facts);
+  batch.put(Family::Meta, std::string(kFactsPrefix) + org.name, bytes);
+  const std::lock_guard lock(mutex_);
+  org.facts = std::make_shared<crm::OrgFacts>(facts);
+  org.facts_known = true;
+}
+
+void Orgs::stage(StoreBatch& batch) {
+  for (auto& [name, org] : orgs_) {
+    if (!org.dirty) continue;
+    std::string bytes;
+    put_byte(bytes, kFormat);
+    put_text(bytes, org.id);
+    org.epochs.put(bytes);
+    put_varint(bytes, org.queries_kept);
+    batch.put(Family::Meta, std::string(kOrgPrefix) + name, bytes);
+    org.dirty = false;
+  }
+}
+
+std::string Orgs::id(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = orgs_.find(name);
+  return at == orgs_.end() ? std::string() : at->second.id;
+}
+
+std::optional<crm::OrgFacts> Orgs::facts(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = orgs_.find(name);
+  if (at == orgs_.end() || !at->second.facts_known) return std::nullopt;
+  return *at->second.facts;
+}
+
+std::shared_ptr<const crm::OrgFacts> Orgs::projection_facts(std::string_view name) {
+  Org& org = of(name);
+  const std::lock_guard lock(mutex_);
+  return org.facts;
+}
+
+}  // namespace headwater::ledger

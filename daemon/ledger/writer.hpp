@@ -1,0 +1,104 @@
+#pragma once
+
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include "daemon/ledger/apply.hpp"
+#include "daemon/ledger/holes.hpp"
+#include "daemon/ledger/journal.hpp"
+#include "daemon/ledger/ledger.hpp"
+#include "daemon/ledger/name_store.hpp"
+#include "daemon/ledger/objects.hpp"
+#include "daemon/ledger/publisher.hpp"
+
+namespace headwater::ledger {
+
+/// The parts of a ledger. They know of each other only what their constructors take.
+struct Parts {
+  Store& store;
+  Journal& journal;
+  Orgs& orgs;
+  NameStore& names;
+  Objects& objects;
+  Holes& holes;
+  const Clock& clock;
+};
+
+/// Applies events and rows: one batch in, one atomic, synced write out (design.md section 2).
+///
+///   rkeys of all events -> sorted, each once -> one multi-get -> states
+///   per event, per record: apply rule -> project -> differs? -> entry with the next rev
+///   states that changed + entries + holes + names + accounts + position -> one write -> head
+///
+/// Under the write lock.
+class Writer {
+ public:
+  Writer(const Parts& parts, double sweep_share_max);
+
+  Result<Applied> apply(const IngestBatch& batch);
+  Result<Applied> apply_rows(const RowBatch& rows);
+  /// Stages what all parts owe the batch, writes it and publishes the head. For every other writer.
+  Result<void> commit(StoreBatch& batch, bool sync);
+  StoreBatch& batch() { return *batch_; }
+
+ private:
+  /// A record that the batch touches, read once and written once.
+  struct Touched {
+    std::string_view rkey;
+    ObjectContext* context = nullptr;
+    RecordId id;
+    RecordState state;
+    bool known = false, deleted = false, incomplete = false;  // as it was read, for the counts
+    bool dirty = false;
+  };
+  /// One event or row for one record.
+  struct Task {
+    std::string_view rkey;
+    ObjectContext* context = nullptr;
+    RecordId id;
+    std::uint32_t source = 0;  // which event or row
+    std::uint32_t touched = 0;
+  };
+
+  Result<void> plan(const IngestBatch& batch);
+  Result<void> plan_event(const IngestBatch& batch, std::uint32_t index);
+  void add_task(ObjectContext& context, const RecordId& id, std::uint32_t source);
+  Result<void> read_states();
+  Result<void> step(Touched& record, const Incoming& in, const Change& like, Applied& applied);
+  Result<void> doubt(Touched& record, Doubt doubt, const Version& version, Applied& applied);
+  void list_sources(const EventView& event);
+  Result<bool> brake(ObjectContext& context, const std::string& org);
+  void write_states();
+  void count(Touched& record);
+  void put_position(const IngestBatch& batch);
+  /// The brake holds: the record stays, and is asked for again in an hour.
+  Result<void> keep_doubt(Touched& record, const Version& noted);
+
+  Parts parts_;
+  const double sweep_share_max_;
+  std::unique_ptr<StoreBatch> batch_;
+  Publisher publisher_;
+  Applier applier_;
+  RecordCodec codec_;
+
+  // Scratch, reused from batch to batch.
+  std::pmr::unsynchronized_pool_resource pool_;
+  std::pmr::monotonic_buffer_resource arena_;
+  std::vector<Task> tasks_;
+  std::vector<std::uint32_t> order_;
+  std::vector<std::string_view> keys_;
+  std::vector<Found> found_;
+  std::vector<Touched> touched_;
+  std::size_t touched_count_ = 0;
+  std::vector<Version> versions_;
+  std::vector<NameId> changed_, nulled_;
+  Outcome outcome_;
+  crm::Projection before_, after_;
+  std::string bytes_;
+};
+
+/// The row of a stream; nothing if there is none.
+std::optional<StreamPosition> read_position(Store& store, const std::string& key);
+
+}  // namespace headwater::ledger
