@@ -25,6 +25,11 @@ std::string_view host_of(std::string_view text) {
   return text.substr(0, text.rfind(':'));
 }
 
+/// 127.0.0.0/8 as digits: `127.0.0.1.example.com` is somebody's name.
+bool is_loopback_ipv4(std::string_view host) {
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos;
+}
+
 bool is_api_name(std::string_view text) {
   const auto part = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -169,7 +174,7 @@ bool is_api_version(std::string_view text) {
 
 bool is_loopback(std::string_view url_or_endpoint) {
   const auto host = host_of(url_or_endpoint);
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  return host == "localhost" || host == "::1" || is_loopback_ipv4(host);
 }
 
 std::string default_audience(std::string_view login_url) {

@@ -212,14 +212,14 @@ Result<void> RowDecoder::decode(std::string_view text, RecordRow& out) const {
   handler.by_name = &by_name_;
   handler.row = &out;
   error_code error;
-  parser.write_some(false, text.data(), text.size(), error);
+  const auto used = parser.write_some(false, text.data(), text.size(), error);
   if (handler.misfit)
     return rejected(
         fmt::format("read a row of {}: field {} holds no {}; describing the object again",
                     object_.name,
                     handler.misfit->name,
                     handler.misfit->type));
-  if (error || !handler.is_object || !handler.has_id)
+  if (error || used != text.size() || !handler.is_object || !handler.has_id)
     return rejected(fmt::format("read a row of {}: not a JSON object with an Id", object_.name));
   // A person's name comes in parts, as in events; a business has no parts.
   if (handler.person)
