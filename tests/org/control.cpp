@@ -1,0 +1,224 @@
+#include "tests/org/control.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <optional>
+
+#include "schemas/core/json_text.hpp"
+#include "tests/org/emit.hpp"
+#include "tests/org/org.hpp"
+#include "tests/org/text.hpp"
+
+namespace headwater::org {
+namespace {
+
+using boost::json::object;
+
+HttpResponse refuse(std::string_view message) {
+  return {400, boost::json::serialize(object{{"error", message}})};
+}
+HttpResponse ok() { return {200, "{}"}; }
+
+template <typename T>
+T number(const object& body, std::string_view key, T otherwise) {
+  const auto* value = body.if_contains(key);
+  boost::system::error_code fault;
+  if (value == nullptr) return otherwise;
+  const auto read = value->to_number<T>(fault);
+  return fault ? otherwise : read;
+}
+
+std::string text(const object& body, std::string_view key, std::string_view otherwise = "") {
+  const auto* value = body.if_contains(key);
+  return std::string(value != nullptr && value->is_string() ? std::string_view(value->get_string())
+                                                            : otherwise);
+}
+
+bool flag(const object& body, std::string_view key, bool otherwise) {
+  const auto* value = body.if_contains(key);
+  return value != nullptr && value->is_bool() ? value->get_bool() : otherwise;
+}
+
+HttpResponse load(Org& org, const object& body) {
+  org.load(number<std::size_t>(body, "transactions", 100), number<double>(body, "rate", 0));
+  return {200, boost::json::serialize(object{{"published", org.bus().published()}})};
+}
+
+HttpResponse replay(Org& org, const object& body) {
+  ReplayPlan plan;
+  plan.events = number(body, "events", plan.events);
+  plan.records = number(body, "records", plan.records);
+  plan.update_share = number(body, "update_share", plan.update_share);
+  if (const auto* objects = body.if_contains("objects");
+      objects != nullptr && objects->is_array()) {
+    plan.objects.clear();
+    for (const auto& item : objects->get_array()) {
+      if (!item.is_string()) return refuse("replay: objects: needs names");
+      plan.objects.emplace_back(item.get_string());
+    }
+  }
+  const auto bytes = org.bus().payload_bytes();
+  const auto events = org.bus().published();
+  const auto started = std::chrono::steady_clock::now();
+  if (auto done = org.replay(plan); !done) return refuse(done.error().message);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  return {200,
+          boost::json::serialize(object{{"events", org.bus().published() - events},
+                                        {"bytes", org.bus().payload_bytes() - bytes},
+                                        {"encode_seconds", took.count()},
+                                        {"published", org.bus().published()}})};
+}
+
+HttpResponse kill_streams(Org& org, const object& body) {
+  StreamEnd end;
+  end.clean = flag(body, "clean", false);
+  end.error_code = text(body, "error_code", end.error_code);
+  end.status = number(body, "status", end.status);
+  return {200, boost::json::serialize(object{{"streams", org.pubsub().end_streams(end)}})};
+}
+
+HttpResponse set_faults(Org& org, const object& body) {
+  auto& faults = org.faults();
+  if (flag(body, "clear", false)) faults.clear();
+  faults.keepalives_off = flag(body, "keepalives_off", faults.keepalives_off);
+  faults.half_credit_withheld = flag(body, "half_credit_withheld", faults.half_credit_withheld);
+  faults.getschema_unavailable =
+      number(body, "getschema_unavailable", faults.getschema_unavailable.load());
+  faults.token_failures = number(body, "token_failures", faults.token_failures.load());
+  faults.token_failure_status = number(body, "token_status", faults.token_failure_status.load());
+  faults.rest_failures = number(body, "rest_failures", faults.rest_failures.load());
+  faults.rest_failure_status = number(body, "rest_status", faults.rest_failure_status.load());
+  if (const auto schema = text(body, "refuse_schema"); !schema.empty()) {
+    const auto* named = org.catalog().find(schema);
+    faults.refuse_schema(named != nullptr ? named->schema_id : schema);
+  }
+  if (const auto topic = text(body, "refuse_topic"); !topic.empty()) {
+    faults.refuse_topic(topic, text(body, "error_code", "subscription.topic.cannot.subscribe"));
+  }
+  return ok();
+}
+
+/// `{"name":value,…}`: all leaves by REST name, or those of events by their path.
+void append_fields(std::string& out,
+                   const ObjectDef& definition,
+                   const Record& record,
+                   bool paths) {
+  char separator = '{';
+  const auto add = [&](std::string_view name, FieldType type, const Value& value) {
+    out += separator;
+    separator = ',';
+    append_json_string(out, name);
+    out += ':';
+    append_rest_value(out, type, value);
+  };
+  if (!paths && definition.has_joined_name()) {
+    add("Name", FieldType::Text, Value(joined_name(definition, record)));
+  }
+  for (std::size_t i = 0; i < definition.leaves.size(); ++i) {
+    const auto& leaf = definition.leaves[i];
+    if (!paths) {
+      add(leaf.rest_name, leaf.type, visible_value(definition, record, i));
+    } else if (leaf.top >= 0) {
+      add(leaf.path, leaf.type, record.values[i]);
+    }
+  }
+  out += '}';
+}
+
+void append_truth(
+    std::string& out, Org& org, const ObjectDef& definition, bool deleted, bool paths) {
+  org.store().each(definition, true, [&](const Record& record) {
+    if (record.deleted != deleted) return;
+    out += fmt::format(R"({{"object":"{}","id":"{}","fields":)", definition.name, record.id);
+    append_fields(out, definition, record, paths);
+    out += "}\n";
+  });
+}
+
+/// JSON lines: all records, live or deleted; of one object if `object` is given.
+HttpResponse records(Org& org, const HttpRequest& request, bool deleted) {
+  const auto name = request.param("object");
+  const auto* only = org.catalog().find(name);
+  if (!name.empty() && only == nullptr) return refuse("no object " + name);
+  HttpResponse out{200, {}, "application/x-ndjson"};
+  for (const auto& definition : org.catalog().objects()) {
+    if (only != nullptr && only != definition.get()) continue;
+    append_truth(out.body, org, *definition, deleted, request.has("paths"));
+  }
+  return out;
+}
+
+HttpResponse counts(Org& org) {
+  object out;
+  for (const auto& definition : org.catalog().objects()) {
+    out[definition->name] = org.store().live_count(*definition);
+  }
+  return {200, boost::json::serialize(out)};
+}
+
+HttpResponse stats(Org& org) {
+  const auto pubsub = org.pubsub().stats();
+  boost::json::array streams;
+  for (const auto& stream : pubsub.streams) {
+    streams.push_back(object{{"id", stream.id},
+                             {"topic", stream.topic},
+                             {"delivered", stream.delivered},
+                             {"outstanding", stream.outstanding},
+                             {"open", stream.open}});
+  }
+  return {200,
+          boost::json::serialize(object{{"events_published", org.bus().published()},
+                                        {"payload_bytes", org.bus().payload_bytes()},
+                                        {"events_delivered", pubsub.delivered},
+                                        {"credit_max", pubsub.credit_max},
+                                        {"subscribe_calls", pubsub.subscribe_calls},
+                                        {"get_schema_calls", pubsub.get_schema_calls},
+                                        {"get_topic_calls", pubsub.get_topic_calls},
+                                        {"tokens_issued", org.oauth().issued()},
+                                        {"api_calls", org.rest().calls()},
+                                        {"streams", streams}})};
+}
+
+HttpResponse get(Org& org, const HttpRequest& request) {
+  if (request.path == "/truth") return records(org, request, false);
+  if (request.path == "/deleted") return records(org, request, true);
+  if (request.path == "/counts") return counts(org);
+  if (request.path == "/stats") return stats(org);
+  return {404, R"({"error":"no such call"})"};
+}
+
+}  // namespace
+
+HttpResponse Control::handle(const HttpRequest& request) const {
+  auto& org = *org_;
+  if (request.method == "GET") return get(org, request);
+  object body;
+  if (!request.body.empty()) {
+    boost::system::error_code fault;
+    auto parsed = boost::json::parse(request.body, fault);
+    if (fault || !parsed.is_object()) return refuse("the body must be a JSON object");
+    body = std::move(parsed.get_object());
+  }
+  const auto& path = request.path;
+  if (path == "/load") return load(org, body);
+  if (path == "/replay") return replay(org, body);
+  if (path == "/streams/kill") return kill_streams(org, body);
+  if (path == "/faults") return set_faults(org, body);
+  if (path == "/emit") {
+    auto done = emit(org, body);
+    return done ? HttpResponse{200, std::move(*done)} : refuse(done.error().message);
+  }
+  if (path == "/tokens/expire") return org.oauth().expire_all(), ok();
+  if (path == "/tokens/revoke") return org.oauth().revoke_all(), ok();
+  if (path == "/latency") {
+    org.faults().latency_ms = number<std::int64_t>(body, "ms", 0);
+    return ok();
+  }
+  if (path == "/retention") return org.bus().drop_all(), ok();
+  if (path == "/stop") return org.request_stop(), ok();
+  return {404, R"({"error":"no such call"})"};
+}
+
+}  // namespace headwater::org

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace headwater::org {
+
+/// What the org does wrong at the moment, set over the control port. Thread-safe.
+class Faults {
+ public:
+  std::atomic<bool> keepalives_off{false};
+  std::atomic<bool> half_credit_withheld{false};
+  std::atomic<std::int64_t> latency_ms{0};    ///< before each batch of a stream
+  std::atomic<int> getschema_unavailable{0};  ///< this many calls still fail
+  std::atomic<int> token_failures{0};         ///< this many token requests still fail
+  std::atomic<int> token_failure_status{503};
+  std::atomic<int> rest_failures{0};  ///< this many REST calls still fail
+  std::atomic<int> rest_failure_status{503};
+
+  /// Takes one from the count. True: this call fails.
+  static bool take(std::atomic<int>& count) {
+    int left = count.load();
+    while (left > 0) {
+      if (count.compare_exchange_weak(left, left - 1)) return true;
+    }
+    return false;
+  }
+
+  void refuse_topic(std::string topic, std::string code) {
+    const std::lock_guard lock(mutex_);
+    topics_[std::move(topic)] = std::move(code);
+  }
+  /// The error code that this topic is refused with, or empty.
+  std::string refused_topic(const std::string& topic) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = topics_.find(topic);
+    return found == topics_.end() ? std::string{} : found->second;
+  }
+  void refuse_schema(std::string schema_id) {
+    const std::lock_guard lock(mutex_);
+    schemas_.insert(std::move(schema_id));
+  }
+  bool schema_refused(const std::string& schema_id) const {
+    const std::lock_guard lock(mutex_);
+    return schemas_.contains(schema_id);
+  }
+  void clear() {
+    keepalives_off = half_credit_withheld = false;
+    latency_ms = 0;
+    getschema_unavailable = token_failures = rest_failures = 0;
+    const std::lock_guard lock(mutex_);
+    topics_.clear();
+    schemas_.clear();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> topics_;
+  std::set<std::string> schemas_;
+};
+
+}  // namespace headwater::org

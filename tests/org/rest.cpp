@@ -1,0 +1,377 @@
+#include "tests/org/rest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <sstream>
+
+#include "schemas/core/ids.hpp"
+#include "schemas/core/json_text.hpp"
+#include "tests/org/text.hpp"
+
+namespace headwater::org {
+namespace {
+
+constexpr std::string_view kRoot = "/services/data";
+constexpr std::uint64_t kDailyCalls = 100'000;
+constexpr std::size_t kBatchMin = 200;
+constexpr std::size_t kBatchMax = 2'000;
+constexpr std::size_t kCollectionMax = 2'000;
+constexpr std::array kVersions{64, 65, 66, 67};
+
+HttpResponse refuse(int status, std::string_view code, std::string_view message) {
+  boost::json::array body;
+  body.push_back(boost::json::object{{"message", message}, {"errorCode", code}});
+  return {status, boost::json::serialize(body)};
+}
+
+HttpResponse refuse(const Error& error) { return refuse(400, error.code, error.message); }
+
+std::vector<std::string> split(std::string_view text, char by) {
+  std::vector<std::string> out;
+  std::istringstream stream{std::string(text)};
+  for (std::string item; std::getline(stream, item, by);) out.push_back(std::move(item));
+  return out;
+}
+
+/// `street` from `BillingAddress.Street`, as REST spells the parts of a compound.
+std::string part_key(std::string_view path) {
+  std::string key(path.substr(path.rfind('.') + 1));
+  key.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(key.front())));
+  return key;
+}
+
+void append_compound(std::string& out,
+                     const ObjectDef& object,
+                     const Record& record,
+                     std::size_t field) {
+  std::string body;
+  bool any = false;
+  for (std::size_t i = 0; i < object.leaves.size(); ++i) {
+    if (object.leaves[i].field != field) continue;
+    any = any || !is_null(record.values[i]);
+    body += body.empty() ? '{' : ',';
+    append_json_string(body, part_key(object.leaves[i].path));
+    body += ':';
+    append_rest_value(body, object.leaves[i].type, record.values[i]);
+  }
+  out += any ? body + "}" : "null";
+}
+
+}  // namespace
+
+void append_record(std::string& out,
+                   const std::string& version,
+                   const ObjectDef& object,
+                   const Record& record,
+                   const std::vector<RestField>& fields) {
+  out += fmt::format(R"({{"attributes":{{"type":"{0}","url":"{1}/{2}/sobjects/{0}/{3}"}})",
+                     object.name,
+                     kRoot,
+                     version,
+                     record.id);
+  for (const auto& field : fields) {
+    out += ',';
+    append_json_string(out, field.name);
+    out += ':';
+    if (field.kind == RestField::Kind::Compound) {
+      append_compound(out, object, record, field.field);
+    } else {
+      append_rest_value(out, field.type, rest_field_value(object, record, field));
+    }
+  }
+  out += '}';
+}
+
+Rest::Rest(Store& store, Oauth& oauth, Faults& faults)
+    : store_(store), oauth_(oauth), faults_(faults) {}
+
+HttpResponse Rest::handle(const HttpRequest& request) {
+  const auto path = std::string_view(request.path).substr(kRoot.size());
+  if (path.empty() || path == "/") {
+    boost::json::array body;
+    for (const int version : kVersions) {
+      body.push_back(boost::json::object{{"label", fmt::format("Version {}", version)},
+                                         {"url", fmt::format("{}/v{}.0", kRoot, version)},
+                                         {"version", fmt::format("{}.0", version)}});
+    }
+    return {200, boost::json::serialize(body)};
+  }
+  const auto used = ++calls_;
+  if (Faults::take(faults_.rest_failures)) {
+    const int status = faults_.rest_failure_status;
+    return status == 403 ? refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+                         : refuse(status, "SERVER_UNAVAILABLE", "The service is not available.");
+  }
+  const auto header = request.header("authorization");
+  const std::string_view token =
+      header.starts_with("Bearer ") ? std::string_view(header).substr(7) : "";
+  if (!oauth_.valid(token)) {
+    return refuse(401, "INVALID_SESSION_ID", "Session expired or invalid");
+  }
+  const auto slash = path.find('/', 1);
+  const std::string version(path.substr(1, slash == std::string_view::npos ? slash : slash - 1));
+  int major = 0;
+  if (version.starts_with('v')) {
+    std::from_chars(version.data() + 1, version.data() + version.size(), major);
+  }
+  auto response = major < 20 || major > kVersions.back() || slash == std::string_view::npos
+                      ? refuse(404, "NOT_FOUND", "The requested resource does not exist")
+                      : route(request, version, std::string(path.substr(slash + 1)));
+  response.headers["Sforce-Limit-Info"] = fmt::format("api-usage={}/{}", used, kDailyCalls);
+  return response;
+}
+
+HttpResponse Rest::route(const HttpRequest& request,
+                         const std::string& version,
+                         const std::string& rest) {
+  if (rest == "limits") {
+    const auto left = kDailyCalls - std::min(kDailyCalls, calls_.load());
+    return {200,
+            boost::json::serialize(boost::json::object{
+                {"DailyApiRequests", {{"Max", kDailyCalls}, {"Remaining", left}}},
+                {"DailyDeliveredPlatformEvents", {{"Max", 50'000}, {"Remaining", 50'000}}}})};
+  }
+  if (rest == "query" || rest == "queryAll") return query(request, version, rest == "queryAll");
+  if (rest.starts_with("query/")) return page(version, rest.substr(6));
+  if (rest.starts_with("queryAll/")) return page(version, rest.substr(9));
+  if (rest == "sobjects" || rest == "sobjects/") return describe_global(version);
+  if (rest.starts_with("sobjects/")) return sobjects(request, version, rest.substr(9));
+  const std::string_view kCollection = "composite/sobjects/";
+  if (rest.starts_with(kCollection)) {
+    const auto* object = store_.catalog().find(rest.substr(kCollection.size()));
+    if (object != nullptr) return collection(request, version, *object);
+  }
+  return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+}
+
+HttpResponse Rest::sobjects(const HttpRequest& request,
+                            const std::string& version,
+                            const std::string& rest) {
+  const auto parts = split(rest, '/');
+  const auto* object = store_.catalog().find(parts.front());
+  if (object == nullptr) return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+  if (parts.size() == 2 && parts[1] == "describe") return describe(*object);
+  if (parts.size() == 2) return row(request, version, *object, parts[1]);
+  return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+}
+
+HttpResponse Rest::describe_global(const std::string& version) {
+  boost::json::array objects;
+  for (const auto& object : store_.catalog().objects()) {
+    const auto url = fmt::format("{}/{}/sobjects/{}", kRoot, version, object->name);
+    objects.push_back(
+        boost::json::object{{"name", object->name},
+                            {"label", object->name},
+                            {"keyPrefix", object->key_prefix},
+                            {"custom", object->custom},
+                            {"queryable", true},
+                            {"retrieveable", true},
+                            {"replicateable", true},
+                            {"urls", {{"sobject", url}, {"describe", url + "/describe"}}}});
+  }
+  // Objects that lookups point to without being held here: clients need their prefixes.
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{
+      {{"Group", "00G"},
+       {"Profile", "00e"},
+       {"UserRole", "00E"},
+       {"RecordType", "012"},
+       {"Campaign", "701"},
+       {"Pricebook2", "01s"}}};
+  for (const auto& [name, prefix] : kOthers) {
+    objects.push_back(boost::json::object{{"name", name},
+                                          {"label", name},
+                                          {"keyPrefix", prefix},
+                                          {"custom", false},
+                                          {"queryable", false},
+                                          {"retrieveable", false},
+                                          {"replicateable", false}});
+  }
+  return {200,
+          boost::json::serialize(boost::json::object{
+              {"encoding", "UTF-8"}, {"maxBatchSize", 200}, {"sobjects", objects}})};
+}
+
+HttpResponse Rest::describe(const ObjectDef& object) {
+  boost::json::array fields;
+  const auto add = [&](std::string_view name, FieldType type, const FieldDef* owner, bool part) {
+    boost::json::array targets;
+    if (owner != nullptr && type == FieldType::Reference) {
+      for (const auto& target : owner->refers_to) targets.push_back(boost::json::value(target));
+    }
+    const bool in_compound = owner != nullptr && is_compound(owner->type);
+    const bool own_compound = in_compound && !part && describe_type(type) != "string";
+    boost::json::object field{{"name", name},
+                              {"label", name},
+                              {"type", name == "Id" ? "id" : describe_type(type)},
+                              {"nillable", name != "Id" && type != FieldType::Boolean},
+                              {"calculated", false},
+                              {"custom", owner != nullptr && !owner->custom_id.empty()},
+                              {"encrypted", false},
+                              {"externalId", false},
+                              {"referenceTo", targets},
+                              {"relationshipName", nullptr},
+                              {"compoundFieldName", nullptr},
+                              {"extraTypeInfo", nullptr}};
+    if (in_compound && !own_compound) field["compoundFieldName"] = owner->name;
+    if (!part && type == FieldType::PersonName) field["extraTypeInfo"] = "personname";
+    if (!part && type == FieldType::SwitchableName) field["extraTypeInfo"] = "switchablepersonname";
+    fields.push_back(std::move(field));
+  };
+  add("Id", FieldType::Reference, nullptr, false);
+  for (std::size_t i = 0; i < object.fields.size(); ++i) {
+    const auto& field = object.fields[i];
+    add(field.name, field.type, &field, false);
+    for (const auto& leaf : object.leaves) {
+      if (leaf.field == i && leaf.child >= 0) add(leaf.rest_name, leaf.type, &field, true);
+    }
+  }
+  return {200,
+          boost::json::serialize(boost::json::object{{"name", object.name},
+                                                     {"label", object.name},
+                                                     {"keyPrefix", object.key_prefix},
+                                                     {"custom", object.custom},
+                                                     {"queryable", true},
+                                                     {"retrieveable", true},
+                                                     {"replicateable", true},
+                                                     {"fields", fields}})};
+}
+
+HttpResponse Rest::collection(const HttpRequest& request,
+                              const std::string& version,
+                              const ObjectDef& object) {
+  std::vector<std::string> ids;
+  std::vector<std::string> names;
+  if (request.method == "GET") {
+    ids = split(request.param("ids"), ',');
+    names = split(request.param("fields"), ',');
+  } else {
+    boost::system::error_code fault;
+    const auto body = boost::json::parse(request.body, fault);
+    const auto* wanted = fault || !body.is_object() ? nullptr : &body.get_object();
+    const auto take = [wanted](std::string_view key, std::vector<std::string>& out) {
+      const auto* list = wanted == nullptr ? nullptr : wanted->if_contains(key);
+      if (list == nullptr || !list->is_array()) return false;
+      for (const auto& item : list->get_array()) {
+        if (!item.is_string()) return false;
+        out.emplace_back(item.get_string());
+      }
+      return true;
+    };
+    if (!take("ids", ids) || !take("fields", names)) {
+      return refuse(400, "JSON_PARSER_ERROR", "expected an object with the lists ids and fields");
+    }
+  }
+  if (ids.size() > kCollectionMax) {
+    return refuse(400, "EXCEEDED_ID_LIMIT", fmt::format("at most {} ids", kCollectionMax));
+  }
+  std::vector<RestField> fields;
+  for (const auto& name : names) {
+    auto field = find_rest_field(object, name);
+    if (!field) {
+      return refuse(400,
+                    "INVALID_FIELD",
+                    fmt::format("No such column '{}' on entity '{}'.", name, object.name));
+    }
+    fields.push_back(std::move(*field));
+  }
+  std::string out = "[";
+  for (const auto& id : ids) {
+    const auto parsed = RecordId::parse(id);
+    if (!parsed) return refuse(400, "MALFORMED_ID", "malformed id " + id);
+    if (out.size() > 1) out += ',';
+    const auto size = out.size();
+    store_.with(object, parsed->view(), [&](const Record& record) {
+      if (!record.deleted) append_record(out, version, object, record, fields);
+    });
+    if (out.size() == size) out += "null";
+  }
+  return {200, out + "]"};
+}
+
+HttpResponse Rest::row(const HttpRequest& request,
+                       const std::string& version,
+                       const ObjectDef& object,
+                       const std::string& id) {
+  std::vector<RestField> fields;
+  auto names = split(request.param("fields"), ',');
+  if (names.empty()) {
+    names.emplace_back("Id");
+    for (const auto& leaf : object.leaves) names.push_back(leaf.rest_name);
+  }
+  for (const auto& name : names) {
+    auto field = find_rest_field(object, name);
+    if (!field) return refuse(400, "INVALID_FIELD", fmt::format("No such column '{}'.", name));
+    fields.push_back(std::move(*field));
+  }
+  const auto parsed = RecordId::parse(id);
+  std::string out;
+  if (parsed) {
+    store_.with(object, parsed->view(), [&](const Record& record) {
+      if (!record.deleted) append_record(out, version, object, record, fields);
+    });
+  }
+  if (out.empty()) return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+  return {200, out};
+}
+
+HttpResponse Rest::query(const HttpRequest& request, const std::string& version, bool all) {
+  auto parsed = parse_query(store_.catalog(), request.param("q"));
+  if (!parsed) return refuse(parsed.error());
+  const auto records = select(store_, *parsed, all);
+  if (parsed->count) {
+    return {200, fmt::format(R"({{"totalSize":{},"done":true,"records":[]}})", records.size())};
+  }
+  ResultSet result{{}, kBatchMax};
+  const auto options = request.header("sforce-query-options");
+  if (const auto at = options.find("batchSize="); at != std::string::npos) {
+    std::from_chars(options.data() + at + 10, options.data() + options.size(), result.batch);
+    result.batch = std::clamp(result.batch, kBatchMin, kBatchMax);
+  }
+  for (const auto& record : records) {
+    append_record(result.rows.emplace_back(), version, *parsed->object, record, parsed->fields);
+  }
+  std::string locator;
+  {
+    const std::lock_guard lock(mutex_);
+    locator = fmt::format("01g5f0{:09}AAA", next_locator_++);
+    results_.emplace(locator, std::move(result));
+  }
+  return render_page(version, locator, 0);
+}
+
+HttpResponse Rest::page(const std::string& version, const std::string& locator) {
+  const auto dash = locator.rfind('-');
+  std::size_t from = 0;
+  if (dash != std::string::npos) {
+    std::from_chars(locator.data() + dash + 1, locator.data() + locator.size(), from);
+  }
+  return render_page(version, locator.substr(0, dash), from);
+}
+
+HttpResponse Rest::render_page(const std::string& version,
+                               const std::string& locator,
+                               std::size_t from) {
+  const std::lock_guard lock(mutex_);
+  const auto found = results_.find(locator);
+  if (found == results_.end() || from > found->second.rows.size()) {
+    return refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
+  }
+  const auto& rows = found->second.rows;
+  const auto to = std::min(rows.size(), from + found->second.batch);
+  std::string out = fmt::format(R"({{"totalSize":{},"done":{},)", rows.size(), to == rows.size());
+  if (to < rows.size()) {
+    out += fmt::format(R"("nextRecordsUrl":"{}/{}/query/{}-{}",)", kRoot, version, locator, to);
+  }
+  out += fmt::format(R"("records":[{}]}})",
+                     fmt::join(rows.begin() + static_cast<std::ptrdiff_t>(from),
+                               rows.begin() + static_cast<std::ptrdiff_t>(to),
+                               ","));
+  if (to == rows.size()) results_.erase(found);  // the last page was given
+  return {200, out};
+}
+
+}  // namespace headwater::org

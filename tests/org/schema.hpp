@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "schemas/core/result.hpp"
+#include "tests/org/value.hpp"
+
+namespace headwater::org {
+
+/// What a field is. Each type has a change event form (Avro branch and `doc`) and a REST form.
+enum class FieldType : std::uint8_t {
+  Text,
+  AutoNumber,
+  LongText,
+  RichText,
+  Phone,
+  Email,
+  Url,
+  Picklist,
+  StaticPicklist,
+  MultiPicklist,
+  Reference,
+  Boolean,
+  Integer,
+  Double,
+  Currency,
+  Percent,
+  DateTime,
+  CreatedDate,
+  Date,
+  Time,
+  Address,
+  Location,
+  PersonName,
+  SwitchableName,  ///< Account.Name: text of a business, a person's name of a person account
+};
+
+bool is_compound(FieldType type);
+std::string_view doc_type(FieldType type);       ///< `Data:Currency`, without the custom field id
+std::string_view avro_branch(FieldType type);    ///< the union's branch; empty for compounds
+std::string_view describe_type(FieldType type);  ///< `currency`
+
+/// A field of an object as its owner defined it; compounds are one field here.
+struct FieldDef {
+  std::string name;
+  FieldType type = FieldType::Text;
+  std::vector<std::string> refers_to;  ///< objects a Reference may point to
+  std::string custom_id;               ///< `00N…`, empty for standard fields
+  bool in_events = true;  ///< false: REST alone knows it (SystemModstamp, IsDeleted, …)
+};
+
+/// The smallest thing that has a value: a plain field or one part of a compound.
+struct Leaf {
+  std::string rest_name;  ///< `BillingCity`
+  std::string path;       ///< `BillingAddress.City`, as change events say it
+  FieldType type = FieldType::Text;
+  std::size_t field = 0;  ///< index into ObjectDef::fields
+  int top = -1;           ///< index in the event's record, the header being 0; -1: not in events
+  int child = -1;         ///< index in the compound's record; -1: not a part
+};
+
+/// One top-level field of the event's record: the leaf of a plain field, the parts of a compound,
+/// or both (SwitchableName).
+struct EventField {
+  std::size_t field = 0;
+  int plain = -1;          ///< leaf
+  std::vector<int> parts;  ///< leaves, in the order of the compound's record
+};
+
+/// Where the fields stand that the org itself keeps.
+struct SystemLeaves {
+  int created_date = -1, created_by = -1, modified_date = -1, modified_by = -1, owner = -1;
+};
+
+/// An object: its fields, and what follows from them (leaves, Avro schema). Immutable; shared by
+/// all threads.
+class ObjectDef {
+ public:
+  std::string name, key_prefix;
+  bool custom = false;
+  std::size_t index = 0;  ///< place in its catalog
+  std::vector<FieldDef> fields;
+  std::vector<Leaf> leaves;
+  std::vector<EventField> event_fields;
+  SystemLeaves system;
+  std::string event_name;   ///< `AccountChangeEvent`, `Invoice__ChangeEvent`
+  std::string schema_json;  ///< Avro
+  std::string schema_id;    ///< 22 characters: base64url of the MD5 of schema_json
+
+  /// The leaf of this REST name or event path; nothing if there is none.
+  std::optional<std::size_t> find_leaf(std::string_view name_or_path) const;
+  /// REQUIRES: there is one.
+  std::size_t leaf(std::string_view name_or_path) const;
+  /// True if records of this object have a REST field `Name` made of the parts of a PersonName.
+  bool has_joined_name() const { return joined_name_; }
+  std::string topic() const { return "/data/" + event_name; }
+
+ private:
+  friend class Catalog;
+  void derive();
+  void add_leaf(Leaf leaf);
+  std::unordered_map<std::string, std::size_t> by_name_;
+  bool joined_name_ = false;
+};
+
+/// All objects of the org.
+class Catalog {
+ public:
+  /// Reads a table of objects: a line `Object prefix`, then one indented line per field, `Name type
+  /// [targets]`, with `~` before a field that is not in events. Aborts on a table it cannot read:
+  /// it is part of the program.
+  explicit Catalog(std::string_view table, bool multi_currency = false);
+
+  /// The objects of `headwater-org`.
+  static std::string_view standard_table();
+
+  const std::vector<std::unique_ptr<ObjectDef>>& objects() const { return objects_; }
+  const ObjectDef* find(std::string_view name) const;
+  const ObjectDef& get(std::string_view name) const;  ///< REQUIRES: it exists
+  const ObjectDef* find_schema(std::string_view schema_id) const;
+
+ private:
+  std::vector<std::unique_ptr<ObjectDef>> objects_;
+};
+
+/// 22-character fingerprint: base64url without padding of the MD5 of the text.
+std::string fingerprint(std::string_view text);
+
+}  // namespace headwater::org

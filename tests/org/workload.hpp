@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/org/phrases.hpp"
+#include "tests/org/store.hpp"
+
+namespace headwater::org {
+
+/// Fields of one statement while it is being written.
+class Draft {
+ public:
+  Draft(DmlOp op, const ObjectDef& object, std::vector<std::string> ids) {
+    dml_.op = op;
+    dml_.object = &object;
+    dml_.ids = std::move(ids);
+  }
+  /// Empty text is null, as Salesforce stores it.
+  Draft& set(std::string_view field, Value value) {
+    if (const auto* text = std::get_if<std::string>(&value); text && text->empty()) value = Value{};
+    dml_.fields.push_back({dml_.object->leaf(field), std::move(value)});
+    return *this;
+  }
+  Draft& silent() {
+    dml_.silent = true;
+    return *this;
+  }
+  const std::string& id() const { return dml_.ids.front(); }
+  operator Dml() const { return dml_; }  // NOLINT: a draft is a statement
+
+ private:
+  Dml dml_;
+};
+
+struct ReplayPlan {
+  std::size_t events = 100'000;
+  std::size_t records = 10'000;
+  double update_share = 0.9;  ///< of events; the others are creates
+  std::vector<std::string> objects{"Account", "Contact", "Opportunity", "Case"};
+};
+
+/// CRM life from a seed: each step is one transaction that some user, trigger or import made. The
+/// same seed gives the same data in the same order, as long as nothing else changes the org. One
+/// thread at a time.
+class Workload {
+ public:
+  Workload(Store& store, std::uint64_t seed);
+
+  /// One transaction.
+  void step();
+  /// Creates `records` records, then updates them: one event each, small and alike. Commits exactly
+  /// plan.events.
+  Result<void> replay(const ReplayPlan& plan);
+
+ private:
+  using Statements = std::vector<Dml>;
+  using Step = void (Workload::*)();
+  struct Choice {
+    unsigned weight;
+    Step step;
+  };
+  static const std::vector<Choice>& choices();
+
+  // Each is one kind of transaction.
+  void first_day();
+  void sign_customer();
+  void sign_person();
+  void change_person();
+  void change_account();
+  void change_contact();
+  void capture_lead();
+  void work_lead();
+  void convert_lead();
+  void open_opportunity();
+  void move_opportunity();
+  void open_case();
+  void work_case();
+  void plan_task();
+  void finish_task();
+  void plan_event();
+  void change_order();
+  void send_invoice();
+  void settle_invoice();
+  void hand_over();
+  void geocode();
+  void delete_account();
+  void delete_some();
+  void undelete_some();
+  void merge_accounts();
+  void add_product();
+  void change_user();
+  void trigger_chain();
+
+  Draft create(std::string_view object);
+  Draft update(std::string_view object, std::vector<std::string> ids);
+  void fill_address(Draft& draft, const std::string& prefix);
+  void fill_person(Draft& draft);
+  Draft draft_contact(const std::string& account);
+  Draft draft_opportunity(const std::string& account, const std::string& contact);
+  Draft draft_filler(const ObjectDef& object);
+  void touch_filler(Draft& draft);
+
+  /// A living record of this object, or empty.
+  std::string pick(std::string_view object);
+  std::vector<std::string> pick_some(std::string_view object, std::size_t count);
+  void commit(const Statements& statements);
+  std::int64_t day(std::int64_t from_today);
+  const ObjectDef& def(std::string_view object) const { return store_.catalog().get(object); }
+
+  Store& store_;
+  Dice dice_;
+  std::map<std::string, std::vector<std::string>, std::less<>> live_, binned_;
+  std::vector<std::string> people_;  ///< person accounts
+};
+
+}  // namespace headwater::org

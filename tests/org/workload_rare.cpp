@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "tests/org/workload.hpp"
+
+// The rarer transactions of CRM life: hand-overs, deletes, merges, the platform's own changes, and
+// replays.
+
+namespace headwater::org {
+
+void Workload::hand_over() {
+  static constexpr std::array<std::string_view, 4> kOwned{
+      "Account", "Contact", "Opportunity", "Lead"};
+  const auto object = dice_.pick(kOwned);
+  const auto ids = pick_some(object, 2 + dice_.below(12));
+  if (ids.empty()) return;
+  commit({update(object, ids).set("OwnerId", pick("User"))});
+}
+
+void Workload::geocode() {
+  const auto id = pick("Account");
+  if (id.empty()) return;
+  const auto& where = place(dice_);
+  const std::vector<Dml> found{update("Account", {id})
+                                   .set("BillingLatitude", where.latitude)
+                                   .set("BillingLongitude", where.longitude)
+                                   .silent()};
+  static_cast<void>(store_.commit(found, {}).ok());  // by the platform: no user of ours, no origin
+}
+
+void Workload::delete_account() {
+  const auto id = pick("Account");
+  if (id.empty()) return;
+  Statements all{Draft(DmlOp::Delete, def("Account"), {id})};
+  for (const auto* child : {"Contact", "Opportunity"}) {
+    const auto leaf = def(child).leaf("AccountId");
+    std::vector<std::string> ids;
+    store_.each(def(child), false, [&](const Record& record) {
+      if (record.values[leaf] == Value(id)) ids.push_back(record.id);
+    });
+    auto& bin = binned_[child];
+    bin.insert(bin.end(), ids.begin(), ids.end());
+    if (!ids.empty()) all.push_back(Draft(DmlOp::Delete, def(child), std::move(ids)));
+  }
+  binned_["Account"].push_back(id);
+  commit(all);
+}
+
+void Workload::delete_some() {
+  static constexpr std::array<std::string_view, 7> kDeleted{
+      "Contact", "Lead", "Opportunity", "Case", "Task", "Event", "Invoice__c"};
+  const std::string object(dice_.pick(kDeleted));
+  const auto ids = pick_some(object, 1 + dice_.below(3));
+  if (ids.empty()) return;
+  auto& bin = binned_[object];
+  bin.insert(bin.end(), ids.begin(), ids.end());
+  commit({Draft(DmlOp::Delete, def(object), ids)});
+}
+
+void Workload::undelete_some() {
+  for (auto& [object, bin] : binned_) {
+    if (bin.empty() || dice_.chance(50)) continue;
+    const auto at = dice_.below(bin.size());
+    const auto id = bin[at];
+    bin.erase(bin.begin() + static_cast<std::ptrdiff_t>(at));
+    if (store_.is_live(def(object), id)) continue;
+    live_[object].push_back(id);
+    return commit({Draft(DmlOp::Undelete, def(object), {id})});
+  }
+}
+
+void Workload::merge_accounts() {
+  const auto pair = pick_some("Account", 2);
+  if (pair.size() < 2) return;
+  const auto leaf = def("Contact").leaf("AccountId");
+  std::vector<std::string> children;
+  store_.each(def("Contact"), false, [&](const Record& record) {
+    if (record.values[leaf] == Value(pair[1])) children.push_back(record.id);
+  });
+  Statements all{update("Account", {pair[0]}).set("Site", std::string("merged")),
+                 Draft(DmlOp::Delete, def("Account"), {pair[1]})};
+  if (!children.empty()) all.push_back(update("Contact", children).set("AccountId", pair[0]));
+  commit(all);
+}
+
+void Workload::add_product() {
+  commit({create("Product2")
+              .set("Name", company(dice_))
+              .set("ProductCode", fmt::format("P-{}", dice_.below(10'000)))
+              .set("Family", std::string("Hardware"))
+              .set("IsActive", true)});
+}
+
+void Workload::change_user() {
+  const auto id = pick("User");
+  commit({update("User", {id})
+              .set("Title", sentence(dice_))
+              .set("Department", dice_.chance(30) ? Value{} : Value(std::string("Vertrieb")))});
+}
+
+void Workload::trigger_chain() {
+  // A lead is inserted, its trigger changes it twice and takes back one value: one CREATE with the
+  // final data.
+  auto lead = create("Lead");
+  fill_person(lead);
+  lead.set("Company", company(dice_)).set("Status", std::string("New"));
+  const auto id = lead.id();
+  commit({lead,
+          update("Lead", {id}).set("Rating", std::string("Hot")).set("Title", sentence(dice_)),
+          update("Lead", {id}).set("Title", Value{})});
+}
+
+Draft Workload::draft_filler(const ObjectDef& object) {
+  if (object.name == "Contact") return draft_contact({});
+  if (object.name == "Opportunity") return draft_opportunity({}, {});
+  auto draft = create(object.name);
+  if (object.name == "Account") draft.set("Name", company(dice_));
+  if (object.name == "Case")
+    draft.set("Status", std::string("New")).set("Subject", sentence(dice_));
+  if (object.name == "Lead") {
+    draft.set("LastName", last_name(dice_))
+        .set("Company", company(dice_))
+        .set("Status", std::string("New"));
+  }
+  return draft;
+}
+
+void Workload::touch_filler(Draft& draft) {
+  // Fields that nearly every object has; the size of the event is that of a person editing a page.
+  const auto& object = *static_cast<Dml>(draft).object;
+  for (const auto* field : {"Phone", "Fax", "SuppliedPhone"}) {
+    if (object.find_leaf(field)) draft.set(field, phone(dice_));
+  }
+  for (const auto* field : {"Amount", "AnnualRevenue", "TotalAmount", "Amount__c"}) {
+    if (object.find_leaf(field))
+      draft.set(field, static_cast<double>(dice_.below(100'000'000)) / 100);
+  }
+  for (const auto* field : {"NextStep", "Title", "Subject", "Site"}) {
+    if (object.find_leaf(field)) draft.set(field, sentence(dice_));
+  }
+  for (const auto* field : {"Description", "Notes__c"}) {
+    if (object.find_leaf(field)) draft.set(field, long_text(dice_, 120));
+  }
+}
+
+Result<void> Workload::replay(const ReplayPlan& plan) {
+  std::vector<const ObjectDef*> objects;
+  for (const auto& name : plan.objects) {
+    const auto* object = store_.catalog().find(name);
+    if (object == nullptr) return rejected("replay: no object " + name);
+    objects.push_back(object);
+  }
+  if (objects.empty() || plan.records == 0) return rejected("replay: needs objects and records");
+  if (live_["User"].empty()) first_day();
+  struct Made {
+    const ObjectDef* object;
+    std::string id;
+  };
+  std::vector<Made> made;
+  made.reserve(plan.records);
+  const auto users = live_["User"];
+  const std::string origin = "com/salesforce/api/rest/67.0;client=replay";
+  const auto create_percent = static_cast<unsigned>((1.0 - plan.update_share) * 100 + 0.5);
+  for (std::size_t i = 0; i < plan.events; ++i) {
+    const bool room = made.size() < plan.records;
+    const bool fresh =
+        made.empty() ||
+        (room && (create_percent == 0 || i < plan.records / 2 || dice_.chance(create_percent)));
+    const Author author{users[dice_.below(users.size())], origin};
+    if (fresh) {
+      const auto* object = objects[made.size() % objects.size()];
+      const auto draft = draft_filler(*object);
+      if (auto done = store_.commit({draft}, author); !done) return done.error();
+      made.push_back({object, draft.id()});
+      continue;
+    }
+    const auto& target = made[dice_.below(made.size())];
+    Draft draft(DmlOp::Update, *target.object, {target.id});
+    touch_filler(draft);
+    if (auto done = store_.commit({draft}, author); !done) return done.error();
+  }
+  return {};
+}
+
+}  // namespace headwater::org
