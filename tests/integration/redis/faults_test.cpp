@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include "tests/integration/redis/sink_fixture.hpp"
 
 namespace headwater::redis {
@@ -233,6 +235,48 @@ TEST_F(RedisFaults, ASilentServerIsGivenUpAtTheTimeout) {
   ASSERT_FALSE(silent);
   EXPECT_EQ(silent.error().kind, ErrorKind::Transient);
   EXPECT_THAT(silent.error().message, HasSubstr("no answer within the timeout"));
+}
+
+TEST_F(RedisFaults, EveryOrgHasACursorOfItsOwn) {
+  RedisSink sink(config_of(server_), holder());
+  const std::array<std::string, 2> orgs{"emea", "apac"};
+  ASSERT_TRUE(sink.open(orgs));
+  const std::array<CursorMove, 2> moves{CursorMove{"emea", Rev(5), 0},
+                                        CursorMove{"apac", Rev(9), 0}};
+  must(sink.write({{}, moves, Mode::Follow}));
+  must(write(sink, {entry(10)}));  // emea alone
+  must(sink.idle());
+  EXPECT_EQ(cursor_rev(), "10");
+  EXPECT_EQ(server_.run({"HGET", "crm:cursor:apac", "rev"}), "9");
+}
+
+TEST(RedisCluster, NoCallSpansTwoSlots) {
+  RedisServer server({"--cluster-enabled", "yes"});
+  server.run({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+  RedisConfig config;
+  config.endpoint = Endpoint::parse(server.url()).value();
+  RedisSink sink(config, {"LEDGER1", "machine:/state"});
+  const std::array<std::string, 1> orgs{"emea"};
+  // A new cluster is down for a moment: the sink would back off and try again, and so do we.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  auto cursors = sink.open(orgs);
+  while (!cursors && cursors.error().kind == ErrorKind::Transient &&
+         std::chrono::steady_clock::now() < deadline) {
+    cursors = sink.open(orgs);
+  }
+  ASSERT_TRUE(cursors) << cursors.error().message;
+  EntryMaker maker;
+  for (const auto* id : {"0035f00000ABCDeAAP", "0035f00000ABCDfAAP", "0035f00000ABCDgAAP"}) {
+    maker.add({.op = Op::Create,
+               .id = id,
+               .rev = static_cast<std::uint64_t>(maker.entries().size()) + 1,
+               .refs = {{"account", kAcme}, {"reports_to", kBolt}}});
+  }
+  const CursorMove move{"emea", Rev(3), 0};
+  const auto written = sink.write({maker.entries(), {&move, 1}, Mode::Materialize});
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_TRUE(sink.idle());
+  EXPECT_EQ(server.run({"ZCARD", "crm:{" + kAcme + "}:rel:account"}), "3");
 }
 
 class RedisPassword : public ::testing::Test {

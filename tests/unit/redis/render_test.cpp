@@ -136,7 +136,8 @@ TEST_F(RedisRender, PurgeRemovesTheKeyAndAsksForItsOldRelations) {
   ASSERT_THAT(renderer_.needs_held(), ElementsAre(0));
   renderer_.ask_held(pipeline_);
   EXPECT_THAT(words(pipeline_), ElementsAre("HMGET crm:{" + kAnn + "}:rec j@ j"));
-  renderer_.held(0, 8, R"({"x":1,"refs":{"account":")" + kAcme + R"("},"meta":{}})");
+  const std::string j = R"({"x":1,"refs":{"account":")" + kAcme + R"("},"meta":{}})";
+  renderer_.held(0, 8, j);
   pipeline_.clear();
   renderer_.write(pipeline_);
   const auto out = words(pipeline_);
