@@ -84,19 +84,15 @@ Result<void> EventDecoder::fill_header(std::string_view payload, Scratch& scratc
 
 Result<std::span<const Member>> EventDecoder::fill(std::span<const Selection::Pick> picks,
                                                    Scratch& scratch) {
-  const auto members = scratch.array<Member>(picks.size());
+  Member* const members = scratch.uninitialized<Member>(picks.size());
   for (std::size_t i = 0; i < picks.size(); ++i) {
     const auto& pick = picks[i];
-    members[i].name = pick.name;
-    members[i].value = ValueView::null();
+    Member* member = new (members + i) Member{pick.name, {}};
     if (pick.nulled) continue;
-    const Slot& slot = decoded_.slots[pick.leaf];
-    if (slot.kind == Slot::Kind::Null) continue;
-    auto value = values_.read(plan_->leaves()[pick.leaf], slot, scratch);
-    if (!value) return std::move(value).error();
-    members[i].value = *value;
+    if (!values_.read(pick.leaf, decoded_.slots[pick.leaf], scratch, member->value))
+      return values_.error();
   }
-  return std::span<const Member>(members);
+  return std::span<const Member>(members, picks.size());
 }
 
 Result<std::string_view> entity_of(const Plan& plan, std::string_view payload) {

@@ -19,11 +19,16 @@ class Scratch {
   /// Kept by clear(); one extraordinary response does not hold more than this for ever.
   static constexpr std::size_t kKeptBytesMax = 16u << 20;
 
-  /// Uninitialized room for `count` values.
+  /// Room for `count` values, which the caller constructs.
+  template <typename T>
+  T* uninitialized(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return static_cast<T*>(allocate(count * sizeof(T)));
+  }
+  /// The same, default-initialized.
   template <typename T>
   std::span<T> array(std::size_t count) {
-    static_assert(std::is_trivially_destructible_v<T>);
-    T* first = static_cast<T*>(allocate(count * sizeof(T)));
+    T* first = uninitialized<T>(count);
     std::uninitialized_default_construct_n(first, count);
     return {first, count};
   }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kExactIntegers =
     9'007'199'254'740'992.0;  // 2^53: doubles below it hold whole numbers exactly
+constexpr std::string_view kTooLarge = "takes more memory than an event may use";
 constexpr std::size_t kTextKeptBytesMax = 64u << 10;
 
 EpochDays floor_days(std::int64_t ms) {
@@ -32,9 +33,15 @@ bool holds_strings(const Schema& schema, const Node& array) {
 
 }  // namespace
 
-Error ValueReader::refuse(const Leaf& leaf, std::string_view what) const {
-  return rejected(fmt::format("avro: decode {}: field {} {}", plan_->name(), leaf.path, what),
-                  "undecodable");
+ValueReader::ValueReader(const Plan& plan) : plan_(&plan), json_(plan.schema()) {
+  for (const auto& leaf : plan.leaves()) types_.push_back(leaf.type);
+}
+
+bool ValueReader::refuse(std::uint32_t leaf, std::string_view what) {
+  error_ = rejected(
+      fmt::format("avro: decode {}: field {} {}", plan_->name(), plan_->leaves()[leaf].path, what),
+      "undecodable");
+  return false;
 }
 
 bool ValueReader::spend(std::size_t bytes) {
@@ -43,121 +50,111 @@ bool ValueReader::spend(std::size_t bytes) {
   return true;
 }
 
-Result<ValueView> ValueReader::read(const Leaf& leaf, const Slot& slot, Scratch& scratch) {
-  switch (slot.kind) {
-    case Slot::Kind::Null:
-      return ValueView::null();
-    case Slot::Kind::False:
-      return ValueView::boolean(false);
-    case Slot::Kind::True:
-      return ValueView::boolean(true);
-    case Slot::Kind::Int:
-      return read_number(leaf, slot.number);
-    case Slot::Kind::Double:
-      return read_real(leaf, slot.real);
-    case Slot::Kind::Text:
-      return read_text(leaf, slot.text(), scratch);
-    case Slot::Kind::Datum:
-      return read_datum(leaf, slot.text(), slot.node, scratch);
-  }
-  return ValueView::null();
-}
-
-Result<ValueView> ValueReader::read_number(const Leaf& leaf, std::int64_t number) const {
-  switch (leaf.type) {
+bool ValueReader::read_number(std::uint32_t leaf, std::int64_t number, ValueView& out) {
+  switch (types_[leaf]) {
     case DocType::DateOnly:
-      return ValueView::of_number(floor_days(number), Tag::Date);
+      out = ValueView::of_number(floor_days(number), Tag::Date);
+      return true;
     case DocType::DateTime:
-      return ValueView::of_number(number, Tag::DateTime);
+      out = ValueView::of_number(number, Tag::DateTime);
+      return true;
     case DocType::TimeOnly:
       if (number < 0 || number >= kMsPerDay) return refuse(leaf, "is a time of day beyond the day");
-      return ValueView::of_number(number, Tag::Time);
+      out = ValueView::of_number(number, Tag::Time);
+      return true;
     case DocType::Number:
-      return ValueView::decimal(static_cast<double>(number));
+      out = ValueView::decimal(static_cast<double>(number));
+      return true;
     default:
-      return ValueView::integer(number);
+      out = ValueView::integer(number);
+      return true;
   }
 }
 
-Result<ValueView> ValueReader::read_real(const Leaf& leaf, double real) const {
-  const bool whole = std::trunc(real) == real && std::abs(real) < kExactIntegers;
-  switch (leaf.type) {
+bool ValueReader::read_real(std::uint32_t leaf, double real, ValueView& out) {
+  switch (types_[leaf]) {
     case DocType::Integer:
     case DocType::DateOnly:
     case DocType::DateTime:
     case DocType::TimeOnly:
-      if (whole) return read_number(leaf, static_cast<std::int64_t>(real));
+      if (std::trunc(real) == real && std::abs(real) < kExactIntegers) {
+        return read_number(leaf, static_cast<std::int64_t>(real), out);
+      }
       break;
     default:
       break;
   }
-  return ValueView::decimal(real);
+  out = ValueView::decimal(real);
+  return true;
 }
 
-Result<ValueView> ValueReader::read_text(const Leaf& leaf,
-                                         std::string_view text,
-                                         Scratch& scratch) {
-  if (leaf.type == DocType::MultiEnum) return ValueView::of_text(text, Tag::Multi);
-  if (leaf.type != DocType::EntityId || !looks_like_id(text)) return ValueView::of_text(text);
-  if (text.size() == RecordId::kSize) return ValueView::of_text(text, Tag::Ref);
+bool ValueReader::read_text(std::uint32_t leaf,
+                            std::string_view text,
+                            Scratch& scratch,
+                            ValueView& out) {
+  const DocType type = types_[leaf];
+  if (type != DocType::EntityId || !looks_like_id(text)) {
+    out = ValueView::of_text(text, type == DocType::MultiEnum ? Tag::Multi : Tag::Text);
+    return true;
+  }
+  out = ValueView::of_text(text, Tag::Ref);
+  if (text.size() == RecordId::kSize) return true;
   // 15 characters: ids are widened wherever they enter.
-  if (!spend(RecordId::kSize)) return refuse(leaf, "takes more memory than an event may use");
-  const auto out = scratch.array<char>(RecordId::kSize);
-  std::memcpy(out.data(), text.data(), text.size());
-  id_suffix(text, out.data() + text.size());
-  return ValueView::of_text({out.data(), out.size()}, Tag::Ref);
+  if (!spend(RecordId::kSize)) return refuse(leaf, kTooLarge);
+  const auto wide = scratch.array<char>(RecordId::kSize);
+  std::memcpy(wide.data(), text.data(), text.size());
+  id_suffix(text, wide.data() + text.size());
+  out.text = {wide.data(), wide.size()};
+  return true;
 }
 
-Result<ValueView> ValueReader::read_datum(const Leaf& leaf,
-                                          std::string_view datum,
-                                          NodeId id,
-                                          Scratch& scratch) {
+bool ValueReader::read_datum(
+    std::uint32_t leaf, std::string_view datum, NodeId id, Scratch& scratch, ValueView& out) {
   const Schema& schema = plan_->schema();
   const Node& node = schema.at(id);
   Input in(datum);
   switch (node.type) {
     case Type::Null:
-      return ValueView::null();
+      out = ValueView::null();
+      return true;
     case Type::Boolean:
-      return ValueView::boolean(in.read_boolean());
+      out = ValueView::boolean(in.read_boolean());
+      return true;
     case Type::Int:
     case Type::Long:
-      return read_number(leaf, in.read_long());
+      return read_number(leaf, in.read_long(), out);
     case Type::Float:
-      return read_real(leaf, in.read_float());
+      return read_real(leaf, in.read_float(), out);
     case Type::Double:
-      return read_real(leaf, in.read_double());
+      return read_real(leaf, in.read_double(), out);
     case Type::String:
-      return read_text(leaf, in.read_text(), scratch);
+      return read_text(leaf, in.read_text(), scratch, out);
     case Type::Enum: {
       const auto index = in.read_index(node.symbols.size(), Fault::Symbol);
-      return read_text(leaf, node.symbols[index], scratch);
+      return read_text(leaf, node.symbols[index], scratch, out);
     }
     case Type::Union: {
       const NodeId part = node.parts[in.read_index(node.parts.size(), Fault::Branch)];
-      return read_datum(leaf, {in.at(), in.left()}, part, scratch);
+      return read_datum(leaf, {in.at(), in.left()}, part, scratch, out);
     }
     case Type::Array:
-      if (holds_strings(schema, node)) return read_strings(leaf, datum, node.parts[0], scratch);
+      if (holds_strings(schema, node))
+        return read_strings(leaf, datum, node.parts[0], scratch, out);
       break;
     default:
       break;
   }
-  const bool fits = json_.render(datum, id, text_, budget_);
-  const auto json = fits ? scratch.copy(text_) : std::string_view{};
-  if (fits) spend(json.size());
+  const bool fits = json_.render(datum, id, text_, budget_) && spend(text_.size());
+  if (fits) out = ValueView::of_text(scratch.copy(text_), Tag::Json);
   if (text_.capacity() > kTextKeptBytesMax) std::string().swap(text_);
-  if (!fits) return refuse(leaf, "takes more memory than an event may use");
-  return ValueView::of_text(json, Tag::Json);
+  return fits || refuse(leaf, kTooLarge);
 }
 
-Result<ValueView> ValueReader::read_strings(const Leaf& leaf,
-                                            std::string_view datum,
-                                            NodeId items,
-                                            Scratch& scratch) {
+bool ValueReader::read_strings(
+    std::uint32_t leaf, std::string_view datum, NodeId items, Scratch& scratch, ValueView& out) {
   // Joined, an array is no longer than it was encoded: every item had at least its length in front.
-  if (!spend(datum.size())) return refuse(leaf, "takes more memory than an event may use");
-  const auto out = scratch.array<char>(datum.size());
+  if (!spend(datum.size())) return refuse(leaf, kTooLarge);
+  const auto joined = scratch.array<char>(datum.size());
   const Node& item = plan_->schema().at(items);
   Input in(datum);
   std::size_t size = 0;
@@ -168,12 +165,13 @@ Result<ValueView> ValueReader::read_strings(const Leaf& leaf,
         if (plan_->schema().at(item.parts[branch]).type == Type::Null) continue;
       }
       const auto text = in.read_text();
-      if (size > 0) out[size++] = ';';
-      std::memcpy(out.data() + size, text.data(), text.size());
+      if (size > 0) joined[size++] = ';';
+      std::memcpy(joined.data() + size, text.data(), text.size());
       size += text.size();
     }
   }
-  return ValueView::of_text({out.data(), size}, Tag::Multi);
+  out = ValueView::of_text({joined.data(), size}, Tag::Multi);
+  return true;
 }
 
 }  // namespace headwater::avro

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "schemas/avro/datum.hpp"
 #include "schemas/avro/plan.hpp"
@@ -22,7 +23,7 @@ inline constexpr std::size_t kScratchBytesExtra = 16u << 10;
 /// say. Text is not checked to be UTF-8; the JSON writers make it so.
 class ValueReader {
  public:
-  explicit ValueReader(const Plan& plan) : plan_(&plan), json_(plan.schema()) {}
+  explicit ValueReader(const Plan& plan);
 
   /// What an event may use of the scratch, over all its values and arrays.
   void begin_event(std::size_t payload_bytes) { budget_ = payload_bytes + kScratchBytesExtra; }
@@ -30,28 +31,51 @@ class ValueReader {
   /// Takes from the event's allowance; false if it is used up.
   bool spend(std::size_t bytes);
 
-  /// The value's text lives as long as the payload, the plan and the scratch. Rejected: more text
-  /// than the event's allowance, or a time of day beyond the day.
-  Result<ValueView> read(const Leaf& leaf, const Slot& slot, Scratch& scratch);
+  /// The value of leaf number `leaf`; its text lives as long as the payload, the plan and the
+  /// scratch. False if it cannot be had, and error() says why: more text than the event's
+  /// allowance, or a time of day beyond the day. No Result here: this is the innermost loop.
+  bool read(std::uint32_t leaf, const Slot& slot, Scratch& scratch, ValueView& out) {
+    switch (slot.kind) {
+      case Slot::Kind::Null:
+        out = ValueView::null();
+        return true;
+      case Slot::Kind::False:
+        out = ValueView::boolean(false);
+        return true;
+      case Slot::Kind::True:
+        out = ValueView::boolean(true);
+        return true;
+      case Slot::Kind::Int:
+        return read_number(leaf, slot.number, out);
+      case Slot::Kind::Double:
+        return read_real(leaf, slot.real, out);
+      case Slot::Kind::Text:
+        return read_text(leaf, slot.text(), scratch, out);
+      case Slot::Kind::Datum:
+        break;
+    }
+    return read_datum(leaf, slot.text(), slot.node, scratch, out);
+  }
+
+  /// Rejected. REQUIRES: read() gave false.
+  Error error() { return std::move(error_); }
 
  private:
-  Result<ValueView> read_number(const Leaf& leaf, std::int64_t number) const;
-  Result<ValueView> read_real(const Leaf& leaf, double real) const;
-  Result<ValueView> read_text(const Leaf& leaf, std::string_view text, Scratch& scratch);
-  Result<ValueView> read_datum(const Leaf& leaf,
-                               std::string_view datum,
-                               NodeId node,
-                               Scratch& scratch);
-  Result<ValueView> read_strings(const Leaf& leaf,
-                                 std::string_view datum,
-                                 NodeId items,
-                                 Scratch& scratch);
-  Error refuse(const Leaf& leaf, std::string_view what) const;
+  bool read_number(std::uint32_t leaf, std::int64_t number, ValueView& out);
+  bool read_real(std::uint32_t leaf, double real, ValueView& out);
+  bool read_text(std::uint32_t leaf, std::string_view text, Scratch& scratch, ValueView& out);
+  bool read_datum(
+      std::uint32_t leaf, std::string_view datum, NodeId node, Scratch& scratch, ValueView& out);
+  bool read_strings(
+      std::uint32_t leaf, std::string_view datum, NodeId items, Scratch& scratch, ValueView& out);
+  bool refuse(std::uint32_t leaf, std::string_view what);
 
   const Plan* plan_;
+  std::vector<DocType> types_;  // by leaf number, side by side
   JsonRenderer json_;
   std::string text_;  // reused
   std::size_t budget_ = 0;
+  Error error_;
 };
 
 }  // namespace headwater::avro

@@ -30,8 +30,9 @@ class ValuesTest : public testing::Test {
     if (!decoded) return ValueView::of_text(keep(decoded.error().message));
     ValueReader reader(*plan_);
     reader.begin_event(payload_.size());
-    auto read = reader.read(plan_->leaves()[0], decoded_.slots[0], scratch_);
-    return read ? *read : ValueView::of_text(keep(read.error().message));
+    ValueView out;
+    const bool read = reader.read(0, decoded_.slots[0], scratch_, out);
+    return read ? out : ValueView::of_text(keep(reader.error().message));
   }
   std::string_view keep(std::string_view text) { return scratch_.copy(text); }
 };
