@@ -209,6 +209,20 @@ JournalFacts Journal::facts() const {
   return facts;
 }
 
+std::uint64_t Journal::entries_after(Rev rev) const {
+  const std::lock_guard lock(mutex_);
+  const Rev upto = head();
+  const Rev from = std::max(rev, trimmed_to());
+  if (from >= upto) return 0;
+  // Revs are given without a gap but for the jumps.
+  std::uint64_t count = upto.value - from.value;
+  for (const Gap& gap : gaps_) {
+    if (gap.after > upto || gap.after <= from) continue;
+    count -= gap.after.value - std::max(gap.before, from).value - 1;
+  }
+  return count;
+}
+
 Result<void> Journal::read(
     Rev after, std::size_t entries_max, std::size_t bytes_max, NameTables& names, EntryBatch& out) {
   const Rev upto = head();

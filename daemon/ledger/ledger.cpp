@@ -68,6 +68,17 @@ class Ledger::Impl {
     const std::lock_guard lock(id_mutex_);
     return id_;
   }
+  /// Does one writer's work under the write lock. After a failed write nobody knows what is on the
+  /// disk, and what was staged is in pieces: nothing more is written then, and every writer is told
+  /// so.
+  template <typename Work>
+  auto write(Work work) -> decltype(work()) {
+    const std::lock_guard lock(write_mutex_);
+    if (broken_) return *broken_;
+    auto result = work();
+    if (!result) broken_ = result.error();
+    return result;
+  }
 
   std::unique_ptr<DirectoryLock> directory_;
   std::unique_ptr<Store> store_;
@@ -88,6 +99,7 @@ class Ledger::Impl {
   std::string id_;
   Rev birth_;  // the first rev of this birth: sinks below it hold nothing that outranks us
   bool stamp_owed_ = false;
+  std::optional<Error> broken_;
 };
 
 // ---- opening
@@ -334,27 +346,27 @@ Result<std::unique_ptr<Ledger>> Ledger::open(std::unique_ptr<Store> store,
 std::string Ledger::id() const { return impl_->id(); }
 
 Result<void> Ledger::bind_org(std::string_view org, std::string_view org_id) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  Org& kept = impl_->orgs_.of(org);
-  if (kept.id == org_id) return {};
-  if (!kept.id.empty()) {
+  const std::string kept = this->org_id(org);
+  if (kept == org_id) return {};
+  if (!kept.empty()) {
     return fatal(
         fmt::format("ledger: org {} is bound to org id {}, but the login says {}; use another name "
                     "for the other org, or another state directory",
                     org,
-                    kept.id,
+                    kept,
                     org_id),
         "wrong_org");
   }
-  impl_->orgs_.set_id(kept, org_id);
-  return impl_->commit();
+  return impl_->write([&] {
+    impl_->orgs_.set_id(impl_->orgs_.of(org), org_id);
+    return impl_->commit();
+  });
 }
 
 std::string Ledger::org_id(std::string_view org) const { return impl_->orgs_.id(org); }
 
 Result<void> Ledger::set_org_facts(const crm::OrgFacts& facts) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  return impl_->set_org_facts(facts);
+  return impl_->write([&] { return impl_->set_org_facts(facts); });
 }
 
 std::optional<crm::OrgFacts> Ledger::org_facts(std::string_view org) const {
@@ -370,31 +382,32 @@ std::optional<std::string> Ledger::schema(std::string_view schema_id) const {
 }
 
 Result<void> Ledger::keep_schema(std::string_view schema_id, std::string_view json) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  impl_->writer_.batch().put(Family::Meta, std::string(kSchemaPrefix).append(schema_id), json);
-  return impl_->commit();
+  return impl_->write([&] {
+    impl_->writer_.batch().put(Family::Meta, std::string(kSchemaPrefix).append(schema_id), json);
+    return impl_->commit();
+  });
 }
 
 Result<Applied> Ledger::apply(const IngestBatch& batch) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  auto applied = impl_->writer_.apply(batch);
-  if (applied && impl_->journal_.over_bound()) {
-    if (auto ok = impl_->trim(); !ok) return ok.error();
-  }
-  return applied;
+  return impl_->write([&]() -> Result<Applied> {
+    auto applied = impl_->writer_.apply(batch);
+    if (applied && impl_->journal_.over_bound()) {
+      if (auto ok = impl_->trim(); !ok) return ok.error();
+    }
+    return applied;
+  });
 }
 
 Result<Applied> Ledger::apply_rows(const RowBatch& batch) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  return impl_->writer_.apply_rows(batch);
+  return impl_->write([&] { return impl_->writer_.apply_rows(batch); });
 }
 
 Result<void> Ledger::save_position(const StreamKey& stream, const ReplayId& position) {
   IngestBatch batch;
   batch.stream = stream;
   batch.position = position;
-  const std::lock_guard lock(impl_->write_mutex_);
-  if (auto ok = impl_->writer_.apply(batch); !ok) return ok.error();
+  const auto applied = impl_->write([&] { return impl_->writer_.apply(batch); });
+  if (!applied) return applied.error();
   return {};
 }
 
@@ -404,40 +417,44 @@ std::optional<StreamPosition> Ledger::position(const StreamKey& stream) const {
 }
 
 Result<Version> Ledger::note_version(std::string_view org) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  Org& kept = impl_->orgs_.of(org);
-  if (kept.queries == kept.queries_kept) {
-    kept.queries_kept += kQueriesReserved;
-    kept.dirty = true;
-    if (auto ok = impl_->commit(); !ok) return ok.error();
-  }
-  Version version;
-  version.epoch = kept.epochs.newest();
-  version.commit_number = kept.epochs.high_number();
-  version.sequence = Version::kRowSequence + ++kept.queries;
-  return version;
+  return impl_->write([&]() -> Result<Version> {
+    Org& kept = impl_->orgs_.of(org);
+    if (kept.queries == kept.queries_kept) {
+      kept.queries_kept += kQueriesReserved;
+      kept.dirty = true;
+      if (auto ok = impl_->commit(); !ok) return ok.error();
+    }
+    Version version;
+    version.epoch = kept.epochs.newest();
+    version.commit_number = kept.epochs.high_number();
+    version.sequence = Version::kRowSequence + ++kept.queries;
+    return version;
+  });
 }
 
 Result<void> Ledger::open_hole(const Hole& hole) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  if (auto opened = impl_->holes_.open(impl_->writer_.batch(), hole); !opened) {
-    return opened.error();
-  }
-  return impl_->commit();
+  return impl_->write([&]() -> Result<void> {
+    auto opened = impl_->holes_.open(impl_->writer_.batch(), hole);
+    if (!opened) return opened.error();
+    return impl_->commit();
+  });
 }
 
 Result<void> Ledger::close_hole(const Hole& hole, std::string_view evidence) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  if (auto ok = impl_->holes_.close(impl_->writer_.batch(), hole, evidence); !ok) return ok;
-  return impl_->commit();
+  return impl_->write([&]() -> Result<void> {
+    auto closed = impl_->holes_.close(impl_->writer_.batch(), hole, evidence);
+    if (!closed) return closed;
+    return impl_->commit();
+  });
 }
 
 Result<void> Ledger::quarantine(std::span<const QuarantineRow> rows) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  for (const QuarantineRow& row : rows) {
-    if (auto ok = impl_->holes_.quarantine(impl_->writer_.batch(), row); !ok) return ok;
-  }
-  return impl_->commit();
+  return impl_->write([&]() -> Result<void> {
+    for (const QuarantineRow& row : rows) {
+      if (auto ok = impl_->holes_.quarantine(impl_->writer_.batch(), row); !ok) return ok;
+    }
+    return impl_->commit();
+  });
 }
 
 Rev Ledger::head() const { return impl_->journal_.head(); }
@@ -474,8 +491,7 @@ Result<bool> Ledger::get(const RecordKey& key, EntryBatch& out) {
 }
 
 Result<CursorVerdict> Ledger::found_cursor(std::string_view, std::string_view ledger_id, Rev rev) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  return impl_->found_cursor(ledger_id, rev);
+  return impl_->write([&] { return impl_->found_cursor(ledger_id, rev); });
 }
 
 void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {
@@ -483,8 +499,7 @@ void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {
 }
 
 Result<void> Ledger::trim() {
-  const std::lock_guard lock(impl_->write_mutex_);
-  return impl_->trim();
+  return impl_->write([&] { return impl_->trim(); });
 }
 
 std::vector<Hole> Ledger::holes(std::size_t most) const { return impl_->holes_.list(most); }
@@ -495,11 +510,12 @@ std::vector<Hole> Ledger::due_refetches(std::string_view org, EpochMs now, std::
 }
 
 Result<void> Ledger::postpone(std::span<const Hole> holes, EpochMs next_try) {
-  const std::lock_guard lock(impl_->write_mutex_);
-  for (const Hole& hole : holes) {
-    if (auto ok = impl_->holes_.postpone(hole, next_try); !ok) return ok;
-  }
-  return impl_->commit();
+  return impl_->write([&]() -> Result<void> {
+    for (const Hole& hole : holes) {
+      if (auto ok = impl_->holes_.postpone(hole, next_try); !ok) return ok;
+    }
+    return impl_->commit();
+  });
 }
 
 std::vector<QuarantineRow> Ledger::quarantined(std::size_t most) const {
