@@ -118,6 +118,7 @@ fs::path cluster_template() {
                                         "-E",
                                         "UTF8",
                                         "--locale=C",
+                                        "--wal-segsize=1",
                                         "--no-sync"},
                log);
     const std::string part = made.string() + ".part";

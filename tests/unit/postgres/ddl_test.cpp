@@ -1,0 +1,106 @@
+#include "connectors/postgres/ddl.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "connectors/postgres/identifiers.hpp"
+
+namespace headwater::postgres {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const std::vector<TablePlan> kPlans{{"contact",
+                                     "contact",
+                                     {{"email", ColumnType::Text, "email", true},
+                                      {"account_id", ColumnType::Id, "account_id", true}}},
+                                    custom_record_plan()};
+
+Catalog catalog_with(std::map<std::string, std::string, std::less<>> contact) {
+  Catalog catalog;
+  catalog.relations["custom_record"] = {{"org", "text"}};
+  contact.emplace("org", "text");
+  catalog.relations["contact"] = catalog.relations["contact_live"] = std::move(contact);
+  catalog.indexes = {"contact_email_idx", "contact_account_id_idx"};
+  return catalog;
+}
+
+std::vector<std::string> statements(const Catalog& catalog) {
+  auto out = ddl_for(kPlans, catalog, 80);
+  EXPECT_TRUE(out.ok());
+  return out.ok() ? std::move(out).value() : std::vector<std::string>{};
+}
+
+TEST(Ddl, AnEmptySchemaGetsTableIndexesAndView) {
+  EXPECT_THAT(statements({}),
+              ElementsAre("create table \"contact\" (like custom_record including defaults, "
+                          "\"email\" text, \"account_id\" char(18) "
+                          "collate \"C\", primary key (org, id)) with (fillfactor = 80)",
+                          "create index \"contact_email_idx\" on \"contact\" (\"email\") where not "
+                          "is_deleted and \"email\" is not null",
+                          "create index \"contact_account_id_idx\" on \"contact\" (org, "
+                          "\"account_id\") where not is_deleted and "
+                          "\"account_id\" is not null",
+                          "create or replace view \"contact_live\" as select * from \"contact\" "
+                          "where not is_deleted"));
+}
+
+TEST(Ddl, ASchemaThatHasAllGetsNothing) {
+  EXPECT_THAT(statements(catalog_with({{"email", "text"}, {"account_id", "character(18)"}})),
+              IsEmpty());
+}
+
+TEST(Ddl, AColumnThatNoPlanNamesAnyMoreStays) {
+  EXPECT_THAT(statements(catalog_with(
+                  {{"email", "text"}, {"account_id", "character(18)"}, {"x_old", "text"}})),
+              IsEmpty());
+}
+
+TEST(Ddl, AMissingColumnIsAddedFilledAndShown) {
+  EXPECT_THAT(statements(catalog_with({{"account_id", "character(18)"}})),
+              ElementsAre("alter table \"contact\" add column \"email\" text",
+                          "update \"contact\" set \"email\" = (fields ->> 'email')::text, fields = "
+                          "fields - 'email' where fields ? 'email'",
+                          "create or replace view \"contact_live\" as select * from \"contact\" "
+                          "where not is_deleted"));
+}
+
+TEST(Ddl, AColumnThatAMigrationGaveToTheHeadFollows) {
+  auto catalog = catalog_with({{"email", "text"}, {"account_id", "character(18)"}});
+  catalog.relations["custom_record"].emplace("score", "numeric");
+  EXPECT_THAT(statements(catalog),
+              ElementsAre("alter table \"contact\" add column \"score\" numeric",
+                          "create or replace view \"contact_live\" as select * from \"contact\" "
+                          "where not is_deleted"));
+}
+
+TEST(Ddl, AChangedTypeIsBlocked) {
+  const auto out =
+      ddl_for(kPlans, catalog_with({{"email", "bigint"}, {"account_id", "character(18)"}}), 80);
+  ASSERT_FALSE(out.ok());
+  EXPECT_EQ(out.error().kind, ErrorKind::Blocked);
+}
+
+TEST(Identifiers, CustomObjectsAreLowerCaseAndLongNamesAreCutWithAHash) {
+  EXPECT_EQ(table_of("contact"), "contact");
+  EXPECT_EQ(table_of("custom:Invoice__c"), "custom_invoice__c");
+  const std::string name =
+      table_of("custom:A_very_long_namespace__With_a_very_long_object_name__c");
+  EXPECT_EQ(name.size(), 58U);
+  EXPECT_EQ(name.substr(0, 50), "custom_a_very_long_namespace__with_a_very_long_ob_");
+  EXPECT_NE(name, table_of("custom:A_very_long_namespace__With_a_very_long_object_nam2__c"));
+  EXPECT_LE(index_of(name, "some_column").size(), kIdentifierBytesMax);
+}
+
+TEST(Identifiers, SchemaNamesAreCheckedAndAllOthersQuoted) {
+  for (const char* good : {"crm", "_x", "A1_b"}) EXPECT_TRUE(is_schema_name(good)) << good;
+  for (const char* bad : {"", "1a", "a-b", "a\"b", "a.b", "sch\xC3\xA9ma"})
+    EXPECT_FALSE(is_schema_name(bad)) << bad;
+  EXPECT_FALSE(is_schema_name(std::string(64, 'a')));
+  EXPECT_EQ(quoted("a\"b"), "\"a\"\"b\"");
+  EXPECT_EQ(literal("a'b"), "'a''b'");
+}
+
+}  // namespace
+}  // namespace headwater::postgres
