@@ -50,13 +50,26 @@ void Bus::publish(std::span<NewEvent> events) {
       events_.push_back({next_replay(), now, event.object, &*schema, std::move(event.payload)});
     }
     published_ += events.size();
-    if (!held_) {
-      visible_ = events_.size();
-      listener = listener_;
-    }
+    if (!held_) listener = show();
     expire();
   }
   if (listener) listener();
+}
+
+std::function<void()> Bus::show() {
+  if (visible_ < events_.size()) {
+    visible_ = events_.size();
+    last_event_ = events_.back().replay;
+    tip_ = 0;
+  }
+  return listener_;
+}
+
+std::string Bus::newest_position() const {
+  const std::lock_guard lock(mutex_);
+  std::string out;
+  put_replay(out, tip_ != 0 ? tip_ : last_event_);
+  return out;
 }
 
 void Bus::on_published(std::function<void()> listener) {
@@ -67,7 +80,8 @@ void Bus::on_published(std::function<void()> listener) {
 void Bus::hold() {
   const std::lock_guard lock(mutex_);
   held_ = true;
-  hold_replay_ = next_replay();
+  if (tip_ == 0)
+    tip_ = next_replay();  // so that none is made beyond events that readers do not see yet
 }
 
 void Bus::release() {
@@ -75,8 +89,7 @@ void Bus::release() {
   {
     const std::lock_guard lock(mutex_);
     held_ = false;
-    visible_ = events_.size();
-    listener = listener_;
+    listener = show();
   }
   if (listener) listener();
 }
@@ -140,8 +153,8 @@ std::optional<std::string> Bus::tip(Cursor& cursor, const ObjectDef* topic) {
   const std::lock_guard lock(mutex_);
   skip_to_topic(cursor, topic);
   if (cursor < end()) return std::nullopt;
-  // While held, the tip stays before the events that readers have not been shown.
-  const auto replay = held_ ? hold_replay_ : next_replay();
+  if (tip_ == 0) tip_ = next_replay();
+  const auto replay = tip_;
   marks_.insert_or_assign(Mark{replay, topic}, end());
   std::string out;
   put_replay(out, replay);

@@ -69,13 +69,16 @@ class Bus {
   /// True if read() would give something.
   bool has_more(Cursor& cursor, const ObjectDef* topic);
 
-  /// A fresh position at the tip, possibly beyond the newest event. Nothing if the topic has events
-  /// from `cursor` on: then no such position may be told.
+  /// A position at the tip, beyond the newest event: other orgs' events share the bus. The same
+  /// until something is published. Nothing if the topic has events from `cursor` on: then no such
+  /// position may be told.
   std::optional<std::string> tip(Cursor& cursor, const ObjectDef* topic);
 
   /// Drops every event published until now; their ids are expired.
   void drop_all();
   std::uint64_t published() const;
+  /// The newest position that a caught-up reader of all topics was told, or will be told next.
+  std::string newest_position() const;
   std::uint64_t payload_bytes() const;
 
  private:
@@ -90,6 +93,7 @@ class Bus {
 
   std::uint64_t next_replay();
   void expire();
+  std::function<void()> show();  ///< all there is to readers; gives whom to tell
   void skip_to_topic(Cursor& cursor, const ObjectDef* topic) const;
   Cursor end() const { return first_ + visible_; }
 
@@ -100,10 +104,11 @@ class Bus {
   Cursor first_ = 0;         ///< number of events_.front()
   std::size_t visible_ = 0;  ///< how many of events_ readers see
   bool held_ = false;
-  std::uint64_t replay_;           ///< newest counter given
-  std::uint64_t gaps_ = 0;         ///< state of the little generator of gaps
-  std::uint64_t hold_replay_ = 0;  ///< position that stands for the tip while held
-  std::map<Mark, Cursor> marks_;   ///< positions handed out in keepalives
+  std::uint64_t replay_;          ///< newest counter given
+  std::uint64_t gaps_ = 0;        ///< state of the little generator of gaps
+  std::uint64_t tip_ = 0;         ///< position told at the tip; 0: none since the last publish
+  std::uint64_t last_event_ = 0;  ///< newest event that readers see
+  std::map<Mark, Cursor> marks_;  ///< positions handed out in keepalives
   std::unordered_set<std::string> schema_ids_;
   std::uint64_t published_ = 0;
   std::uint64_t payload_bytes_ = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "schemas/core/ids.hpp"
 #include "schemas/core/json_text.hpp"
 #include "tests/org/emit.hpp"
 #include "tests/org/org.hpp"
@@ -113,6 +114,7 @@ void append_fields(std::string& out,
     out += ':';
     append_rest_value(out, type, value);
   };
+  if (!paths) add("Id", FieldType::Reference, Value(record.id));
   if (!paths && definition.has_joined_name()) {
     add("Name", FieldType::Text, Value(joined_name(definition, record)));
   }
@@ -171,6 +173,7 @@ HttpResponse stats(Org& org) {
   return {200,
           boost::json::serialize(object{{"events_published", org.bus().published()},
                                         {"payload_bytes", org.bus().payload_bytes()},
+                                        {"last_replay_id", to_hex(org.bus().newest_position())},
                                         {"events_delivered", pubsub.delivered},
                                         {"credit_max", pubsub.credit_max},
                                         {"subscribe_calls", pubsub.subscribe_calls},

@@ -12,12 +12,31 @@ namespace {
 
 constexpr std::size_t kBodyMax = 64U << 20U;
 
+/// `a=1&b=x%20y+z`
+void add_params(std::string_view encoded, std::map<std::string, std::string>& out) {
+  while (!encoded.empty()) {
+    const auto pair = encoded.substr(0, encoded.find('&'));
+    encoded.remove_prefix(std::min(encoded.size(), pair.size() + 1));
+    const auto equals = pair.find('=');
+    const auto value =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    out.emplace(httplib::detail::decode_url(std::string(pair.substr(0, equals)), true),
+                httplib::detail::decode_url(std::string(value), true));
+  }
+}
+
 HttpRequest taken_from(const httplib::Request& in) {
   HttpRequest out;
   out.method = in.method;
   out.path = in.path;
   out.body = in.body;
-  for (const auto& [name, value] : in.params) out.params.emplace(name, value);
+  // The library cuts `q=a=b` at the last `=`; a SOQL query may hold several.
+  if (const auto query = in.target.find('?'); query != std::string::npos) {
+    add_params(std::string_view(in.target).substr(query + 1), out.params);
+  }
+  if (in.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded")) {
+    add_params(in.body, out.params);
+  }
   for (const auto& [name, value] : in.headers) {
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
