@@ -4,14 +4,18 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "connectors/kafka/errors.hpp"
 
 namespace headwater::kafka {
 namespace {
 
+using ListPtr = std::unique_ptr<rd_kafka_topic_partition_list_t,
+                                decltype(&rd_kafka_topic_partition_list_destroy)>;
 using ConfPtr = std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)>;
 
 int in_ms(Millis timeout) { return static_cast<int>(std::max<std::int64_t>(timeout.count(), 1)); }
@@ -233,12 +237,27 @@ std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics
 }
 
 Result<TopicEnds> Client::offsets(const PartitionCounts& topics, Edge edge, Millis timeout) {
+  // A topic just made shows in the metadata before its leaders serve it.
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    int failed = RD_KAFKA_RESP_ERR_NO_ERROR;
+    auto out = ask_offsets(topics, edge, timeout, failed);
+    const bool settling = failed == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                          failed == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+                          failed == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (out.ok() || !settling || std::chrono::steady_clock::now() > until) return out;
+    std::this_thread::sleep_for(Millis(20));
+  }
+}
+
+Result<TopicEnds> Client::ask_offsets(const PartitionCounts& topics,
+                                      Edge edge,
+                                      Millis timeout,
+                                      int& failed) {
   // ListOffsets takes -1 for the end and -2 for the beginning where a time would stand: one request
   // per broker, where rd_kafka_query_watermark_offsets would make two per partition.
   const std::int64_t asked = edge == Edge::End ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-  const std::unique_ptr<rd_kafka_topic_partition_list_t,
-                        decltype(&rd_kafka_topic_partition_list_destroy)>
-      list{rd_kafka_topic_partition_list_new(16), &rd_kafka_topic_partition_list_destroy};
+  const ListPtr list{rd_kafka_topic_partition_list_new(16), &rd_kafka_topic_partition_list_destroy};
   TopicEnds out;
   for (const auto& [topic, count] : topics) {
     out[topic].resize(static_cast<std::size_t>(count));
@@ -247,12 +266,13 @@ Result<TopicEnds> Client::offsets(const PartitionCounts& topics, Edge edge, Mill
     }
   }
   if (list->cnt == 0) return out;
-  const auto err = rd_kafka_offsets_for_times(handle_, list.get(), in_ms(timeout));
-  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(err, "ask for the ends of our topics");
+  failed = rd_kafka_offsets_for_times(handle_, list.get(), in_ms(timeout));
+  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return error(failed, "ask for the ends of our topics");
   for (int i = 0; i < list->cnt; ++i) {
     const auto& element = list->elems[i];
     if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return error(element.err,
+      failed = element.err;
+      return error(failed,
                    fmt::format("ask for the end of {}[{}]", element.topic, element.partition));
     }
     out[element.topic][static_cast<std::size_t>(element.partition)] =

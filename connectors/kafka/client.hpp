@@ -65,6 +65,10 @@ class Client {
 
  private:
   Client() = default;
+  Result<TopicEnds> ask_offsets(const PartitionCounts& topics,
+                                Edge edge,
+                                Millis timeout,
+                                int& failed);
   static void on_error(rd_kafka_s* handle, int code, const char* reason, void* opaque);
 
   rd_kafka_s* handle_ = nullptr;

@@ -37,6 +37,7 @@ Result<void> KafkaSink::connect() {
   warnings_.clear();
   known_.clear();
   tail_.clear();
+  tail_last_ = 0;
   late_check_at_.reset();
   for (const std::string& name : org_names_) {
     Org& org = orgs_[name];
@@ -69,6 +70,7 @@ Result<void> KafkaSink::connect() {
   if (auto done = list_ends(); !done) return done;
   plan_tail();
   if (auto done = read_back(0); !done) return done;
+  tail_last_ = known_.last();
   opened_ends_ = ends_;
   late_check_at_ = clock_.monotonic_ms() + kLateCheckAfterMs;
   return {};

@@ -61,7 +61,11 @@ void Producer::on_delivery(rd_kafka_s*, const rd_kafka_message_s* message, void*
   auto* self = static_cast<Producer*>(owner);
   auto* topic = static_cast<Topic*>(rd_kafka_topic_opaque(message->rkt));
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    if (self->failed_ == 0) {
+    // Purged ones follow an error that says why.
+    const bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+                        message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    self->purged_ = self->purged_ || purged;
+    if (self->failed_ == 0 && !purged) {
       self->failed_ = message->err;
       self->failed_topic_ = rd_kafka_topic_name(message->rkt);
     }
@@ -144,9 +148,9 @@ Result<void> Producer::wait(Deadline deadline) {
       fatal_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return client_->error(fatal_code, "deliver", why);
   }
-  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR || std::exchange(purged_, false)) {
     return client_->error(
-        err,
+        err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : RD_KAFKA_RESP_ERR__PURGE_QUEUE,
         fmt::format("deliver: {} messages without a report", rd_kafka_outq_len(client_->handle())));
   }
   return {};
@@ -166,6 +170,7 @@ Result<void> Producer::init_transactions(Deadline deadline) {
 
 Result<void> Producer::begin() {
   failed_ = 0;
+  purged_ = false;
   return settle(rd_kafka_begin_transaction(client_->handle()), "begin a transaction");
 }
 

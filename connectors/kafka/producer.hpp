@@ -76,6 +76,7 @@ class Producer {
   std::size_t since_poll_ = 0;
   int failed_ = 0;  // first failed delivery since the last wait(): its code, and where
   std::string failed_topic_;
+  bool purged_ = false;
 };
 
 }  // namespace headwater::kafka

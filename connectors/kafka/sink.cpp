@@ -353,8 +353,11 @@ Result<void> KafkaSink::owe(std::span<const CursorMove> moves) {
   return {};
 }
 
-/// Whatever of ours is not in the log yet will stand after these.
+/// Whatever of ours is not in the log yet will stand after these. Not so while entries that
+/// read-back found are still ahead of the cursor: they stand before the end, so the old offsets are
+/// kept until they are passed.
 void KafkaSink::note_ends(Org& org) {
+  if (org.record.rev.value < tail_last_) return;
   org.record.ends = ends_;
   org.record.ends.erase(topics_.cursors().name);
 }

@@ -162,6 +162,7 @@ class KafkaSink final : public Sink {
 
   KnownTail known_;
   std::vector<Range> tail_;                    // what was read back, for reading more of it
+  std::uint64_t tail_last_ = 0;                // the highest rev that open() read back
   TopicEnds opened_ends_;                      // where the late check starts
   std::optional<std::int64_t> late_check_at_;  // monotonic ms
   std::int64_t written_at_ = 0;                // monotonic ms of the last write

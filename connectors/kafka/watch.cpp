@@ -74,11 +74,13 @@ Result<void> KafkaSink::note_cursor_offsets() {
 /// dead predecessor that the broker took after we had read back.
 Result<void> KafkaSink::count_late_repeats() {
   late_check_at_.reset();
+  auto ends = reader_->offsets(counts_, Client::Edge::End, config_.timeout);
+  if (!ends) return std::move(ends).error();
   std::vector<Range> ranges;
   for (const auto& [topic, offsets] : opened_ends_) {
     if (!topic.starts_with(config_.topic_prefix + "changes.")) continue;
     for (std::size_t i = 0; i < offsets.size(); ++i) {
-      const std::int64_t to = ends_.at(topic)[i];
+      const std::int64_t to = ends->at(topic)[i];
       if (offsets[i] < to) ranges.push_back({topic, static_cast<std::int32_t>(i), offsets[i], to});
     }
   }

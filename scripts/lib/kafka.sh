@@ -1,10 +1,11 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # One private Apache Kafka node (KRaft, broker and controller in one) for tests. Source it, or run it:
 #   kafka.sh fetch                  copy the jars into build/kafka (once; needs a Maven repository)
 #   kafka.sh start DIR [k=v ...]    start a node with its data in DIR, print its bootstrap address
 #   kafka.sh stop DIR               stop it (the data stays: start it again on the same ports)
 #   kafka.sh kill DIR               SIGKILL it
-# Extra k=v words are broker settings. Exit code 3: there are no jars and none can be fetched.
+# Extra k=v words are broker settings. With KAFKA_OWNER=PID set, the node ends when that process does.
+# Exit code 3: there are no jars and none can be fetched.
 
 kafka_root() { (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd); }
 KAFKA_JARS=${KAFKA_JARS:-$(kafka_root)/build/kafka}
@@ -105,6 +106,12 @@ kafka_ready() {
   (exec 3<>"/dev/tcp/${address%:*}/${address#*:}") 2>/dev/null
 }
 
+# Kills the node PID when process OWNER is gone: a test that was killed leaves nothing behind.
+kafka_watch() {  # kafka_watch OWNER PID
+  (while kill -0 "$1" 2>/dev/null && kill -0 "$2" 2>/dev/null; do sleep 1; done; kill -9 "$2") \
+    >/dev/null 2>&1 </dev/null &
+}
+
 # kafka_start DIR [k=v ...]: starts a node (again, if DIR has one) and waits until it serves.
 kafka_start() {
   local dir=$1 try deadline
@@ -117,6 +124,7 @@ kafka_start() {
     fi
     kafka_java "$dir" 512m kafka.Kafka "$dir/server.properties" >"$dir/out.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
+    [ -n "${KAFKA_OWNER:-}" ] && kafka_watch "$KAFKA_OWNER" $!
     deadline=$((SECONDS + 60))
     while [ $SECONDS -lt $deadline ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; do
       if kafka_ready "$dir"; then
@@ -158,6 +166,6 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     start) kafka_start "$@" ;;
     stop) kafka_stop "$@" ;;
     kill) kafka_kill "$@" ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 fi

@@ -86,7 +86,10 @@ int main(int argc, char** argv) {
   sigaction(SIGINT, &action, nullptr);
 
   char why[512] = "";
-  rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof why);
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(
+      conf, "log_level", "3", why, sizeof why);  // it would warn that it has no brokers
+  rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
   if (handle == nullptr) {
     std::fprintf(stderr, "headwater-mock-kafka: %s\n", why);
     return 1;

@@ -1,0 +1,235 @@
+// The sink against librdkafka's mock cluster: it proves the client's behaviour, nothing about a
+// broker's.
+#include "tests/integration/kafka/sink_fixture.hpp"
+
+namespace headwater::kafka {
+namespace {
+
+using testing::Test;
+
+class KafkaMock : public Test {
+ protected:
+  KafkaMock()
+      : broker({{"crm.cursors", 1},
+                {"crm.quarantine", 2},
+                {"crm.changes.contact", 3},
+                {"crm.records.contact", 3}}),
+        kafka(broker.brokers(), "crm.") {}
+
+  test::MockKafka broker;
+  SinkFixture kafka;
+};
+
+TEST_F(KafkaMock, EveryEntryGoesToChangesAndTheLastImageToRecords) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 9));
+  EXPECT_EQ(kafka.revs("records.contact"), range(7, 9));
+}
+
+TEST_F(KafkaMock, ADeletionIsAnEnvelopeOnChangesAndATombstoneOnRecords) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  kafka.maker.add({.op = Op::Delete, .rev = 5});
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  const auto changes = kafka.read("changes.contact");
+  const auto records = kafka.read("records.contact");
+  ASSERT_EQ(changes.size(), 1U);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_NE(changes[0].value->find(R"("op":"d")"), std::string::npos);
+  EXPECT_EQ(changes[0].headers.at("ce_type"), "com.headwater.contact.deleted.v1");
+  EXPECT_FALSE(records[0].value.has_value());
+}
+
+TEST_F(KafkaMock, APurgeIsATombstoneAlone) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  kafka.maker.add({.op = Op::Delete, .rev = 5, .purge = true});
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  EXPECT_TRUE(kafka.read("changes.contact").empty());
+  EXPECT_EQ(kafka.revs("records.contact"), range(5, 5));
+}
+
+TEST_F(KafkaMock, WhatALostCursorAsksForAgainIsNotSentAgain) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  sink.reset();  // no close(): the cursor record of the batch was never sent
+
+  auto second = kafka.sink();
+  const auto cursors = second->open(kafka.orgs);
+  ASSERT_TRUE(cursors.ok());
+  EXPECT_EQ(cursors->front().rev.value, 0U);
+  EXPECT_EQ(cursors->front().epoch, 2U);
+  ASSERT_TRUE(kafka.write(*second, kafka.updates(1, 12)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 12));
+  EXPECT_EQ(second->skipped(), 9U);
+}
+
+TEST_F(KafkaMock, TheCursorComesBackAfterACleanClose) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  sink->close();
+  const auto cursors = sink->open(kafka.orgs);
+  ASSERT_TRUE(cursors.ok());
+  EXPECT_EQ(cursors->front().ledger, "L1");
+  EXPECT_EQ(cursors->front().rev.value, 9U);
+}
+
+TEST_F(KafkaMock, IdleSendsTheCursorStillOwed) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  EXPECT_EQ(kafka.read("cursors").size(), 1U);  // the claim alone: it has not been quiet for long
+  kafka.clock.advance_ms(200);
+  ASSERT_TRUE(sink->idle().ok());
+  const auto records = kafka.read("cursors");
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_EQ(parse_cursor_json(*records[1].value)->rev.value, 9U);
+}
+
+TEST_F(KafkaMock, ANewEntityWithoutATopicBlocksWithTheCommand) {
+  kafka.config.timeout = Millis(1'000);
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  kafka.maker.add({.rev = 1, .object = "Foo__c", .entity = "custom:Foo__c"});
+  const auto written = kafka.write(*sink, kafka.maker.entries());
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().kind, ErrorKind::Blocked);
+  EXPECT_NE(
+      written.error().message.find("--create --topic crm.changes.custom.Foo__c --partitions 6"),
+      std::string::npos)
+      << written.error().message;
+
+  broker.create_topic("crm.changes.custom.Foo__c", 2);
+  broker.create_topic("crm.records.custom.Foo__c", 2);
+  EXPECT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+}
+
+TEST_F(KafkaMock, AMissingTopicThatNothingNeedsIsAWarning) {
+  kafka.config.timeout = Millis(1'000);
+  kafka.options.entities.emplace_back("account");
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_EQ(sink->warnings().size(), 2U);
+  EXPECT_NE(sink->warnings()[0].find("--create --topic crm.changes.account"), std::string::npos);
+  EXPECT_TRUE(kafka.write(*sink, kafka.updates(1, 3)).ok());
+}
+
+TEST_F(KafkaMock, AQuarantineEntryGoesToItsTopicWithItsReason) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  auto entry = kafka.maker.add({.rev = 4, .kind = EntryKind::Quarantine});
+  entry.row = R"({"reason_code":"bad_value","stage":"decode","attempts":2})";
+  ASSERT_TRUE(kafka.write(*sink, {&entry, 1}).ok());
+  const auto rows = kafka.read("quarantine");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].headers.at("reason_code"), "bad_value");
+  EXPECT_EQ(rows[0].headers.at("attempts"), "2");
+  EXPECT_EQ(rows[0].headers.at("status"), "open");
+}
+
+TEST_F(KafkaMock, ATooLargeEntryIsRejectedAndItsNeighboursLandOnce) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  kafka.updates(1, 2);
+  kafka.maker.add(
+      {.id = SinkFixture::id(7), .rev = 3, .fields = {{"text", std::string(1'500'000, 'x')}}});
+  kafka.maker.add({.id = SinkFixture::id(8), .rev = 4});
+  const Entries all = kafka.maker.entries();
+  const auto written = kafka.write(*sink, all);
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().kind, ErrorKind::Rejected);
+  // The loop halves until the entry stands alone.
+  EXPECT_TRUE(kafka.write(*sink, all.subspan(0, 2)).ok());
+  EXPECT_EQ(kafka.write(*sink, all.subspan(2, 1)).error().kind, ErrorKind::Rejected);
+  EXPECT_TRUE(kafka.write(*sink, all.subspan(3, 1)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{1, 2, 4}));
+}
+
+TEST_F(KafkaMock, ARefusalToldLateIsRejectedAndTheSinkGoesOn) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 3)).ok());
+  ASSERT_TRUE(kafka.touch(*sink, 3).ok());
+  broker.fail_produce(10 /* MSG_SIZE_TOO_LARGE */, 2);
+  EXPECT_EQ(kafka.write(*sink, kafka.updates(4, 4)).error().kind, ErrorKind::Rejected);
+  EXPECT_TRUE(kafka.write(*sink, kafka.updates(5, 6)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{1, 2, 3, 5, 6}));
+}
+
+TEST_F(KafkaMock, ARetriableErrorIsRiddenOut) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  broker.fail_produce(19 /* NOT_ENOUGH_REPLICAS */, 3);
+  EXPECT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 9));
+}
+
+TEST_F(KafkaMock, ABrokerThatIsDownIsTransientAndNothingIsLostOrDoubled) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 5)).ok());
+  kafka.config.timeout = Millis(20'000);
+  broker.down();
+  // The deadline of the sink under test is its own; a shorter one keeps the test short.
+  KafkaConfig impatient = kafka.config;
+  impatient.timeout = Millis(500);
+  KafkaSink other(impatient, {"L1", "here"}, kafka.options, kafka.clock);
+  const auto opened = other.open(kafka.orgs);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::Transient);
+  broker.up();
+  EXPECT_TRUE(kafka.write(*sink, kafka.updates(6, 9)).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 9));
+}
+
+TEST_F(KafkaMock, AnotherHolderIsRefusedUntilTheCursorIsOld) {
+  auto sink = kafka.sink("here");
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  auto rival = kafka.sink("there", "L2");
+  const auto refused = rival->open(kafka.orgs);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::Blocked);
+  kafka.clock.advance_ms(31'000);
+  EXPECT_TRUE(rival->open(kafka.orgs).ok());
+
+  // The first holder wakes up: it sees the rival before it writes, and stays stopped.
+  const auto late = kafka.write(*sink, kafka.updates(1, 1));
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().kind, ErrorKind::Fatal);
+  EXPECT_EQ(sink->open(kafka.orgs).error().kind, ErrorKind::Fatal);
+  EXPECT_TRUE(kafka.read("changes.contact").empty());
+}
+
+TEST_F(KafkaMock, LateRepeatsAreCountedOnce) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 3)).ok());
+  // A dead predecessor's request reaches the broker after our read-back: the same key and rev
+  // again.
+  TopicEnds ends{{"crm.changes.contact", {0, 0, 0}}};
+  auto predecessor = Producer::create(kafka.config, {}, ends);
+  HeaderList headers;
+  headers.add("org", "emea");
+  headers.add("rev", "2");
+  const auto until = std::chrono::steady_clock::now() + kafka.config.timeout;
+  ASSERT_TRUE((*predecessor)
+                  ->produce((*predecessor)->topic("crm.changes.contact"),
+                            kafka.maker.entries()[1].rkey,
+                            "{}",
+                            headers,
+                            until)
+                  .ok());
+  ASSERT_TRUE((*predecessor)->wait(until).ok());
+  EXPECT_EQ(sink->late_repeats(), 0U);
+  kafka.clock.advance_ms(31'000);
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(4, 4)).ok());
+  EXPECT_EQ(sink->late_repeats(), 1U);
+}
+
+}  // namespace
+}  // namespace headwater::kafka
