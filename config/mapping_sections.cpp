@@ -48,8 +48,10 @@ void check_sink(Node sink) {
 }  // namespace
 
 crm::Expression read_expression(Node& node, std::string_view key, Places& places) {
+  const std::string text = node.text(key);
+  if (text.empty()) return {};  // told already: the key is required
   std::vector<crm::ExpressionProblem> problems;
-  auto expression = crm::Expression::parse(node.text(key), problems);
+  auto expression = crm::Expression::parse(text, problems);
   for (auto& problem : problems) places.add(node, key, problem.offset, std::move(problem.what));
   return expression;
 }

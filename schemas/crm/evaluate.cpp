@@ -399,7 +399,7 @@ class Evaluation {
     if (failed_ || datum.is_null()) return {};
     const auto address = text(datum);
     if (!address) return fail();
-    return result(registrable_domain(*address));
+    return result(input_.domains.find(*address));
   }
 
   const Program& program_;

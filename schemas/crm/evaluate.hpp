@@ -8,6 +8,7 @@
 #include "schemas/crm/decimal.hpp"
 #include "schemas/crm/expression.hpp"
 #include "schemas/crm/source.hpp"
+#include "schemas/crm/text.hpp"
 
 namespace headwater::crm {
 
@@ -27,12 +28,14 @@ struct OrgVariables {
   std::string_view name, bu, region, currency;
 };
 
-/// The record at hand and where results may live. `scratch` is only memory that is reused.
+/// The record at hand and where results may live. `scratch` is only memory that is reused,
+/// `domains` what was found before.
 struct EvaluationInput {
   const RawSlots& raw;
   const StateFacts& facts;
   std::pmr::memory_resource& arena;
   std::string& scratch;
+  DomainMemo& domains;
 };
 
 /// An expression compiled against the name table of one object: paths are slots. Borrows texts from

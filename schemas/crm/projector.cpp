@@ -32,9 +32,16 @@ ImageView Projection::image(const NameTable& names) const {
 }
 
 void Projection::clear() {
+  begin();
+  sections[static_cast<std::size_t>(Section::Fields)].clear();
+}
+
+void Projection::begin() {
   bu = {};
   sort_at.reset();
-  for (auto& members : sections) members.clear();
+  for (const auto which : {Section::Extra, Section::Raw, Section::Refs}) {
+    sections[static_cast<std::size_t>(which)].clear();
+  }
   arena.release();
 }
 
@@ -48,6 +55,7 @@ struct Projector::Plan {
   Layout layout;
   std::vector<Fit> fits;  // of the fields of the record at hand
   std::string scratch;
+  DomainMemo domains;
 
   Plan(std::shared_ptr<const Mapping> m,
        std::shared_ptr<const OrgFacts> o,
@@ -84,7 +92,7 @@ struct Projector::Plan {
 
 void Projector::Plan::fields(const RawSlots& raw, const StateFacts& facts, Projection& out) {
   auto& members = section(out, Section::Fields);
-  members.resize(layout.fields.size());
+  members.resize(layout.fields.size());  // every one is written below
   fits.assign(layout.fields.size(), Fit::Same);
   for (std::size_t i = 0; i < layout.fields.size(); ++i) {
     const FieldPlan& field = layout.fields[i];
@@ -125,7 +133,7 @@ Fit Projector::Plan::computed(const FieldPlan& field,
                               const StateFacts& facts,
                               Projection& out,
                               ValueView& value) {
-  const EvaluationInput input{raw, facts, out.arena, scratch};
+  const EvaluationInput input{raw, facts, out.arena, scratch, domains};
   const auto outcome = layout.programs[field.index].run(input);
   if (outcome.failed) return Fit::Error;
   if (outcome.datum.is_null()) return Fit::Same;
@@ -227,7 +235,7 @@ void Projector::project(const RawSlots& raw, const StateFacts& facts, Projection
   if (plan.names.size() != plan.layout.names_size) {
     plan.layout = Layout::make(plan.entity, plan.variables, plan.names);
   }
-  out.clear();
+  out.begin();
   out.bu = plan.variables.bu;
   plan.fields(raw, facts, out);
   const bool all_as_is =

@@ -47,6 +47,7 @@ struct Projection {
 
   ImageView image(const NameTable& names) const;
   void clear();
+  void begin();  ///< clear(), but for the fields, which a projector writes all of
 };
 
 /// Raw image -> canonical record, compiled for one object of one org. A pure function of its

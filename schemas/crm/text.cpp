@@ -3,6 +3,7 @@
 #include <libpsl.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 namespace headwater::crm {
@@ -77,33 +78,48 @@ std::string_view trimmed(std::string_view text) {
 void append_squeezed(std::string& out, std::string_view text) {
   text = trimmed(text);
   while (!text.empty()) {
-    if (space_at_front(text) == 0) {
-      out.push_back(text.front());
-      text.remove_prefix(1);
-      continue;
-    }
-    out.push_back(' ');
+    std::size_t solid = 0;  // bytes up to the next white space
+    while (solid < text.size() && space_at_front(text.substr(solid)) == 0) ++solid;
+    out.append(text, 0, solid);
+    text.remove_prefix(solid);
+    if (!text.empty()) out.push_back(' ');  // trimmed: something follows
     while (const auto size = space_at_front(text)) text.remove_prefix(size);
   }
 }
 
-std::string registrable_domain(std::string_view address) {
+void append_registrable_domain(std::string& out, std::string_view address) {
   const std::string_view name = host_of(address);
-  if (!is_name(name)) return {};
-  std::string host(name);
-  const bool ascii = std::all_of(host.begin(), host.end(), [](char c) { return c >= 0; });
-  if (ascii) {
-    std::transform(host.begin(), host.end(), host.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+  if (!is_name(name)) return;
+  const std::size_t from = out.size();
+  if (std::all_of(name.begin(), name.end(), [](char c) { return c >= 0; })) {
+    for (const char c : name) {
+      out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    }
   } else {
     char* lower = nullptr;
-    if (psl_str_to_utf8lower(host.c_str(), "utf-8", nullptr, &lower) != PSL_SUCCESS) return {};
+    if (psl_str_to_utf8lower(std::string(name).c_str(), "utf-8", nullptr, &lower) != PSL_SUCCESS)
+      return;
     const std::unique_ptr<char, FreeString> owner(lower);
-    host = lower;
+    out.append(lower);
   }
-  const char* domain = psl_registrable_domain(psl_builtin(), host.c_str());
-  return domain == nullptr ? std::string() : std::string(domain);
+  // The domain is a tail of the host: cut off what stands before it.
+  const char* host = out.c_str() + from;
+  const char* domain = psl_registrable_domain(psl_builtin(), host);
+  if (domain == nullptr) {
+    out.resize(from);
+  } else {
+    out.erase(from, static_cast<std::size_t>(domain - host));
+  }
+}
+
+std::string_view DomainMemo::find(std::string_view address) {
+  Entry& entry = entries_[std::hash<std::string_view>{}(address) % entries_.size()];
+  if (entry.address != address) {
+    entry.address = address;
+    entry.domain.clear();
+    append_registrable_domain(entry.domain, address);
+  }
+  return entry.domain;
 }
 
 std::string public_suffix_version() { return std::string("psl ") + psl_builtin_sha1sum(); }
