@@ -155,6 +155,15 @@ void add_hash(ArrayBuffer& out, std::uint64_t hash) {
 
 void add_rev(ArrayBuffer& out, Rev rev) { out.add_int8(static_cast<std::int64_t>(rev.value)); }
 
+/// Eight bytes from `at` on as a number of the same order; zeros behind the end.
+std::uint64_t eight_bytes(std::string_view text, std::size_t at) {
+  std::uint64_t out = 0;
+  for (std::size_t i = at; i < at + 8; ++i) {
+    out = out << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0U);
+  }
+  return out;
+}
+
 /// Did this entry change what the record's edges are made of?
 bool touches_edges(const EntryView& entry) {
   return entry.op != Op::Update || !entry.has_before || !entry.old[Section::Refs].empty() ||
@@ -297,23 +306,34 @@ std::uint32_t Renderer::group_of(const EntryView& entry) {
   return found == plan_of_entity_.end() ? plans - 1 : found->second;
 }
 
+bool Renderer::Item::same_key(const Item& other) const {
+  return group == other.group && head == other.head && tail == other.tail &&
+         entry->rkey == other.entry->rkey;
+}
+
+bool Renderer::Item::operator<(const Item& other) const {
+  if (group != other.group) return group < other.group;
+  if (head != other.head) return head < other.head;
+  if (tail != other.tail) return tail < other.tail;
+  if (const int order = entry->rkey.compare(other.entry->rkey); order != 0) return order < 0;
+  return index < other.index;
+}
+
 Result<void> Renderer::render(std::span<const EntryView* const> entries) {
   clear();
   items_.clear();
-  for (std::uint32_t i = 0; i < entries.size(); ++i)
-    items_.push_back({group_of(*entries[i]), i, entries[i]});
-  std::ranges::sort(items_, [](const Item& a, const Item& b) {
-    if (a.group != b.group) return a.group < b.group;
-    if (const int order = a.entry->rkey.compare(b.entry->rkey); order != 0) return order < 0;
-    return a.index < b.index;
-  });
+  for (std::uint32_t i = 0; i < entries.size(); ++i) {
+    const EntryView& entry = *entries[i];
+    items_.push_back(
+        {group_of(entry), i, eight_bytes(entry.id, 0), eight_bytes(entry.id, 8), &entry});
+  }
+  std::sort(items_.begin(), items_.end());
   bool edges = false;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     const EntryView& entry = *item.entry;
     edges = edges || touches_edges(entry);
-    const bool last = i + 1 == items_.size() || items_[i + 1].group != item.group ||
-                      items_[i + 1].entry->rkey != entry.rkey;
+    const bool last = i + 1 == items_.size() || !items_[i + 1].same_key(item);
     if (!last) continue;
     const bool write_edges = std::exchange(edges, false);
     if (item.group >= plans_.size()) {

@@ -69,9 +69,15 @@ class Renderer {
   /// Number of the column that a name fills, in one table, for one NameTable; grows as names are
   /// met.
   using NameColumns = std::vector<std::int32_t>;
+  /// Sorts by table, then key. `head` and `tail` are 16 characters of the record id as numbers:
+  /// they decide nearly every comparison without a look at the entry, which is seldom in the cache.
   struct Item {
     std::uint32_t group, index;
+    std::uint64_t head, tail;
     const EntryView* entry;
+
+    bool same_key(const Item& other) const;
+    bool operator<(const Item& other) const;
   };
 
   void clear();
