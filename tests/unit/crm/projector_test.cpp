@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/unit/crm/fixture.hpp"
 
 namespace headwater::crm {
@@ -9,6 +11,7 @@ namespace {
 
 constexpr std::string_view kAccount = "0015f00002JUXA8AAP";
 constexpr std::string_view kUser = "0055f000005mc66AAA";
+constexpr std::string_view kOpportunity = "0065f00000XyZ12AAF";
 
 TEST(Projector, MakesTheContactOfTheDataModel) {
   Bench ann(mapping_of("entities:\n"
@@ -48,6 +51,237 @@ TEST(Projector, MakesTheContactOfTheDataModel) {
   EXPECT_EQ(ann.project().bu, "emea");
   EXPECT_EQ(ann.project().sort_at, 1'714'636'800'000);
   EXPECT_EQ(ann.projector_.entity(), "contact");
+}
+
+TEST(Projector, WritesAnAddressInOneOrder) {
+  Bench account(mapping_of(), "Account");
+  account.set("BillingAddress.Country", text("Germany")).set("BillingAddress.City", text("Berlin"));
+  account.set("BillingAddress.Latitude", ValueView::decimal(52.5))
+      .set("BillingAddress.Xyz", text("?"));
+  account.set("ShippingAddress.City", ValueView::null());
+  EXPECT_EQ(account.field("billing_address"),
+            R"({"street":null,"city":"Berlin","state":null,"state_code":null,"postal_code":null,)"
+            R"("country":"Germany","country_code":null,"lat":52.5,"lon":null,"accuracy":null})");
+  EXPECT_EQ(account.field("shipping_address"), "null") << "null when all children are";
+  EXPECT_EQ(account.json(Section::Extra), R"({"BillingAddress.Xyz":"?"})");
+  EXPECT_EQ(account.json(Section::Raw), "{}");
+}
+
+TEST(Projector, TakesLocationsAndOtherCompounds) {
+  Bench place(mapping_of("custom:\n"
+                         "  Place__c:\n"
+                         "    fields:\n"
+                         "      spot: {expr: Spot__c, type: geo}\n"
+                         "      parts: {expr: Parts__c, type: json}\n"),
+              "Place__c");
+  place.set("Spot__c.Latitude", ValueView::decimal(-1.5))
+      .set("Spot__c.Longitude", ValueView::integer(7));
+  place.set("Parts__c.B", text("x")).set("Parts__c.A", ValueView::boolean(true));
+  EXPECT_EQ(place.field("spot"), R"({"lat":-1.5,"lon":7})");
+  EXPECT_EQ(place.field("parts"), R"({"A":true,"B":"x"})");
+  EXPECT_EQ(place.json(Section::Extra) + place.json(Section::Raw), "{}{}");
+}
+
+TEST(Projector, TrimsContactPointsAndKeepsWhatItChanged) {
+  Bench contact(mapping_of(), "Contact");
+  contact.set("Email", text("Ann@Acme.example "))
+      .set("Phone", text("07700 900123"))
+      .set("Fax", text("  "));
+  EXPECT_EQ(contact.field("email"), "\"Ann@Acme.example\"");
+  EXPECT_EQ(contact.field("phone"), "\"07700 900123\"");
+  EXPECT_EQ(contact.field("fax"), "null");
+  EXPECT_EQ(contact.json(Section::Raw), R"({"Email":"Ann@Acme.example ","Fax":"  "})");
+}
+
+TEST(Projector, NullsWhatDoesNotFitAndKeepsTheSource) {
+  Bench lead(mapping_of("entities:\n"
+                        "  lead:\n"
+                        "    object: Lead\n"
+                        "    base: builtin\n"
+                        "    fields:\n"
+                        "      grade: {expr: Grade__c, type: enum, values: [A, B]}\n"
+                        "      worth: {expr: 'mul(Units__c, Price__c)', type: decimal}\n"),
+             "Lead");
+  lead.set("NumberOfEmployees", text("many")).set("Grade__c", text("Z"));
+  lead.set("Units__c", text("two")).set("Price__c", ValueView::decimal(2));
+  lead.set("ConvertedAccountId", text("not an id"));
+  EXPECT_EQ(lead.field("employees"), "null");
+  EXPECT_EQ(lead.field("grade"), "null");
+  EXPECT_EQ(lead.field("worth"), "null");
+  EXPECT_EQ(lead.json(Section::Raw),
+            R"({"ConvertedAccountId":"not an id","Grade__c":"Z","NumberOfEmployees":"many",)"
+            R"("Price__c":2,"Units__c":"two"})");
+  EXPECT_EQ(lead.json(Section::Refs), "{}");
+  lead.set("Grade__c", text("B"));
+  EXPECT_EQ(lead.field("grade"), "\"B\"");
+}
+
+TEST(Projector, TellsAClosedOpportunityFromAnOpenOne) {
+  Bench opportunity(mapping_of(), "Opportunity");
+  EXPECT_EQ(opportunity.field("status"), "null") << "unknown stays unknown";
+  opportunity.set("IsClosed", ValueView::boolean(false)).set("IsWon", ValueView::boolean(false));
+  EXPECT_EQ(opportunity.field("status"), "\"open\"");
+  opportunity.set("IsClosed", ValueView::boolean(true));
+  EXPECT_EQ(opportunity.field("status"), "\"lost\"");
+  opportunity.set("IsWon", ValueView::boolean(true));
+  EXPECT_EQ(opportunity.field("status"), "\"won\"");
+  EXPECT_EQ(opportunity.json(Section::Raw), R"({"IsClosed":true,"IsWon":true})");
+}
+
+TEST(Projector, PutsRelationsByTheTargetsPrefix) {
+  Bench task(mapping_of(), "Task");
+  task.set("WhoId", ref("00Q5f000001AAAAEA4")).set("WhatId", ref("a0B5f000001AAAAEA4"));
+  task.set("OwnerId", ref("00G5f000001AAAAEA4")).set("AccountId", text("0015f00002JUXA8"));
+  task.set("CreatedById", ref(kUser))
+      .set("LastModifiedById", ref(kUser))
+      .set("RecordTypeId", ref(kUser));
+  task.set("Plan__c", ref("a9Z5f000001AAAAEA4")).set("ns__Other__c", ref(kAccount));
+  task.set("MasterRecordId", ref(kOpportunity)).set("Gone__c", ValueView::null());
+  EXPECT_EQ(
+      task.json(Section::Refs),
+      R"({"Plan":"emea::a9Z5f000001AAAAEA4","account":"emea:Account:0015f00002JUXA8AAP",)"
+      R"("master_record":"emea:Opportunity:0065f00000XyZ12AAF","ns__Other":"emea:Account:0015f00002JUXA8AAP",)"
+      R"("owner":"emea:Group:00G5f000001AAAAEA4","what":"emea:Invoice__c:a0B5f000001AAAAEA4",)"
+      R"("who":"emea:Lead:00Q5f000001AAAAEA4"})");
+  EXPECT_EQ(
+      task.json(Section::Extra),
+      R"({"Gone__c":null,"MasterRecordId":"0065f00000XyZ12AAF","Plan__c":"a9Z5f000001AAAAEA4",)"
+      R"("ns__Other__c":"0015f00002JUXA8AAP"})");
+}
+
+TEST(Projector, NamesRelationsAsTheMappingSays) {
+  Bench order(mapping_of(), "Order");
+  order.set("BillToContactId", ref("0035f00000ABCDeAAP"))
+      .set("ShipToContactId", ref("0035f00000ABCDeAAP"));
+  EXPECT_EQ(
+      order.json(Section::Refs),
+      R"({"bill_to":"emea:Contact:0035f00000ABCDeAAP","ship_to":"emea:Contact:0035f00000ABCDeAAP"})");
+  Bench invoice(mapping_of("custom:\n"
+                           "  Invoice__c:\n"
+                           "    relations:\n"
+                           "      account: {from: Payer__c, section: invoices}\n"),
+                "Invoice__c");
+  invoice.set("Payer__c", ref(kAccount));
+  EXPECT_EQ(invoice.json(Section::Refs), R"({"account":"emea:Account:0015f00002JUXA8AAP"})");
+  EXPECT_EQ(invoice.json(Section::Extra), R"({"Payer__c":"0015f00002JUXA8AAP"})")
+      << "a relation consumes nothing";
+}
+
+TEST(Projector, AnEdgeEntityRefersToBothItsEnds) {
+  Bench role(mapping_of(), "OpportunityContactRole");
+  role.set("OpportunityId", ref(kOpportunity)).set("ContactId", ref("0035f00000ABCDeAAP"));
+  EXPECT_EQ(
+      role.json(Section::Refs),
+      R"({"contact_role":"emea:Contact:0035f00000ABCDeAAP","opportunity":"emea:Opportunity:0065f00000XyZ12AAF"})");
+}
+
+TEST(Projector, ProjectsAnObjectNobodyMapped) {
+  Bench invoice(mapping_of(), "Invoice__c");
+  invoice.set("Name", text("INV-1"))
+      .set("Amount__c", ValueView::decimal(1e21))
+      .set("Account__c", ref(kAccount));
+  invoice.set("CreatedDate", at_ms(0));
+  EXPECT_EQ(invoice.projector_.entity(), "custom:Invoice__c");
+  EXPECT_EQ(
+      invoice.json(Section::Fields),
+      R"({"created_at":"1970-01-01T00:00:00.000Z","created_by_id":null,"currency":"EUR","name":"INV-1",)"
+      R"("owner_id":null,"record_type":null,"record_type_id":null,"updated_at":null,"updated_by_id":null})");
+  EXPECT_EQ(invoice.json(Section::Extra),
+            R"({"Account__c":"0015f00002JUXA8AAP","Amount__c":1e+21})");
+  EXPECT_EQ(invoice.json(Section::Refs), R"({"Account":"emea:Account:0015f00002JUXA8AAP"})");
+}
+
+TEST(Projector, LeavesOutWhatTheMappingDrops) {
+  Bench account(mapping_of("entities:\n"
+                           "  account: {object: Account, base: builtin, drop_extra: [Jigsaw]}\n"),
+                "Account");
+  account.set("Jigsaw", text("x")).set("Kept__c", text("y"));
+  EXPECT_EQ(account.json(Section::Extra), R"({"Kept__c":"y"})");
+}
+
+TEST(Projector, KnowsAPersonAccount) {
+  Bench account(mapping_of(), "Account");
+  account.set("Name", text("Acme"));
+  EXPECT_EQ(account.field("is_person"), "false");
+  EXPECT_EQ(account.field("name"), "\"Acme\"");
+  account.set("Name", ValueView::null())
+      .set("Name.FirstName", text("Ann"))
+      .set("Name.LastName", text("Lee"));
+  EXPECT_EQ(account.field("is_person"), "true");
+  EXPECT_EQ(account.field("name"), "\"Ann Lee\"");
+  EXPECT_EQ(account.json(Section::Raw), R"({"Name.FirstName":"Ann","Name.LastName":"Lee"})");
+}
+
+TEST(Projector, UpdatedAtIsTheLaterOfTwo) {
+  Bench lead(mapping_of(), "Lead");
+  lead.set("LastModifiedDate", at_ms(1000));
+  EXPECT_EQ(lead.field("updated_at"), "\"1970-01-01T00:00:01.000Z\"");
+  lead.facts.touched_at = 999;
+  EXPECT_EQ(lead.field("updated_at"), "\"1970-01-01T00:00:01.000Z\"");
+  EXPECT_EQ(lead.json(Section::Raw), "{}");
+  lead.facts.touched_at = 2000;
+  EXPECT_EQ(lead.field("updated_at"), "\"1970-01-01T00:00:02.000Z\"");
+  EXPECT_EQ(lead.json(Section::Raw), R"({"LastModifiedDate":"1970-01-01T00:00:01.000Z"})");
+  lead.set("LastModifiedDate", ValueView::null());
+  EXPECT_EQ(lead.field("updated_at"), "\"1970-01-01T00:00:02.000Z\"");
+}
+
+TEST(Projector, GivesAnEventItsStartAndEnd) {
+  Bench event(mapping_of(), "Event");
+  event.set("ActivityDateTime", at_ms(3'600'000)).set("DurationInMinutes", ValueView::integer(30));
+  event.set("IsAllDayEvent", ValueView::boolean(false)).set("ActivityDate", on_day(0));
+  EXPECT_EQ(event.field("start_at"), "\"1970-01-01T01:00:00.000Z\"");
+  EXPECT_EQ(event.field("end_at"), "\"1970-01-01T01:30:00.000Z\"");
+  EXPECT_EQ(event.project().sort_at, 3'600'000);
+  event.set("IsAllDayEvent", ValueView::boolean(true)).set("ActivityDate", on_day(1));
+  EXPECT_EQ(event.field("start_at"), "\"1970-01-02T00:00:00.000Z\"");
+}
+
+TEST(Projector, RoundsAnOrderItemsTotalToItsCurrency) {
+  Bench item(mapping_of(), "OrderItem");
+  item.set("Quantity", ValueView::decimal(3)).set("UnitPrice", ValueView::decimal(0.335));
+  EXPECT_EQ(item.field("total"), "1") << "1.005 to euro cents, half to even";
+  item.set("CurrencyIsoCode", text("KWD"));
+  EXPECT_EQ(item.field("total"), "1.005");
+}
+
+TEST(Projector, SortsByTheEntitysOwnTimeElseByCreation) {
+  Bench opportunity(mapping_of(), "Opportunity");
+  EXPECT_EQ(opportunity.project().sort_at, std::nullopt);
+  opportunity.set("CreatedDate", at_ms(5));
+  EXPECT_EQ(opportunity.project().sort_at, 5);
+  opportunity.set("CloseDate", on_day(2));
+  EXPECT_EQ(opportunity.project().sort_at, 2 * kMsPerDay);
+}
+
+TEST(Projector, TakesBusinessUnitAndCurrencyFromTheOrgsBlock) {
+  const auto mapping = mapping_of("orgs:\n  emea: {bu: nordics, currency: SEK}\n");
+  Bench account(mapping, "Account");
+  EXPECT_EQ(account.project().bu, "nordics");
+  EXPECT_EQ(account.field("currency"), "\"SEK\"");
+  Bench other(mapping, "Account", {"us", "", "", {}});
+  EXPECT_EQ(other.project().bu, "us");
+  EXPECT_EQ(other.field("currency"), "null");
+}
+
+TEST(Projector, SeesFieldsThatAppearWhileItRuns) {
+  Bench account(mapping_of(), "Account");
+  account.set("Name", text("Acme"));
+  EXPECT_EQ(account.json(Section::Extra), "{}");
+  account.set("New__c", ref(kAccount));
+  account.set("BillingAddress.City", text("Berlin"));
+  EXPECT_EQ(account.json(Section::Extra), R"({"New__c":"0015f00002JUXA8AAP"})");
+  EXPECT_EQ(account.json(Section::Refs), R"({"New":"emea:Account:0015f00002JUXA8AAP"})");
+  EXPECT_NE(account.field("billing_address").find("Berlin"), std::string::npos);
+}
+
+TEST(Projector, NamesNumbersThatJsonCannotWrite) {
+  Bench account(mapping_of(), "Account");
+  account.set("AnnualRevenue", ValueView::decimal(std::numeric_limits<double>::infinity()));
+  account.set("Score__c", ValueView::decimal(std::numeric_limits<double>::quiet_NaN()));
+  EXPECT_EQ(account.field("annual_revenue"), "null");
+  EXPECT_EQ(account.json(Section::Raw), R"({"AnnualRevenue":"Infinity"})");
+  EXPECT_EQ(account.json(Section::Extra), R"({"Score__c":"NaN"})");
 }
 
 }  // namespace
