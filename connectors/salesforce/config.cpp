@@ -11,11 +11,6 @@
 namespace headwater::salesforce {
 namespace {
 
-bool ends_with_host(std::string_view host, std::string_view domain) {
-  return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
-                            host[host.size() - domain.size() - 1] == '.');
-}
-
 /// `https://user.example:8443/path` and `user.example:8443` -> `user.example`; `[::1]:7443` ->
 /// `::1`.
 std::string_view host_of(std::string_view text) {
@@ -179,9 +174,8 @@ bool is_loopback(std::string_view url_or_endpoint) {
 
 std::string default_audience(std::string_view login_url) {
   const auto host = host_of(login_url);
-  if (!ends_with_host(host, "salesforce.com")) return std::string(login_url);
   const bool sandbox =
-      host == "test.salesforce.com" || host.find(".sandbox.my.") != std::string_view::npos;
+      host == "test.salesforce.com" || host.ends_with(".sandbox.my.salesforce.com");
   return sandbox ? "https://test.salesforce.com" : "https://login.salesforce.com";
 }
 

@@ -62,8 +62,9 @@ struct OrgConfig {
 /// True if a URL's or endpoint's host is this machine: plaintext is then harmless.
 bool is_loopback(std::string_view url_or_endpoint);
 
-/// The `aud` that Salesforce expects for a login URL: its login or test host. Another host (a fake,
-/// an Experience Cloud site) is its own audience.
+/// The `aud` that Salesforce expects for a login URL: its login host, or its test host for a
+/// sandbox. Not the URL itself: a My Domain URL was reported as refused (salesforce.md
+/// section 10.2).
 std::string default_audience(std::string_view login_url);
 
 }  // namespace headwater::salesforce

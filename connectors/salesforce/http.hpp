@@ -32,7 +32,7 @@ inline constexpr std::string_view kBodyTooLarge = "BODY_TOO_LARGE";
 struct HttpOptions {
   std::string ca_file;  ///< PEM; empty: the system's roots
   Millis timeout = std::chrono::seconds{30};
-  std::size_t body_bytes_max = 64u << 20;
+  std::size_t body_bytes_max = 16u << 20;
 };
 
 /// One server, over kept connections, http or https; certificates and host names are verified.

@@ -69,7 +69,7 @@ X509Ptr make(const std::string& name, long serial, EVP_PKEY* key) {
 }  // namespace
 
 Authority Authority::make(const std::string& name) {
-  const Key root_key(EVP_RSA_gen(2048)), server_key(EVP_RSA_gen(2048));
+  const Key root_key(EVP_EC_gen("P-256")), server_key(EVP_EC_gen("P-256"));
   const auto root = salesforce::make(name, 1, root_key.get());
   X509_set_issuer_name(root.get(), X509_get_subject_name(root.get()));
   extend(root.get(), root.get(), NID_basic_constraints, "critical,CA:TRUE");
@@ -83,9 +83,11 @@ Authority Authority::make(const std::string& name) {
   return {{pem(root.get()), pem(root_key.get())}, {pem(server.get()), pem(server_key.get())}};
 }
 
-std::string make_rsa_key() {
+RsaKey RsaKey::make() {
   const Key key(EVP_RSA_gen(2048));
-  return pem(key.get());
+  const Bio bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PUBKEY(bio.get(), key.get());
+  return {pem(key.get()), text(bio)};
 }
 
 }  // namespace headwater::salesforce

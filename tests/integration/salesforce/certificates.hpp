@@ -16,7 +16,10 @@ struct Authority {
   static Authority make(const std::string& name);
 };
 
-/// A new RSA key in PEM.
-std::string make_rsa_key();
+/// A new RSA key in PEM, and its public half.
+struct RsaKey {
+  std::string private_pem, public_pem;
+  static RsaKey make();
+};
 
 }  // namespace headwater::salesforce

@@ -64,7 +64,7 @@ TEST_F(TokenTest, JwtBearerSendsAnAssertionThatLives180Seconds) {
   org.auth.client_id = "consumer";
   org.auth.username = "ops@acme.example";
   org.auth.audience = "https://login.salesforce.com";
-  org.auth.private_key_file = dir_.write("key.pem", make_rsa_key());
+  org.auth.private_key_file = dir_.write("key.pem", RsaKey::make().private_pem);
   auto tokens = source(org);
   ASSERT_TRUE(tokens.get().ok());
   const auto form = server_.form(0);

@@ -156,8 +156,7 @@ TEST(DefaultAudience, IsSalesforcesLoginOrTestHost) {
   EXPECT_EQ(default_audience("https://acme.my.salesforce.com"), "https://login.salesforce.com");
   EXPECT_EQ(default_audience("https://acme--dev.sandbox.my.salesforce.com"),
             "https://test.salesforce.com");
-  EXPECT_EQ(default_audience("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
-  EXPECT_EQ(default_audience("https://notsalesforce.com"), "https://notsalesforce.com");
+  EXPECT_EQ(default_audience("http://127.0.0.1:8080"), "https://login.salesforce.com");
 }
 
 TEST(IsLoopback, LooksAtTheHostOnly) {
