@@ -10,8 +10,8 @@
 namespace headwater::kafka {
 namespace {
 
-/// An owed cursor record rides with a write at most so often, and goes out alone after so long a
-/// quiet: it is a lower bound, and the topic that holds it is read whole at every open.
+/// An owed cursor record rides with a write at most so often: it is only a lower bound, and the
+/// topic that holds it is read whole at every open.
 constexpr std::int64_t kCursorEveryMs = 100;
 /// close() waits no longer than this for the last cursor record.
 constexpr Millis kCloseTimeout{2'000};
@@ -41,14 +41,11 @@ Result<void> KafkaSink::write(const Batch& batch) {
   if (auto done = ready(); !done) return done;
   if (auto done = watch(); !done) return fail(std::move(done).error());
   if (auto done = ensure_topics(batch.entries); !done) return done;
-  auto done = config_.transactions ? write_transactions(batch) : write_idempotent(batch);
-  written_at_ = clock_.monotonic_ms();
-  return done;
+  return config_.transactions ? write_transactions(batch) : write_idempotent(batch);
 }
 
 Result<void> KafkaSink::idle() {
   if (lanes_.empty() || fenced_) return {};
-  if (clock_.monotonic_ms() - written_at_ < kCursorEveryMs) return {};
   const Deadline until = deadline();
   if (auto done = watch(); !done) return fail(std::move(done).error());
   if (auto done = send_owed(true, until); !done) return fail(std::move(done).error());

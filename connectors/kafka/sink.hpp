@@ -165,7 +165,6 @@ class KafkaSink final : public Sink {
   std::uint64_t tail_last_ = 0;                // the highest rev that open() read back
   TopicEnds opened_ends_;                      // where the late check starts
   std::optional<std::int64_t> late_check_at_;  // monotonic ms
-  std::int64_t written_at_ = 0;                // monotonic ms of the last write
   std::uint64_t late_repeats_ = 0, skipped_ = 0;
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -72,11 +73,14 @@ int main(int argc, char** argv) {
   CLI::App app{"A mock Kafka cluster on loopback, in memory"};
   int brokers = 1, partitions = 6;
   bool until_eof = false;
-  std::vector<std::string> topics;
+  std::vector<std::string> topics, entities;
+  std::string prefix = "crm.";
   app.add_option("--brokers", brokers, "number of brokers")->check(CLI::Range(1, 9));
   app.add_option("--partitions", partitions, "of topics that do not say")
       ->check(CLI::Range(1, 1000));
   app.add_option("--topic", topics, "NAME or NAME:PARTITIONS; may be given often");
+  app.add_option("--entity", entities, "makes this entity's topics, and cursors and quarantine");
+  app.add_option("--prefix", prefix, "of the topics that --entity makes");
   app.add_flag("--until-eof", until_eof, "end when stdin closes");
   CLI11_PARSE(app, argc, argv);
 
@@ -84,6 +88,14 @@ int main(int argc, char** argv) {
   action.sa_handler = on_signal;  // without SA_RESTART: poll() returns
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+
+  if (!entities.empty()) topics.push_back(prefix + "cursors:1");
+  if (!entities.empty()) topics.push_back(prefix + "quarantine");
+  for (std::string& entity : entities) {
+    std::replace(entity.begin(), entity.end(), ':', '.');  // custom:X__c
+    topics.push_back(prefix + "changes." + entity);
+    topics.push_back(prefix + "records." + entity);
+  }
 
   char why[512] = "";
   rd_kafka_conf_t* conf = rd_kafka_conf_new();

@@ -1,0 +1,43 @@
+#include "connectors/kafka/topics.hpp"
+
+#include <gtest/gtest.h>
+
+namespace headwater::kafka {
+namespace {
+
+const Topics kTopics("crm.", 6, 0);
+
+TEST(KafkaTopics, AnEntityHasAChangesAndARecordsTopic) {
+  EXPECT_EQ(kTopics.changes("contact").name, "crm.changes.contact");
+  EXPECT_EQ(kTopics.records("contact").name, "crm.records.contact");
+}
+
+TEST(KafkaTopics, ACustomObjectKeepsItsApiName) {
+  EXPECT_EQ(kTopics.changes("custom:Invoice__c").name, "crm.changes.custom.Invoice__c");
+  EXPECT_EQ(kTopics.records("custom:ns__X__c").name, "crm.records.custom.ns__X__c");
+}
+
+TEST(KafkaTopics, TheEntityIsReadBackFromTheName) {
+  EXPECT_EQ(kTopics.entity_of("crm.changes.contact"), "contact");
+  EXPECT_EQ(kTopics.entity_of("crm.changes.custom.Invoice__c"), "custom:Invoice__c");
+  EXPECT_EQ(kTopics.entity_of("crm.records.contact"), "");
+  EXPECT_EQ(kTopics.entity_of("crm.changes."), "");
+  EXPECT_EQ(kTopics.entity_of("other.changes.contact"), "");
+}
+
+TEST(KafkaTopics, CursorsHaveOnePartition) { EXPECT_EQ(kTopics.cursors().partitions, 1); }
+
+TEST(KafkaTopics, TheCommandCreatesTheTopicAsWeWould) {
+  EXPECT_EQ(create_command(kTopics.changes("contact"), "b:9092"),
+            "kafka-topics.sh --bootstrap-server b:9092 --create --topic crm.changes.contact "
+            "--partitions 6"
+            " --config cleanup.policy=delete --config retention.ms=604800000");
+  EXPECT_EQ(
+      create_command(Topics("x.", 3, 2).records("lead"), "b:9092"),
+      "kafka-topics.sh --bootstrap-server b:9092 --create --topic x.records.lead --partitions 3"
+      " --replication-factor 2 --config cleanup.policy=compact --config "
+      "delete.retention.ms=345600000");
+}
+
+}  // namespace
+}  // namespace headwater::kafka
