@@ -15,19 +15,19 @@ std::string table_name(std::string_view schema, std::string_view table) {
   return quoted(schema) + '.' + quoted(table);
 }
 
-/// `unnest($1::text[], $2::bigint[]) u(c0, c1)`
+/// `(select unnest($1::text[]) c0, unnest($2::bigint[]) c1) u`. Not `from unnest($1, $2)`: that
+/// puts every array into a tuplestore of its own first.
 std::string unnest(const RowSet& rows) {
-  std::string parameters, names;
+  std::string columns;
   for (std::size_t i = 0; i < rows.columns.size(); ++i) {
-    if (i > 0) {
-      parameters += ", ";
-      names += ", ";
-    }
-    fmt::format_to(
-        std::back_inserter(parameters), "${}::{}", i + 1, array_type(rows.columns[i].element()));
-    fmt::format_to(std::back_inserter(names), "c{}", i);
+    fmt::format_to(std::back_inserter(columns),
+                   "{}unnest(${}::{}) c{}",
+                   i > 0 ? ", " : "",
+                   i + 1,
+                   array_type(rows.columns[i].element()),
+                   i);
   }
-  return fmt::format("unnest({}) u({})", parameters, names);
+  return fmt::format("(select {}) u", columns);
 }
 
 /// The names and types of all columns of a row, in RowSet order; the head's types need no cast.
