@@ -23,6 +23,12 @@ bool states_all(const EntryView& entry) {
   return entry.op != Op::Update || entry.sort_at != entry.before_sort_at;
 }
 
+/// What a record must hold for the run that begins with `entry`: see headwater_put.
+std::int64_t since(const EntryView& entry) {
+  if (entry.op == Op::Create) return -static_cast<std::int64_t>(entry.meta.rev.value);
+  return entry.has_before ? static_cast<std::int64_t>(entry.before.rev.value) : 0;
+}
+
 /// Runs `take(first, count)` over `total` items in groups of at most `group`.
 template <typename Take>
 void in_groups(std::size_t total, std::size_t group, const Take& take) {
@@ -63,8 +69,9 @@ void Renderer::coalesce(const Batch& batch) {
   records_.clear();
   order_.clear();
   needs_held_.clear();
+  seams_.clear();
   arena_.release();
-  batch_ = batch;
+  mode_ = batch.mode;
   std::pmr::unordered_map<std::string_view, std::size_t> by_key(&arena_);
   by_key.reserve(batch.entries.size());
   records_.reserve(batch.entries.size());
@@ -77,6 +84,7 @@ void Renderer::coalesce(const Batch& batch) {
       records_.push_back({nullptr,
                           false,
                           false,
+                          since(entry),
                           std::pmr::vector<std::string_view>(&arena_),
                           std::pmr::vector<Relation>(&arena_)});
     }
@@ -84,7 +92,7 @@ void Renderer::coalesce(const Batch& batch) {
     record.last = &entry;
     record.all_relations |= states_all(entry) || batch.mode == Mode::Materialize;
     record.needs_held |= entry.purge || batch.mode == Mode::Materialize ||
-                         (entry.op == Op::Read && !entry.has_before);
+                         (entry.op != Op::Create && !entry.has_before);
     for_each_relation(entry.old, [&](std::string_view rel, const ValueView& value) {
       record.changed.push_back(rel);
       if (value.holds_text()) record.old.push_back({rel, value.text});
@@ -98,7 +106,9 @@ void Renderer::coalesce(const Batch& batch) {
     const auto index = record_of[seen++];
     if (records_[index].last != &entry) continue;
     order_.push_back(index);
-    if (records_[index].needs_held) needs_held_.push_back(index);
+    if (!records_[index].needs_held) continue;
+    needs_held_.push_back(index);
+    records_[index].since = 0;
   }
 }
 
@@ -170,16 +180,19 @@ void Renderer::write_relations(Pipeline& out) const {
 void Renderer::write_records(Pipeline& out) {
   in_groups(puts_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {
     const auto group = std::span(puts_).subspan(first, count);
-    out.function({"headwater_put", count}, count, 5 * count);
-    for (const auto* entry : group) out.joined({options_.prefix, "{", entry->rkey, "}:rec"});
-    for (const auto* entry : group) {
-      const bool deleted = entry->op == Op::Delete;
-      out.arg(entry->meta.rev.value);
+    out.function({kPutFunction, count}, count, 6 * count);
+    for (const auto index : group)
+      out.joined({options_.prefix, "{", records_[index].last->rkey, "}:rec"});
+    for (const auto index : group) {
+      const auto& entry = *records_[index].last;
+      const bool deleted = entry.op == Op::Delete;
+      out.arg(entry.meta.rev.value);
+      out.arg(records_[index].since);
       out.arg(deleted ? options_.tombstone_ttl_ms : 0);
       out.arg(deleted ? "1" : "0");
-      out.arg(entry->bu);
+      out.arg(entry.bu);
       json_.clear();
-      append_record_json(json_, *entry);
+      append_record_json(json_, entry);
       out.arg(json_);
     }
   });
@@ -189,12 +202,13 @@ void Renderer::write_purges(Pipeline& out) const {
   in_groups(purges_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {
     const auto group = std::span(purges_).subspan(first, count);
     out.function({"headwater_purge", count}, count, count);
-    for (const auto* entry : group) out.joined({options_.prefix, "{", entry->rkey, "}:rec"});
-    for (const auto* entry : group) out.arg(entry->meta.rev.value);
+    for (const auto index : group)
+      out.joined({options_.prefix, "{", records_[index].last->rkey, "}:rec"});
+    for (const auto index : group) out.arg(records_[index].last->meta.rev.value);
   });
 }
 
-void Renderer::write_feed(const Batch& batch, Pipeline& out) const {
+void Renderer::write_feed(Pipeline& out) const {
   if (options_.feed_key.empty() || order_.empty()) return;
   const auto entry_args = [&](std::string_view key,
                               std::string_view entity,
@@ -207,7 +221,7 @@ void Renderer::write_feed(const Batch& batch, Pipeline& out) const {
     out.arg(rev);
     out.arg(bu);
   };
-  if (batch.mode == Mode::Materialize) {
+  if (mode_ == Mode::Materialize) {
     // States are no news. Whoever follows the feed forgets what it knows, after they are all there.
     out.function({"headwater_feed", 1}, 1, 6);
     out.arg(options_.feed_key);
@@ -227,6 +241,27 @@ void Renderer::write_feed(const Batch& batch, Pipeline& out) const {
   });
 }
 
+void Renderer::seam(std::size_t call, std::size_t index) {
+  const auto place = call * options_.call_items_max + index;
+  HEADWATER_ASSERT(place < puts_.size());
+  seams_.push_back(puts_[place]);
+}
+
+bool Renderer::restart_at_seams() {
+  if (seams_.empty()) return false;
+  // The feed has told of them already, before they were there: it gets a reset, as after any states
+  // written whole.
+  mode_ = Mode::Materialize;
+  order_ = seams_;
+  needs_held_ = seams_;
+  seams_.clear();
+  for (const auto index : order_) {
+    records_[index].all_relations = true;
+    records_[index].since = 0;
+  }
+  return true;
+}
+
 void Renderer::write(Pipeline& out) {
   relation_writes_.clear();
   puts_.clear();
@@ -234,12 +269,12 @@ void Renderer::write(Pipeline& out) {
   for (const auto index : order_) {
     const auto& record = records_[index];
     collect_relations(record);
-    (record.last->purge ? purges_ : puts_).push_back(record.last);
+    (record.last->purge ? purges_ : puts_).push_back(index);
   }
   write_relations(out);
   write_records(out);
   write_purges(out);
-  write_feed(batch_, out);
+  write_feed(out);
 }
 
 }  // namespace headwater::redis

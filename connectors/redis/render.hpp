@@ -13,6 +13,8 @@
 
 namespace headwater::redis {
 
+inline constexpr std::string_view kPutFunction = "headwater_put";
+
 /// How keys and values are written.
 struct RenderOptions {
   std::string prefix = "crm:";
@@ -33,13 +35,20 @@ struct Relation {
 /// read of it.
 void parse_relations(std::string_view j, std::vector<Relation>& out);
 
-/// Turns a batch into commands, in three steps: coalesce(), then held() for each record that needs
-/// it, then write().
+/// Turns a batch into commands: coalesce(), then held() for each record that needs it, then
+/// write(). If put() answers with seams, seam() for each, restart_at_seams(), and again held() and
+/// write().
 ///
-///   per record of the batch: the last entry counts; it remembers every target that its entries
-///   moved away from relations first, then records: a crash between leaves the old `j`, so a repeat
-///   still finds the old relations sets are written where refs, deletion or sort time changed; all
-///   of a record's on create, read and delete
+/// - Per record of the batch the last entry counts; it remembers every target that its entries
+/// moved away from.
+/// - Relations come first, then records: a crash between leaves the old `j`, so a repeat still
+/// finds the old relations.
+/// - Sets are written where refs, deletion or sort time changed; all of a record's on create, read
+/// and delete.
+/// - A record that does not hold what an entry builds on is a seam, and is written whole. It
+/// happens when a record changes
+///   while states are materialized: its state is skipped, and the journal's entry names only the
+///   relations that changed.
 ///
 /// Pure: bytes in, bytes out. Reused by one thread; texts borrow from the batch.
 class Renderer {
@@ -59,6 +68,12 @@ class Renderer {
 
   void write(Pipeline& out);
 
+  /// Record `index` (from 0) of the pipeline's headwater_put call number `call` (from 0) was a
+  /// seam.
+  void seam(std::size_t call, std::size_t index);
+  /// Makes the seams the records to write, whole. False if there are none.
+  bool restart_at_seams();
+
   std::size_t records() const { return records_.size(); }
   void set_call_items_max(std::size_t items) { options_.call_items_max = items; }
 
@@ -67,6 +82,7 @@ class Renderer {
     const EntryView* last = nullptr;
     bool all_relations = false;  // else only those in `changed`
     bool needs_held = false;
+    std::int64_t since = 0;                      // what headwater_put is told to look for
     std::pmr::vector<std::string_view> changed;  // relation names
     std::pmr::vector<Relation> old;
   };
@@ -80,17 +96,17 @@ class Renderer {
   void write_relations(Pipeline& out) const;
   void write_records(Pipeline& out);
   void write_purges(Pipeline& out) const;
-  void write_feed(const Batch& batch, Pipeline& out) const;
+  void write_feed(Pipeline& out) const;
 
   RenderOptions options_;
   std::pmr::unsynchronized_pool_resource pool_;  // keeps blocks for the next batch
   std::pmr::monotonic_buffer_resource arena_{&pool_};
-  Batch batch_;
+  Mode mode_ = Mode::Follow;
   std::vector<Record> records_;     // by first appearance
   std::vector<std::size_t> order_;  // records by their last entry's rev
   std::vector<std::size_t> needs_held_;
   std::vector<RelationWrite> relation_writes_;
-  std::vector<const EntryView*> puts_, purges_;
+  std::vector<std::size_t> puts_, purges_, seams_;
   std::vector<Relation> scratch_;
   std::string json_;
 };

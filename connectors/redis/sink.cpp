@@ -49,6 +49,7 @@ RedisSink::RedisSink(RedisConfig config, Holder holder)
     : config_(std::move(config)), holder_(std::move(holder)), renderer_(render_options(config_)) {}
 
 Result<std::vector<Cursor>> RedisSink::open(std::span<const std::string> orgs) {
+  if (fenced_) return *fenced_;
   client_.reset();
   cursors_.clear();
   warnings_.clear();
@@ -172,6 +173,7 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
 }
 
 Result<void> RedisSink::write(const Batch& batch) {
+  if (fenced_) return *fenced_;
   if (!client_ || !client_->alive() || cursors_.empty()) {
     return connection_error(config_.endpoint.str(), "write", "not open");
   }
@@ -184,8 +186,13 @@ Result<void> RedisSink::write(const Batch& batch) {
   pipeline_.clear();
   add_cursor_calls(batch.cursors);
   renderer_.write(pipeline_);
-  held_.clear();
   if (auto done = send_and_check(); !done) return done;
+  if (renderer_.restart_at_seams()) {
+    if (auto done = read_held(); !done) return done;
+    pipeline_.clear();
+    renderer_.write(pipeline_);
+    if (auto done = send_and_check(); !done) return done;
+  }
   owe(batch.cursors);
   return {};
 }
@@ -236,11 +243,18 @@ Result<void> RedisSink::send_and_check() {
   if (auto sent = client_->send(pipeline_); !sent) return sent;
   std::optional<Error> first;
   auto cursor = cursors_.begin();
+  std::size_t puts = 0;
   for (const auto& call : pipeline_.calls()) {
     const auto reply = client_->receive();
     if (!reply) return reply.error();
     if (reply->is_error() && !first)
       first = classify(client_->server(), describe(call), reply->text());
+    if (call.name == kPutFunction) {
+      for (std::size_t i = 0; i < reply->size(); ++i) {
+        renderer_.seam(puts, reply->at(i).number() - 1);
+      }
+      ++puts;
+    }
     if (call.name != kCursorFunction) continue;
     while (!cursor->asked) ++cursor;  // cursor calls went out in the cursors' order
     cursor->asked = false;
@@ -249,8 +263,9 @@ Result<void> RedisSink::send_and_check() {
       cursor->owed.reset();
     }
   }
-  if (first) return *first;
-  return {};
+  if (!first) return {};
+  if (first->code == "FENCED") fenced_ = first;
+  return *first;
 }
 
 void RedisSink::owe(std::span<const CursorMove> moves) {
@@ -270,6 +285,7 @@ Result<void> RedisSink::flush_owed() {
 }
 
 Result<void> RedisSink::idle() {
+  if (fenced_) return *fenced_;
   if (!client_ || !client_->alive()) {
     return connection_error(config_.endpoint.str(), "idle", "not open");
   }

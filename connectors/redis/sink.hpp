@@ -19,11 +19,14 @@ inline constexpr std::string_view kCursorFunction = "headwater_cursor";
 ///   write:  ONE pipeline: per org check(epoch, cursor) and advance to the last batch whose replies
 ///   were all good;
 ///           then relations, records, feed, each guarded by rev
+///           (a second round trip only where a record does not hold what its entry builds on:
+///           Renderer's seams)
 ///   idle:   the cursor still owed goes out alone
 ///
 /// The cursor never runs ahead of the data: it moves only after every reply of its batch was good,
 /// and what a server loses (append-only file, replica) is a suffix, so the cursor goes first. A
-/// repeat changes nothing. Used by one thread.
+/// repeat changes nothing. A fenced sink stays Fatal for good; the pipeline whose check told it so
+/// may have left its records behind, guarded by rev like all. Used by one thread.
 class RedisSink final : public Sink {
  public:
   RedisSink(RedisConfig config, Holder holder);
@@ -63,6 +66,8 @@ class RedisSink final : public Sink {
   Holder holder_;
   std::optional<Client> client_;
   std::vector<OrgCursor> cursors_;
+  std::optional<Error>
+      fenced_;  // somebody claimed after us: this object never writes nor claims again
   std::vector<std::string> warnings_;
   Renderer renderer_;
   Pipeline pipeline_;

@@ -4,24 +4,30 @@
 -- a lower one. Every function takes keys of one kind; on Redis Cluster the daemon passes keys of one slot per call.
 -- Revs stay below 2^53, so Lua's numbers compare them exactly.
 
--- KEYS: hashes of records. ARGV per key: rev, ttl_ms ('0': lives for ever), del, bu, j. -> records written
+-- KEYS: hashes of records. ARGV per key: rev, since, ttl_ms ('0': lives for ever), del, bu, j. -> indexes of the seams
 -- A record is replaced only by a higher rev, so a repeat and a late write change nothing.
+-- A seam is a record that does not hold what the entry builds on: since > 0, an image of at least that rev; since < 0, nothing
+-- alive from before that rev; 0: anything. It is left as it is, because the caller must read it before it is replaced.
 local function put(keys, args)
-  local written = 0
+  local seams = {}
   for i, key in ipairs(keys) do
-    local at = (i - 1) * 5
+    local at = (i - 1) * 6
     local held = redis.call('HMGET', key, 'j@', 'del')
-    if tonumber(args[at + 1]) > (tonumber(held[1]) or -1) then
-      redis.call('HSET', key, 'j', args[at + 5], 'j@', args[at + 1], 'del', args[at + 3], 'bu', args[at + 4])
-      if args[at + 2] ~= '0' then
-        redis.call('PEXPIRE', key, args[at + 2])
-      elseif held[2] == '1' then
-        redis.call('PERSIST', key)
+    local rev, since = tonumber(held[1]) or -1, tonumber(args[at + 2])
+    if tonumber(args[at + 1]) > rev then
+      if (since > 0 and rev < since) or (since < 0 and held[2] == '0' and rev < -since) then
+        seams[#seams + 1] = i
+      else
+        redis.call('HSET', key, 'j', args[at + 6], 'j@', args[at + 1], 'del', args[at + 4], 'bu', args[at + 5])
+        if args[at + 3] ~= '0' then
+          redis.call('PEXPIRE', key, args[at + 3])
+        elseif held[2] == '1' then
+          redis.call('PERSIST', key)
+        end
       end
-      written = written + 1
     end
   end
-  return written
+  return seams
 end
 
 -- KEYS: hashes of records. ARGV per key: rev. -> records removed. What was written after that rev stays.

@@ -22,6 +22,7 @@ struct EntrySpec {
   std::optional<EpochMs> sort_at = 1'000;
   std::optional<EpochMs> before_sort_at = 1'000;
   std::optional<bool> has_before = {};  ///< unless said: updates and deletes have one
+  std::uint64_t before_rev = 0;         ///< of the image before; 0: nothing is checked against it
   bool purge = false;
   EntryKind kind = EntryKind::Record;
   std::string org = "emea";
@@ -50,6 +51,7 @@ class EntryMaker {
     entry.purge = spec.purge;
     const bool usual = (spec.op == Op::Update || spec.op == Op::Delete) && !spec.purge;
     entry.has_before = spec.has_before.value_or(usual);
+    entry.before.rev = Rev(spec.before_rev);
     entry.sort_at = spec.sort_at;
     entry.before_sort_at = entry.has_before ? spec.before_sort_at : std::nullopt;
     entry.after.names = entry.old.names = &names_;

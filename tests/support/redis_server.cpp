@@ -25,17 +25,22 @@ namespace {
   std::abort();
 }
 
+/// A cluster node also listens on its port + 10000.
+constexpr std::uint16_t kPortMost = 55'000;
+
 std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd, generic, size) != 0 || ::getsockname(fd, generic, &size) != 0)
-    give_up("no free port");
-  ::close(fd);
-  return ntohs(address.sin_port);
+  for (;;) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(fd, generic, size) != 0 || ::getsockname(fd, generic, &size) != 0)
+      give_up("no free port");
+    ::close(fd);
+    if (const auto port = ntohs(address.sin_port); port <= kPortMost) return port;
+  }
 }
 
 struct FreeContext {
@@ -125,7 +130,8 @@ void RedisServer::start() {
     give_up("redis-server cannot be started; is it installed?");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (run({"PING"}) != "PONG") {
-    if (std::chrono::steady_clock::now() > deadline) give_up("no PONG within 20 s");
+    if (std::chrono::steady_clock::now() > deadline)
+      give_up("no PONG within 20 s, see " + folder_.string());
     std::this_thread::sleep_for(std::chrono::milliseconds(5));  // polling, with a deadline
   }
 }

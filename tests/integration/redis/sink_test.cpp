@@ -137,6 +137,33 @@ TEST_F(RedisSinkTest, MaterializingReplacesRelationsThatNoEntryNames) {
   EXPECT_EQ(members(kBolt), "[" + kAnn + ", 1000]");
 }
 
+TEST_F(RedisSinkTest, ARecordChangedWhileStatesWereWrittenGetsAllItsRelations) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  // An older state is there. The record moved at rev 50, which the materialization skips because it
+  // changed again.
+  must(write(sink, {{.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}}}));
+  must(write(sink, {{.op = Op::Read, .id = "0035f00000ABCDfAAP", .rev = 60}}, Mode::Materialize));
+  must(write(sink, {{.rev = 70, .refs = {{"account", kBolt}}, .before_rev = 50}}));
+  EXPECT_EQ(server_.hash(kAnnKey)["j@"], "70");
+  EXPECT_EQ(members(kAcme), "[]");
+  EXPECT_EQ(members(kBolt), "[" + kAnn + ", 1000]");
+  EXPECT_THAT(server_.run({"XREVRANGE", "crm:feed", "+", "-", "COUNT", "1"}),
+              HasSubstr("op, reset, rev, 70"));
+}
+
+TEST_F(RedisSinkTest, ARecordThatHoldsWhatItsEntryBuildsOnIsWrittenInOneRoundTrip) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  must(write(sink, {{.op = Op::Create, .rev = 7}, {.rev = 8, .before_rev = 7}}));
+  must(write(sink, {{.rev = 8, .before_rev = 7}, {.rev = 9, .before_rev = 8}}));  // cut differently
+  must(write(sink, {{.op = Op::Delete, .rev = 10, .before_rev = 9}}));
+  must(write(sink, {{.op = Op::Create, .rev = 11}}));
+  EXPECT_EQ(server_.hash(kAnnKey)["j@"], "11");
+  EXPECT_EQ(server_.run({"XREVRANGE", "crm:feed", "+", "-", "COUNT", "1"}).find("reset"),
+            std::string::npos);
+}
+
 TEST_F(RedisSinkTest, MaterializingADeletionRemovesRelations) {
   RedisSink sink(config_of(server_), holder());
   open(sink);

@@ -63,8 +63,9 @@ class RedisRender : public ::testing::Test {
            "}:relv:account 345600000 add " + kAnn + " " + std::string(score) + " " +
            std::string(rev);
   }
-  static std::string put(std::string_view rev) {
-    return "FCALL headwater_put 1 crm:{" + kAnn + "}:rec " + std::string(rev) + " 0 0 uk <json>";
+  static std::string put(std::string_view rev, std::string_view since = "0") {
+    return "FCALL headwater_put 1 crm:{" + kAnn + "}:rec " + std::string(rev) + " " +
+           std::string(since) + " 0 0 uk <json>";
   }
 
   EntryMaker maker_;
@@ -74,12 +75,12 @@ class RedisRender : public ::testing::Test {
 
 TEST_F(RedisRender, CreateWritesRelationsBeforeTheRecord) {
   maker_.add({.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}});
-  EXPECT_THAT(render(), ElementsAre(add(kAcme, "7"), put("7")));
+  EXPECT_THAT(render(), ElementsAre(add(kAcme, "7"), put("7", "-7")));
 }
 
 TEST_F(RedisRender, OwnerMakesNoSet) {
   maker_.add({.op = Op::Create, .rev = 7, .refs = {{"owner", "emea:User:0055f000005mc66AAA"}}});
-  EXPECT_THAT(render(), ElementsAre(put("7")));
+  EXPECT_THAT(render(), ElementsAre(put("7", "-7")));
 }
 
 TEST_F(RedisRender, UpdateOfAPlainFieldLeavesRelationsAlone) {
@@ -127,7 +128,7 @@ TEST_F(RedisRender, DeleteLeavesAllTargetsAndKeepsATombstone) {
   const auto out = render();
   ASSERT_EQ(out.size(), 2U);
   EXPECT_THAT(out[0], ::testing::EndsWith("345600000 rem " + kAnn + " 0 9"));
-  EXPECT_EQ(out[1], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 345600000 1 uk <json>");
+  EXPECT_EQ(out[1], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 0 345600000 1 uk <json>");
 }
 
 TEST_F(RedisRender, PurgeRemovesTheKeyAndAsksForItsOldRelations) {
