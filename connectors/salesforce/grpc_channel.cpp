@@ -139,6 +139,7 @@ CallEnd call_end(const std::string& doing,
                  const grpc::ClientContext& context,
                  const grpc::Status& status) {
   CallEnd end;
+  end.status = status.error_code();
   if (not_trusted(status)) {
     end.error = blocked(
         fmt::format("{}: the server's certificate is not trusted: {}; name its CA in ca_file",

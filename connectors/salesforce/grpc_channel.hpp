@@ -28,12 +28,15 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const OrgConfig& config, int
 /// Gives a call what every RPC must carry: token, instance, tenant, and a fresh trace id.
 void add_metadata(grpc::ClientContext& context, const Token& token);
 
-/// How a call ended, in our words. REQUIRES: the call is finished (its trailers have come) and not
-/// OK. `doing` begins the sentence: `subscribe to /data/ChangeEvents of org emea`.
+/// How a call ended, in our words.
 struct CallEnd {
+  int status = 0;     ///< gRPC's; 0: no call has failed
   Error error;        ///< code: the error-code trailer without its prefix
   bool auth = false;  ///< the token was refused
 };
+
+/// REQUIRES: the call is finished, so that its trailers have come, and did not end OK. `doing`
+/// begins the sentence: `subscribe to /data/ChangeEvents of org emea`.
 CallEnd call_end(const std::string& doing,
                  const grpc::ClientContext& context,
                  const grpc::Status& status);

@@ -1,5 +1,3 @@
-#include "connectors/salesforce/subscription.hpp"
-
 #include <fmt/format.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
@@ -8,8 +6,8 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
-#include <optional>
 
 #include "connectors/salesforce/credit.hpp"
 #include "connectors/salesforce/errors.hpp"
@@ -51,32 +49,48 @@ bus::ReplayPreset preset(Start start) {
 
 /// What can be final about one schema: everything else may pass. An unknown or forbidden schema id
 /// stays so.
-bool refused_for_good(const CallEnd& end, const grpc::Status& status) {
+bool refused_for_good(const CallEnd& end) {
   const auto& code = end.error.code;
   if (end.auth || code == "schema.api.unavailable") return false;
   if (code == "schema.meta.permission" || code == "schema.validation.failed") return true;
   if (!code.empty() && end.error.kind == ErrorKind::Transient) return false;
-  return status.error_code() == grpc::StatusCode::NOT_FOUND ||
-         status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
-         status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+  return end.status == grpc::StatusCode::NOT_FOUND ||
+         end.status == grpc::StatusCode::INVALID_ARGUMENT ||
+         end.status == grpc::StatusCode::PERMISSION_DENIED;
 }
 
-}  // namespace
-
-class Subscription::Impl {
+/// One topic of the Pub/Sub API, over gRPC. Owns its completion queue: all that happens on the
+/// stream happens inside next(), on the ingest thread, so nothing here needs a lock but the
+/// wake-up.
+///
+///   subscribe: token -> new channel -> GetTopic -> start the call
+///   next:      wait on the queue for: started -> first request, first read
+///                                     read    -> start the next read, hand out the response
+///                                     written -> send the credit that has gathered meanwhile
+///                                     alarm   -> Woken
+///              a read that fails, or silence beyond silence_max: finish, collect all that is
+///              pending, Ended
+///
+/// Two response messages take turns, so that a read is always under way while ingest works on what
+/// came before; what it can bring is bounded by the credit given. One write at most is under way:
+/// credit asked for meanwhile is added up and goes out when it returns, so no answer can be missed
+/// by asking only upon reads. A channel of its own for every subscribe(): after a half-open
+/// connection the next stream must not go the same way.
+class Subscription final : public EventSource {
  public:
-  Impl(const OrgConfig& config,
-       std::string topic,
-       std::shared_ptr<TokenSource> tokens,
-       std::shared_ptr<OrgMetrics> metrics,
-       const Clock& clock)
+  Subscription(const OrgConfig& config,
+               std::string topic,
+               std::shared_ptr<TokenSource> tokens,
+               std::shared_ptr<OrgMetrics> metrics,
+               const Clock& clock)
       : config_(config),
         topic_(std::move(topic)),
         tokens_(std::move(tokens)),
         metrics_(std::move(metrics)),
         clock_(clock) {}
 
-  ~Impl() {
+  /// Cancels. REQUIRES: no wake() is running or comes later.
+  ~Subscription() override {
     cancel();
     {
       const std::lock_guard lock(wake_mutex_);
@@ -88,13 +102,15 @@ class Subscription::Impl {
     while (queue_.Next(&at, &ok)) continue;
   }
 
-  Result<void> subscribe(Start start, const ReplayId& position, std::size_t credit);
-  void request(std::size_t events);
-  void next(std::int64_t until_ms, Fetched& out);
-  void wake();
-  void cancel();
-  Result<std::string> fetch_schema(std::string_view schema_id);
-  Result<TopicState> topic();
+  /// Blocks for the login (at most http_timeout) and GetTopic. Errors: Transient; Blocked (topic
+  /// missing or forbidden, login refused, certificate not trusted); Fatal (wrong org).
+  Result<void> subscribe(Start start, const ReplayId& position, std::size_t credit) override;
+  void request(std::size_t events) override;
+  void next(std::int64_t until_ms, Fetched& out) override;
+  void wake() override;
+  void cancel() override;
+  /// Blocks as subscribe().
+  Result<std::string> fetch_schema(std::string_view schema_id) override;
 
  private:
   /// One open call. Its memory must stay until every tag given to the queue has come back.
@@ -109,6 +125,12 @@ class Subscription::Impl {
     std::int32_t credit_owed = 0;  // asked for while a write was under way
     std::uint64_t generation = 0;  // of the token
     grpc::Status status;
+  };
+  /// A call of one answer. `send` may run twice.
+  struct Unary {
+    std::string doing;
+    std::chrono::seconds deadline;
+    std::function<grpc::Status(bus::PubSub::Stub&, grpc::ClientContext&)> send;
   };
   enum class Seen : std::uint8_t { Nothing, Response, Woken };
 
@@ -125,13 +147,8 @@ class Subscription::Impl {
   void hand_out(Fetched& out);
   void end(Fetched& out);
   Error refused(CallEnd end, std::uint64_t generation);
-  template <typename Request, typename Response, typename Method>
-  Result<Response> unary(const std::string& doing,
-                         const Request& request,
-                         Method method,
-                         std::chrono::seconds deadline,
-                         CallEnd& end,
-                         grpc::Status& status);
+  Result<void> unary(const Unary& call, CallEnd& end);
+  Result<void> check_topic();
 
   const OrgConfig config_;
   const std::string topic_;
@@ -155,14 +172,14 @@ class Subscription::Impl {
   std::atomic<bool> alarm_set_{false};
 };
 
-Result<void> Subscription::Impl::connect() {
+Result<void> Subscription::connect() {
   auto channel = make_channel(config_, keepalive_ms_);
   if (!channel) return std::move(channel).error();
   stub_ = bus::PubSub::NewStub(*channel);
   return {};
 }
 
-Result<bus::PubSub::Stub*> Subscription::Impl::stub() {
+Result<bus::PubSub::Stub*> Subscription::stub() {
   if (!stub_)
     if (auto connected = connect(); !connected) return std::move(connected).error();
   return stub_.get();
@@ -170,7 +187,7 @@ Result<bus::PubSub::Stub*> Subscription::Impl::stub() {
 
 /// The token was refused: the next call gets another. After some fresh ones in a row a person is
 /// asked, since a session locked to an address, or a token of the wrong form, is refused for ever.
-Error Subscription::Impl::refused(CallEnd end, std::uint64_t generation) {
+Error Subscription::refused(CallEnd end, std::uint64_t generation) {
   if (!end.auth) return std::move(end.error);
   tokens_->invalidate(generation);
   if (++fresh_refused_ < kFreshRefusedMax) return std::move(end.error);
@@ -182,13 +199,9 @@ Error Subscription::Impl::refused(CallEnd end, std::uint64_t generation) {
   return std::move(end.error);
 }
 
-template <typename Request, typename Response, typename Method>
-Result<Response> Subscription::Impl::unary(const std::string& doing,
-                                           const Request& request,
-                                           Method method,
-                                           std::chrono::seconds deadline,
-                                           CallEnd& end,
-                                           grpc::Status& status) {
+/// A token for this call, and a new one for a repeat if it is refused. `end` tells of the call, if
+/// it was one that failed.
+Result<void> Subscription::unary(const Unary& call, CallEnd& end) {
   for (bool again = false;; again = true) {
     const auto token = tokens_->get();
     if (!token) return token.error();
@@ -196,45 +209,39 @@ Result<Response> Subscription::Impl::unary(const std::string& doing,
     if (!service) return service.error();
     grpc::ClientContext context;
     add_metadata(context, *token);
-    context.set_deadline(std::chrono::system_clock::now() + deadline);
-    Response response;
-    status = ((*service)->*method)(&context, request, &response);
-    if (status.ok()) return response;
-    end = call_end(doing, context, status);
-    if (end.auth && !again) {
-      tokens_->invalidate(token->generation);
-      continue;
-    }
-    return refused(end, token->generation);
+    context.set_deadline(std::chrono::system_clock::now() + call.deadline);
+    const auto status = call.send(**service, context);
+    if (status.ok()) return {};
+    end = call_end(call.doing, context, status);
+    auto error = refused(end, token->generation);
+    if (!end.auth || again) return error;
   }
 }
 
-Result<TopicState> Subscription::Impl::topic() {
+Result<void> Subscription::check_topic() {
   bus::TopicRequest request;
+  bus::TopicInfo info;
   request.set_topic_name(topic_);
   CallEnd end;
-  grpc::Status status;
-  auto info = unary<bus::TopicRequest, bus::TopicInfo>(
-      doing(), request, &bus::PubSub::Stub::GetTopic, kTopicDeadline, end, status);
-  if (!info) return std::move(info).error();
-  return TopicState{info->can_subscribe(), info->schema_id()};
+  auto asked = unary(
+      {doing(),
+       kTopicDeadline,
+       [&](auto& service, auto& context) { return service.GetTopic(&context, request, &info); }},
+      end);
+  if (!asked || info.can_subscribe()) return asked;
+  return blocked(
+      fmt::format("{}: the integration user may not subscribe; give it View All Data, or "
+                  "View All on the topic's objects",
+                  doing()),
+      "subscription.topic.cannot.subscribe");
 }
 
-Result<void> Subscription::Impl::subscribe(Start start,
-                                           const ReplayId& position,
-                                           std::size_t credit) {
+Result<void> Subscription::subscribe(Start start, const ReplayId& position, std::size_t credit) {
   HEADWATER_ASSERT(credit > 0 && credit <= kEventsRequestedMax);
   HEADWATER_ASSERT(start != Start::After || !position.empty());
   cancel();
   if (auto connected = connect(); !connected) return connected;
-  const auto state = topic();
-  if (!state) return state.error();
-  if (!state->can_subscribe)
-    return blocked(
-        fmt::format("{}: the integration user may not subscribe; give it View All Data, or "
-                    "View All on the topic's objects",
-                    doing()),
-        "subscription.topic.cannot.subscribe");
+  if (auto checked = check_topic(); !checked) return checked;
   const auto token = tokens_->get();
   if (!token) return token.error();
 
@@ -254,14 +261,14 @@ Result<void> Subscription::Impl::subscribe(Start start,
   return {};
 }
 
-void Subscription::Impl::request(std::size_t events) {
+void Subscription::request(std::size_t events) {
   if (!call_ || events == 0) return;
   credit_.requested(events);
   call_->credit_owed += static_cast<std::int32_t>(events);
   if (call_->started && !call_->writing && !call_->finishing) write();
 }
 
-void Subscription::Impl::write() {
+void Subscription::write() {
   auto& call = *call_;
   if (call.credit_owed > 0) {
     call.request.Clear();
@@ -274,20 +281,20 @@ void Subscription::Impl::write() {
   ++call.pending;
 }
 
-void Subscription::Impl::read() {
+void Subscription::read() {
   auto& call = *call_;
   call.stream->Read(&call.responses[call.reading], tag(kRead));
   ++call.pending;
 }
 
-void Subscription::Impl::finish() {
+void Subscription::finish() {
   if (call_->finishing) return;
   call_->finishing = true;
   call_->stream->Finish(&call_->status, tag(kFinished));
   ++call_->pending;
 }
 
-Subscription::Impl::Seen Subscription::Impl::handle(void* at, bool ok) {
+Subscription::Seen Subscription::handle(void* at, bool ok) {
   const auto what = static_cast<Tag>(reinterpret_cast<std::intptr_t>(at));
   if (what == kWoken) {
     alarm_set_ = false;
@@ -325,7 +332,7 @@ Subscription::Impl::Seen Subscription::Impl::handle(void* at, bool ok) {
   return Seen::Nothing;
 }
 
-void Subscription::Impl::next(std::int64_t until_ms, Fetched& out) {
+void Subscription::next(std::int64_t until_ms, Fetched& out) {
   out.events.clear();
   out.latest_replay_id = {};
   out.what = Fetched::What::Woken;
@@ -363,7 +370,7 @@ void Subscription::Impl::next(std::int64_t until_ms, Fetched& out) {
   }
 }
 
-void Subscription::Impl::hand_out(Fetched& out) {
+void Subscription::hand_out(Fetched& out) {
   auto& call = *call_;
   const auto& response = call.responses[call.reading];
   call.reading = 1 - call.reading;
@@ -385,7 +392,7 @@ void Subscription::Impl::hand_out(Fetched& out) {
   credit_.received(out.events.size());
 }
 
-void Subscription::Impl::end(Fetched& out) {
+void Subscription::end(Fetched& out) {
   const auto call = std::move(call_);
   out.what = Fetched::What::Ended;
   if (call->status.ok()) {
@@ -400,7 +407,7 @@ void Subscription::Impl::end(Fetched& out) {
 
 /// Cancels the call and takes back every tag, after which its memory may go. A wake-up met
 /// meanwhile is given again.
-void Subscription::Impl::drain() {
+void Subscription::drain() {
   call_->context.TryCancel();
   bool woken = false;
   while (call_->pending > 0 || !call_->finished) {
@@ -421,57 +428,41 @@ void Subscription::Impl::drain() {
   if (woken) wake();
 }
 
-void Subscription::Impl::wake() {
+void Subscription::wake() {
   if (alarm_set_.exchange(true)) return;
   const std::lock_guard lock(wake_mutex_);
   alarm_.Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), tag(kWoken));
 }
 
-void Subscription::Impl::cancel() {
+void Subscription::cancel() {
   if (!call_) return;
   drain();
   call_.reset();
 }
 
-Result<std::string> Subscription::Impl::fetch_schema(std::string_view schema_id) {
+Result<std::string> Subscription::fetch_schema(std::string_view schema_id) {
   const auto what = fmt::format("get schema {} of org {}", quoted(schema_id, 80), config_.name);
   bus::SchemaRequest request;
+  bus::SchemaInfo info;
   request.set_schema_id(std::string(schema_id));
   CallEnd end;
-  grpc::Status status;
   ++metrics_->schema_fetches;
-  auto info = unary<bus::SchemaRequest, bus::SchemaInfo>(
-      what, request, &bus::PubSub::Stub::GetSchema, kSchemaDeadline, end, status);
-  if (info) {
-    if (!info->schema_json().empty()) return std::move(*info->mutable_schema_json());
-    return transient(fmt::format("{}: an empty schema came back; asking again", what));
+  auto asked = unary(
+      {what,
+       kSchemaDeadline,
+       [&](auto& service, auto& context) { return service.GetSchema(&context, request, &info); }},
+      end);
+  if (!asked) {
+    auto error = std::move(asked).error();
+    if (refused_for_good(end)) error.kind = ErrorKind::Rejected;
+    return error;
   }
-  auto error = std::move(info).error();
-  if (status.ok()) return error;  // not the call failed, but the login
-  if (refused_for_good(end, status)) return rejected(std::move(error.message), error.code);
-  return error;
+  if (info.schema_json().empty())
+    return transient(fmt::format("{}: an empty schema came back; asking again", what));
+  return std::move(*info.mutable_schema_json());
 }
 
-Subscription::Subscription(const OrgConfig& config,
-                           std::string topic,
-                           std::shared_ptr<TokenSource> tokens,
-                           std::shared_ptr<OrgMetrics> metrics,
-                           const Clock& clock)
-    : impl_(std::make_unique<Impl>(
-          config, std::move(topic), std::move(tokens), std::move(metrics), clock)) {}
-Subscription::~Subscription() = default;
-
-Result<void> Subscription::subscribe(Start start, const ReplayId& position, std::size_t credit) {
-  return impl_->subscribe(start, position, credit);
-}
-void Subscription::request(std::size_t events) { impl_->request(events); }
-void Subscription::next(std::int64_t until_ms, Fetched& out) { impl_->next(until_ms, out); }
-void Subscription::wake() { impl_->wake(); }
-void Subscription::cancel() { impl_->cancel(); }
-Result<std::string> Subscription::fetch_schema(std::string_view id) {
-  return impl_->fetch_schema(id);
-}
-Result<TopicState> Subscription::topic() { return impl_->topic(); }
+}  // namespace
 
 std::unique_ptr<EventSource> make_subscription(const OrgConfig& config,
                                                std::string topic,

@@ -1,5 +1,3 @@
-#include "connectors/salesforce/subscription.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +6,7 @@
 
 #include "connectors/salesforce/credit.hpp"
 #include "connectors/salesforce/errors.hpp"
+#include "connectors/salesforce/org.hpp"
 #include "tests/integration/salesforce/certificates.hpp"
 #include "tests/integration/salesforce/fake_bus.hpp"
 #include "tests/integration/salesforce/fixtures.hpp"
@@ -25,7 +24,7 @@ constexpr std::int64_t kPatience = 10'000;  // ms until a test gives up
 
 class SubscriptionTest : public testing::Test {
  protected:
-  Subscription& subscription() {
+  EventSource& subscription() {
     if (!subscription_) {
       config_.pubsub.endpoint = bus_.endpoint();
       make();
@@ -33,8 +32,7 @@ class SubscriptionTest : public testing::Test {
     return *subscription_;
   }
   void make() {
-    subscription_ =
-        std::make_unique<Subscription>(config_, "/data/ChangeEvents", tokens_, metrics_, clock_);
+    subscription_ = make_subscription(config_, "/data/ChangeEvents", tokens_, metrics_, clock_);
   }
   Fetched& next() {
     subscription().next(clock_.monotonic_ms() + kPatience, out_);
@@ -69,7 +67,7 @@ class SubscriptionTest : public testing::Test {
     return config;
   }();
   std::shared_ptr<TokenSource> tokens_ = std::make_shared<TokenSource>(config_, metrics_, clock_);
-  std::unique_ptr<Subscription> subscription_;
+  std::unique_ptr<EventSource> subscription_;
   Fetched out_;
 };
 
