@@ -110,6 +110,10 @@ Result<Connection> Connection::open(const std::string& url,
     return Error{classify(code), std::move(message), code};
   }
   PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+  // libpq would print the server's notices to stderr, where only log lines belong. What matters
+  // comes as an error.
+  PQsetNoticeProcessor(
+      pg, [](void*, const char*) {}, nullptr);
   if (PQsetnonblocking(pg, 1) != 0)
     return connection.lost("the socket cannot be made non-blocking");
   return connection;
@@ -233,14 +237,12 @@ Result<void> Connection::prepare(const Statement& statement) {
 }
 
 Result<void> Connection::send(const Step& step) {
-  std::array<const char*, 512> values;
-  std::array<int, 512> lengths, formats;
   const std::size_t count = step.parameters.size();
-  HEADWATER_ASSERT(count <= values.size());
+  std::vector<const char*> values(count);
+  std::vector<int> lengths(count), formats(count, 1);
   for (std::size_t i = 0; i < count; ++i) {
     values[i] = step.parameters[i].data();
     lengths[i] = static_cast<int>(step.parameters[i].size());
-    formats[i] = 1;
   }
   if (PQsendQueryPrepared(connection_.get(),
                           step.statement->name.c_str(),

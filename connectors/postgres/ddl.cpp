@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "connectors/postgres/identifiers.hpp"
 
 namespace headwater::postgres {
 namespace {
 
 constexpr std::string_view kHead = "custom_record";
+/// The fixed tables, which an entity of that name would be mixed up with.
+constexpr std::array<std::string_view, 6> kFixedTables{
+    kHead, "cursor", "edge", "hole", "migration", "quarantine"};
 
 std::string column_ddl(const Column& column) {
   return fmt::format("{} {}", quoted(column.name), sql_type(column.type));
@@ -125,6 +131,13 @@ Result<std::vector<std::string>> ddl_for(std::span<const TablePlan> plans,
   std::vector<std::string> out;
   for (const TablePlan& plan : plans) {
     if (plan.entity.empty()) continue;  // custom_record itself: a migration's
+    if (std::ranges::find(kFixedTables, plan.table) != kFixedTables.end()) {
+      return blocked(
+          fmt::format("entity {} cannot have a table, because {} is one of the fixed tables; give "
+                      "the entity another name in the mapping",
+                      plan.entity,
+                      plan.table));
+    }
     bool changed = true;
     const auto table = catalog.relations.find(plan.table);
     if (table == catalog.relations.end()) {

@@ -82,6 +82,13 @@ TEST(Ddl, AChangedTypeIsBlocked) {
   EXPECT_EQ(out.error().kind, ErrorKind::Blocked);
 }
 
+TEST(Ddl, AnEntityNamedLikeAFixedTableIsBlocked) {
+  const std::vector<TablePlan> plans{{"edge", "edge", {}}, custom_record_plan()};
+  const auto out = ddl_for(plans, {}, 80);
+  ASSERT_FALSE(out.ok());
+  EXPECT_EQ(out.error().kind, ErrorKind::Blocked);
+}
+
 TEST(Identifiers, CustomObjectsAreLowerCaseAndLongNamesAreCutWithAHash) {
   EXPECT_EQ(table_of("contact"), "contact");
   EXPECT_EQ(table_of("custom:Invoice__c"), "custom_invoice__c");

@@ -87,7 +87,8 @@ TEST(Statements, AnUpsertNamesItsColumnsAndIsGuardedByRev) {
           "insert into \"crm\".\"contact\" as t (\"org\", \"object\", \"id\", \"bu\", \"rev\", "),
       0U)
       << sql;
-  EXPECT_NE(sql.find("u.c26::numeric from (select unnest($1::text[]) c0, "), std::string::npos) << sql;
+  EXPECT_NE(sql.find("u.c26::numeric from (select unnest($1::text[]) c0, "), std::string::npos)
+      << sql;
   EXPECT_NE(sql.find("on conflict (org, id) do update set \"bu\" = excluded.\"bu\", "),
             std::string::npos)
       << sql;
