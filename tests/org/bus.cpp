@@ -179,6 +179,7 @@ void Bus::drop_all() {
   events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(visible_));
   visible_ = 0;
   marks_.clear();
+  tip_ = 0;
 }
 
 std::uint64_t Bus::published() const {

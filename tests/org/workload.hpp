@@ -38,8 +38,8 @@ class Draft {
 
 struct ReplayPlan {
   std::size_t events = 100'000;
-  std::size_t records = 10'000;
-  double update_share = 0.9;  ///< of events; the others are creates
+  std::size_t records = 10'000;  ///< at most this many are created; then all events are updates
+  double update_share = 0.9;     ///< of events while records are still being created
   std::vector<std::string> objects{"Account", "Contact", "Opportunity", "Case"};
 };
 
@@ -52,8 +52,7 @@ class Workload {
 
   /// One transaction.
   void step();
-  /// Creates `records` records, then updates them: one event each, small and alike. Commits exactly
-  /// plan.events.
+  /// Creates records and updates them, one small event per transaction: exactly plan.events.
   Result<void> replay(const ReplayPlan& plan);
 
  private:
@@ -108,12 +107,15 @@ class Workload {
   std::string pick(std::string_view object);
   std::vector<std::string> pick_some(std::string_view object, std::size_t count);
   void commit(const Statements& statements);
+  Result<void> commit_as(const Statements& statements, const Author& author);
   std::int64_t day(std::int64_t from_today);
   const ObjectDef& def(std::string_view object) const { return store_.catalog().get(object); }
 
   Store& store_;
   Dice dice_;
   std::map<std::string, std::vector<std::string>, std::less<>> live_, binned_;
+  std::vector<std::pair<std::string, std::string>>
+      fresh_;                        ///< object and id of what is being created
   std::vector<std::string> people_;  ///< person accounts
 };
 

@@ -154,32 +154,24 @@ Result<void> Workload::replay(const ReplayPlan& plan) {
   }
   if (objects.empty() || plan.records == 0) return rejected("replay: needs objects and records");
   if (live_["User"].empty()) first_day();
-  struct Made {
-    const ObjectDef* object;
-    std::string id;
-  };
-  std::vector<Made> made;
-  made.reserve(plan.records);
   const auto users = live_["User"];
   const std::string origin = "com/salesforce/api/rest/67.0;client=replay";
-  const auto create_percent = static_cast<unsigned>((1.0 - plan.update_share) * 100 + 0.5);
+  std::vector<std::pair<const ObjectDef*, std::string>> made;
+  made.reserve(plan.records);
+  const auto creates = static_cast<unsigned>((1.0 - plan.update_share) * 100 + 0.5);  // per cent
   for (std::size_t i = 0; i < plan.events; ++i) {
-    const bool room = made.size() < plan.records;
-    const bool fresh =
-        made.empty() ||
-        (room && (create_percent == 0 || i < plan.records / 2 || dice_.chance(create_percent)));
     const Author author{users[dice_.below(users.size())], origin};
-    if (fresh) {
+    if (made.empty() || (made.size() < plan.records && dice_.chance(creates))) {
       const auto* object = objects[made.size() % objects.size()];
       const auto draft = draft_filler(*object);
-      if (auto done = store_.commit({draft}, author); !done) return done.error();
-      made.push_back({object, draft.id()});
+      if (auto done = commit_as({draft}, author); !done) return done;
+      made.emplace_back(object, draft.id());
       continue;
     }
-    const auto& target = made[dice_.below(made.size())];
-    Draft draft(DmlOp::Update, *target.object, {target.id});
+    const auto& [object, id] = made[dice_.below(made.size())];
+    Draft draft(DmlOp::Update, *object, {id});
     touch_filler(draft);
-    if (auto done = store_.commit({draft}, author); !done) return done.error();
+    if (auto done = commit_as({draft}, author); !done) return done;
   }
   return {};
 }
