@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -81,6 +82,9 @@ FieldMapping* find_field(EntityMapping& entity, std::string_view name) {
 /// One load: the built-in file, then those on top of it.
 class Loader {
  public:
+  /// `tables` name what the build adds to the files.
+  explicit Loader(std::string_view tables) : source_(fmt::format("{}\n", tables)) {}
+
   void read(const MappingText& file, bool builtin, Problems& problems);
   std::shared_ptr<const crm::Mapping> build() &&;
 
@@ -102,8 +106,7 @@ class Loader {
   std::map<std::string, std::string> mapped_in_;   // object -> file on top that maps it
   OrgBlocks orgs_;
   std::int64_t builtin_rev_ = 0, own_rev_ = 0;
-  std::string hashed_ = crm::projection_tables();
-  std::string source_;
+  std::string source_;  // tables, then each file's size and text
 };
 
 void Loader::read(const MappingText& file, bool builtin, Problems& problems) {
@@ -132,8 +135,7 @@ void Loader::read(const MappingText& file, bool builtin, Problems& problems) {
   root.finish();
   for (auto& problem : places.placed()) problems.add(std::move(problem));
   places_ = nullptr;
-  hashed_ += fmt::format("\n{}\n{}", file.text.size(), file.text);
-  source_ += fmt::format("# {}\n{}", builtin ? "built-in mapping" : file.name, file.text);
+  source_ += fmt::format("{}\n{}\n", file.text.size(), file.text);
 }
 
 std::string Loader::object_of(Node& node, const std::string& key, bool custom) {
@@ -278,24 +280,65 @@ std::shared_ptr<const crm::Mapping> Loader::build() && {
   std::vector<EntityMapping> entities;
   for (auto& [object, entity] : entities_) entities.push_back(std::move(entity));
   const auto rev = static_cast<std::uint32_t>(own_rev_ != 0 ? own_rev_ : builtin_rev_);
+  std::string digest = sha256_hex(source_);  // before the source moves away
   return crm::Mapping::build(std::move(entities),
                              std::move(common_),
                              rev,
-                             sha256_hex(hashed_),
+                             std::move(digest),
                              std::move(source_),
                              std::move(orgs_));
+}
+
+std::shared_ptr<const crm::Mapping> parse_all(std::string_view tables,
+                                              const std::string& builtin,
+                                              const std::vector<MappingText>& files,
+                                              Problems& problems) {
+  const std::size_t before = problems.list().size();
+  Loader loader(tables);
+  loader.read({"builtin.yaml", builtin}, true, problems);
+  for (const auto& file : files) loader.read(file, false, problems);
+  if (problems.list().size() != before) return nullptr;
+  return std::move(loader).build();
 }
 
 }  // namespace
 
 std::shared_ptr<const crm::Mapping> parse_mapping(const std::vector<MappingText>& files,
                                                   Problems& problems) {
-  const std::size_t before = problems.list().size();
-  Loader loader;
-  loader.read({"builtin.yaml", std::string(crm::builtin_yaml())}, true, problems);
-  for (const auto& file : files) loader.read(file, false, problems);
-  if (problems.list().size() != before) return nullptr;
-  return std::move(loader).build();
+  return parse_all(crm::projection_tables(), std::string(crm::builtin_yaml()), files, problems);
+}
+
+Result<std::shared_ptr<const crm::Mapping>> read_mapping(const std::string& source) {
+  const auto broken = rejected("mapping: the kept text is not what a mapping's source looks like");
+  std::string_view rest = source;
+  const auto line = [&] {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const std::string_view out = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return out;
+  };
+  const std::string tables(line());
+  std::vector<MappingText> files;
+  while (!rest.empty()) {
+    const std::string_view digits = line();
+    std::size_t size = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+    if (error != std::errc{} || size >= rest.size() || rest[size] != '\n') return broken;
+    files.push_back(
+        {fmt::format("mapping file {}", files.size()), std::string(rest.substr(0, size))});
+    rest.remove_prefix(size + 1);
+  }
+  if (files.empty()) return broken;
+  const std::string builtin = std::move(files.front().text);
+  files.erase(files.begin());
+  Problems problems;
+  auto mapping = parse_all(tables, builtin, files, problems);
+  if (!mapping) {
+    const std::string all = problems.str();
+    return rejected("mapping: this build cannot read the kept text any more: " +
+                    all.substr(0, all.find('\n')));
+  }
+  return mapping;
 }
 
 std::shared_ptr<const crm::Mapping> load_mapping(const std::vector<std::string>& paths,

@@ -26,4 +26,8 @@ std::shared_ptr<const crm::Mapping> parse_mapping(const std::vector<MappingText>
 std::shared_ptr<const crm::Mapping> load_mapping(const std::vector<std::string>& paths,
                                                  Problems& problems);
 
+/// Reads back what Mapping::source() gave, with the same digest: the mapping that a ledger's images
+/// were made by. Rejected if this build cannot read it any more.
+Result<std::shared_ptr<const crm::Mapping>> read_mapping(const std::string& source);
+
 }  // namespace headwater::config

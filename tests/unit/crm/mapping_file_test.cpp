@@ -254,6 +254,27 @@ TEST(MappingFile, TheDigestSeesEveryByte) {
   EXPECT_NE(projection_tables().find("psl "), std::string::npos);
 }
 
+TEST(MappingFile, ReadsItsOwnSourceBack) {
+  const auto mapping = mapping_of("custom:\n  Plan__c: {fields: {code: {expr: Code__c}}}\n");
+  const auto again = config::read_mapping(mapping->source());
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ((*again)->digest(), mapping->digest());
+  EXPECT_EQ((*again)->source(), mapping->source());
+  EXPECT_EQ((*again)->mapping_rev(), 7U);
+  EXPECT_NE(field_of((*again)->of_object("Plan__c"), "code"), nullptr);
+}
+
+TEST(MappingFile, RefusesASourceItCannotRead) {
+  for (const auto* source :
+       {"", "tables", "tables\nx\n", "tables\n99\nshort\n", "tables\n3\nabcd\n"}) {
+    EXPECT_FALSE(config::read_mapping(source).ok()) << source;
+  }
+  EXPECT_EQ(
+      config::read_mapping("tables\n10\nversion: 9\n").error().message,
+      "mapping: this build cannot read the kept text any more: builtin.yaml:1:1: mapping_rev: "
+      "is required: a number that grows with every edit");
+}
+
 TEST(MappingFile, SaysWhichFileCannotBeRead) {
   config::Problems problems;
   EXPECT_EQ(config::load_mapping({"/nonexistent/m.yaml"}, problems), nullptr);
