@@ -67,11 +67,11 @@ stack_kafka() {
     brokers=$(KAFKA_OWNER=$$ kafka_start "$stack_dir/kafka")
   else
     # The mock serves no topic creation: it is told its topics.
-    local topics=(--topic crm.cursors:1 --topic crm.quarantine:1) entity
-    for entity in $(sed -n '/^entities:/,$s/^  \([a-z_]*\):$/\1/p' "$root_dir/schemas/crm/builtin.yaml") custom.Invoice__c; do
-      topics+=(--topic "crm.changes.$entity" --topic "crm.records.$entity")
+    local entities=() entity
+    for entity in $(sed -n '/^entities:/,$s/^  \([a-z_]*\):$/\1/p' "$root_dir/schemas/crm/builtin.yaml") custom:Invoice__c; do
+      entities+=(--entity "$entity")
     done
-    "$bin_dir/headwater-mock-kafka" "${topics[@]}" >"$stack_dir/kafka.json" 2>"$stack_dir/kafka.log" </dev/null &
+    "$bin_dir/headwater-mock-kafka" --prefix crm. "${entities[@]}" >"$stack_dir/kafka.json" 2>"$stack_dir/kafka.log" </dev/null &
     stack_pids+=($!)
     wait_for 10 "the mock broker" test -s "$stack_dir/kafka.json"
     brokers=$(jq -r .bootstrap "$stack_dir/kafka.json")

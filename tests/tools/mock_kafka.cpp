@@ -37,6 +37,9 @@ bool create_topic(rd_kafka_mock_cluster_t* cluster, const std::string& word, int
     std::fprintf(stderr, "headwater-mock-kafka: not a topic: %s\n", word.c_str());
     return false;
   }
+  // The mock's thread drains its wake-up pipe after serving a request: one sent meanwhile waits a
+  // whole second for its poll to time out. So it gets a moment between requests.
+  poll(nullptr, 0, 3);
   const auto err = rd_kafka_mock_topic_create(cluster, name.c_str(), partitions, 1);
   if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
     return true;
