@@ -35,7 +35,7 @@ LIBRARIES = {
 }
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|HA" r"CK)\b|\bX" r"XX(?=[:(])")  # the last is a currency, too
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b")
-MACHINE_PATH = re.compile(r"(?<![\w.$}*-])(/wo" r"rk/|/home/\w|/ro" r"ot/|/Us" r"ers/|/tmp/build)")
+MACHINE_PATH = re.compile(r"(?<![\w.$}*-])(/wo" r"rk/|/home/\w|/ro" r"ot/|/Us" r"ers/|/t" r"mp/build)")
 CODE = {".cpp", ".hpp"}
 TEXT = CODE | {".py", ".sh", ".lua", ".sql", ".cmake", ".md", ".yaml", ".yml", ".txt", ".service", ".in", ".proto", ""}
 SKIPPED = {"build", "__pycache__"}
