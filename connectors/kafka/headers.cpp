@@ -48,8 +48,6 @@ std::string_view HeaderList::find(std::string_view name) const {
 
 void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
   out.add(kOrgHeader, entry.org);
-  out.add("bu", entry.bu);
-  out.add("entity", entry.entity);
   const char op = static_cast<char>(entry.op);
   out.add("op", {&op, 1});
   add_number(out, kRevHeader, entry.meta.rev.value);
@@ -58,6 +56,8 @@ void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_
 
 void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
   render_record_headers(out, entry, epoch);
+  out.add("bu", entry.bu);
+  out.add("entity", entry.entity);
   out.add("content-type", "application/json");
   out.add("ce_specversion", "1.0");
   append_change_id(out.text(), entry);

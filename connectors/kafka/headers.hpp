@@ -54,7 +54,8 @@ inline constexpr std::string_view kRevHeader = "rev";
 /// CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch`
 /// is the sink's fencing epoch.
 void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
-/// Ours alone, on a records topic: a tombstone has no value to look into.
+/// On a records topic, `org op rev epoch` alone: a tombstone has no value to look into, and every
+/// header costs a quarter of a microsecond.
 void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 /// On the quarantine topic; reason_code, stage, attempts and first_seen are taken from the row.
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);

@@ -73,7 +73,14 @@ void Producer::on_delivery(rd_kafka_s*, const rd_kafka_message_s* message, void*
   }
   // A repeat that the broker recognised has no offset: the end then stays lower, which is only
   // cautious.
-  auto& end = (*topic->ends)[static_cast<std::size_t>(message->partition)];
+  const auto partition = static_cast<std::size_t>(message->partition);
+  if (partition >= topic->ends->size()) {
+    // Partitions were added while we ran, so keys move: opening again sees it and starts over.
+    self->failed_ = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    self->failed_topic_ = rd_kafka_topic_name(message->rkt);
+    return;
+  }
+  auto& end = (*topic->ends)[partition];
   end = std::max(end, message->offset + 1);
   if (topic->offsets != nullptr) topic->offsets->push_back(message->offset);
 }

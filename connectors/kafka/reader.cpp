@@ -111,9 +111,14 @@ class Reading {
 
   Result<void> take(const rd_kafka_message_t& message) {
     if (message.rkt == nullptr) return client_.error(message.err, "read our topics");
-    const auto found =
-        open_.find(std::pair(std::string(rd_kafka_topic_name(message.rkt)), message.partition));
-    if (found == open_.end()) return {};  // beyond the range, already fetched
+    // Messages come in runs of one partition.
+    if (last_ == open_.end() || last_->second.topic != message.rkt ||
+        last_->first.second != message.partition) {
+      last_ =
+          open_.find(std::pair(std::string(rd_kafka_topic_name(message.rkt)), message.partition));
+    }
+    if (last_ == open_.end()) return {};  // beyond the range, already fetched
+    const auto found = last_;
     Part& part = found->second;
     std::int64_t next = message.offset;
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -126,6 +131,7 @@ class Reading {
     if (next >= part.range->to) {
       stop(part);
       open_.erase(found);
+      last_ = open_.end();
     }
     return {};
   }
@@ -138,6 +144,7 @@ class Reading {
   const std::function<void(const ReadMessage&)>& each_;
   rd_kafka_queue_t* queue_;
   std::map<std::pair<std::string, std::int32_t>, Part> open_;
+  std::map<std::pair<std::string, std::int32_t>, Part>::iterator last_ = open_.end();
   std::map<std::string, rd_kafka_topic_t*> topics_;
 };
 
