@@ -56,7 +56,6 @@ Result<void> Objects::load() {
     context.brake_from = reader.signed_varint();
     context.brake_gone = reader.varint();
     context.brake_base = reader.varint();
-    published_.insert_or_assign(std::string(key), context.counts);
   }
   return scan->status();
 }
@@ -64,6 +63,11 @@ Result<void> Objects::load() {
 void Objects::set_mapping(std::shared_ptr<const crm::Mapping> mapping) {
   mapping_ = std::move(mapping);
   facts_changed();
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, context] : contexts_) {
+    context->counts.entity = mapping_->of_object(context->object).entity;
+    published_.insert_or_assign(key, context->counts);
+  }
 }
 
 void Objects::facts_changed() {
@@ -88,8 +92,7 @@ ObjectContext& Objects::of(std::string_view org, std::string_view object) {
   if (!context->projector && mapping_) {
     context->projector = std::make_unique<ObjectProjector>(
         mapping_, context->org->facts, object, names_.of(org, object));
-    context->entity = context->projector->entity();
-    context->counts.entity = context->entity;
+    context->counts.entity = context->projector->entity();
   }
   last_ = context.get();
   return *context;

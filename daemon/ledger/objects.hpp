@@ -50,7 +50,6 @@ struct ObjectContext {
   Org* org = nullptr;
   std::string object;
   std::string prefix;  ///< `org:Object:`
-  std::string entity;
   std::unique_ptr<ObjectProjector> projector;
   RecordCounts counts;
   EpochMs brake_from = 0;        ///< start of the hour in which unstated deletes are counted

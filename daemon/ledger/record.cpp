@@ -93,7 +93,8 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
                                    number_of(state.touched),
                                    number_of(state.newest),
                                    number_of(state.meta.version)};
-  for (const FieldVersion& entry : state.fv) number_of(entry.version);
+  numbers_.clear();
+  for (const FieldVersion& entry : state.fv) numbers_.push_back(number_of(entry.version));
   const bool delete_news = state.deleted_at != 0 || !state.merged_into.empty();
   put_byte(out, kFormat);
   put_be64(out, state.meta.rev.value);
@@ -125,10 +126,10 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
   }
   put_varint(out, state.fv.size());
   last = 0;
-  for (const FieldVersion& entry : state.fv) {
-    put_varint(out, entry.name - last);
-    last = entry.name;
-    put_varint(out, number_of(entry.version));
+  for (std::size_t i = 0; i < state.fv.size(); ++i) {
+    put_varint(out, state.fv[i].name - last);
+    last = state.fv[i].name;
+    put_varint(out, numbers_[i]);
   }
 }
 

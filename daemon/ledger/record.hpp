@@ -62,6 +62,7 @@ class RecordCodec {
  private:
   std::size_t number_of(const Version& version);
   std::vector<Version> versions_;
+  std::vector<std::size_t> numbers_;  // of fv's versions
 };
 
 std::string_view delete_reason(ChangeType type);

@@ -1,6 +1,6 @@
-// ledger_bench [--dir D] [--records N] [--events N] [--batch N]: what the ledger costs per event,
-// on a real disk, everything included: decode of the state, apply rule, projections, hash, entry,
-// RocksDB.
+// ledger_bench [--dir D] [--records N] [--events N] [--batch N] [--rival no]: what the ledger costs
+// per event, on a real disk, everything included: decode of the state, apply rule, projections,
+// hash, entry, RocksDB.
 //
 // Loads N accounts of some 40 fields, then updates them, nine of ten events on a tenth of the
 // records (every event changes two fields and LastModifiedDate, as a user's edit does). Its rival
@@ -32,6 +32,7 @@ struct Options {
   std::size_t records = 100'000;
   std::size_t events = 500'000;
   std::size_t batch = 100;
+  bool rival = true;
 };
 
 double cpu_seconds() {
@@ -267,6 +268,7 @@ Options parse(int argc, char** argv) {
     if (key == "--dir") options.dir = argv[i + 1];
     if (key == "--records") options.records = std::strtoul(argv[i + 1], nullptr, 10);
     if (key == "--events") options.events = std::strtoul(argv[i + 1], nullptr, 10);
+    if (key == "--rival") options.rival = std::string_view(argv[i + 1]) != "no";
     if (key == "--batch") options.batch = std::strtoul(argv[i + 1], nullptr, 10);
   }
   return options;
@@ -330,7 +332,7 @@ int main(int argc, char** argv) {
     }
     reading.report("journal read", read);
   }
-  run_rival(options, state_bytes, entry_bytes);
+  if (options.rival) run_rival(options, state_bytes, entry_bytes);
   std::filesystem::remove_all(options.dir);
   return 0;
 }

@@ -49,5 +49,199 @@ TEST_F(LedgerTest, APositionIsNeverAheadOfItsData) {
   EXPECT_EQ(ops(), "c");
 }
 
+TEST_F(LedgerTest, TheOpIsWhatASinkThatHoldsTheRecordWouldCallIt) {
+  apply({updated(1, {{"Name", "Acme"}})});  // first sight by an UPDATE
+  apply({updated(2, {{"Name", "Acme 2"}})});
+  Event full = created(3, {{"Name", "Acme 3"}});
+  apply({full});  // a CREATE of a record they hold
+  apply({deleted(4)});
+  full.type = ChangeType::Undelete;
+  full.number = 5;
+  full.ts += 5000;
+  apply({full});
+  apply({deleted(6, kOther)});  // of a record never seen
+  ASSERT_EQ(ops(), "ruudcd");
+  const auto all = entries();
+  EXPECT_FALSE(all[0].has_before);
+  EXPECT_FALSE(all[4].has_before);
+  EXPECT_EQ(all[4].origin.type, ChangeType::Undelete);
+  // The bare key with nothing in the fields.
+  EXPECT_TRUE(all[5].has_before);
+  EXPECT_EQ(all[5].before.rev, Rev{});
+  EXPECT_TRUE(all[5].old.find(Section::Fields, "name")->is_null());
+}
+
+TEST_F(LedgerTest, CompletenessAloneMakesAnEntry) {
+  apply({updated(1, {{"Name", "Acme"}})});
+  const auto noted = ledger->note_version("emea");
+  apply_rows(*noted, {{kAcme, {{"Name", "Acme"}}}});
+  ASSERT_EQ(ops(), "rr");
+  EXPECT_FALSE(entries()[0].meta.complete);
+  EXPECT_TRUE(entries()[1].meta.complete);
+  EXPECT_EQ(entries()[0].meta.hash, entries()[1].meta.hash);
+}
+
+TEST_F(LedgerTest, AnOlderEventThatStillChangesAFieldIsLate) {
+  apply({created(1, {{"Name", "Acme"}, {"Phone", "1"}})});
+  apply({updated(5, {{"Phone", "5"}})});
+  apply({updated(3, {{"Name", "Late"}, {"Phone", "3"}})});
+  const auto all = entries();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_FALSE(all[1].late);
+  EXPECT_TRUE(all[2].late);
+  EXPECT_EQ(field(all[2], "name"), "\"Late\"");
+  EXPECT_EQ(field(all[2], "phone"), "\"5\"");
+}
+
+TEST_F(LedgerTest, ListedAndNulledFieldsAreToldByTheirSourceNames) {
+  apply({created(1, {{"Name", "Acme"}, {"Phone", "1"}})});
+  apply({updated(2, {{"Name", "B"}, {"Phone", std::nullopt}})});
+  const auto all = entries();
+  ASSERT_EQ(all[1].changed_source.size(), 2U);
+  ASSERT_EQ(all[1].nulled_source.size(), 1U);
+  EXPECT_EQ(all[1].after.names->text(all[1].nulled_source[0]), "Phone");
+  EXPECT_TRUE(all[0].changed_source.empty());
+}
+
+TEST_F(LedgerTest, OneEventMayCarryManyRecordsAndNarrowIds) {
+  Event event = updated(1, {{"Name", "Both"}}, kAcme.substr(0, 15));
+  event.ids.push_back(kOther);
+  EXPECT_EQ(apply({event}).entries, 2U);
+  EXPECT_EQ(entries()[0].rkey, "emea:Account:" + kAcme);
+  EXPECT_EQ(entries()[1].rkey, "emea:Account:" + kOther);
+}
+
+TEST_F(LedgerTest, AThousandChangesOverTenRecordsAreTenStatesAndAThousandEntries) {
+  std::vector<Event> events;
+  for (int i = 0; i < 1000; ++i) {
+    std::string id = kAcme.substr(0, 14) + static_cast<char>('a' + i % 10);
+    events.push_back(updated(i + 1, {{"Name", "n" + std::to_string(i)}}, id));
+  }
+  const auto states = disk->puts(Family::Records);
+  const auto journal = disk->puts(Family::Journal);
+  const auto writes = disk->writes();
+  EXPECT_EQ(apply(events).entries, 1000U);
+  EXPECT_EQ(disk->puts(Family::Records) - states, 10U);
+  EXPECT_EQ(disk->puts(Family::Journal) - journal, 1000U);
+  EXPECT_EQ(disk->writes() - writes, 1U);
+  // Every entry's before is the entry before it of that record.
+  std::map<std::string, Rev> last;
+  for (const EntryView& entry : entries()) {
+    if (entry.has_before) {
+      EXPECT_EQ(entry.before.rev, last[std::string(entry.rkey)]);
+    }
+    last[std::string(entry.rkey)] = entry.meta.rev;
+  }
+}
+
+TEST_F(LedgerTest, NamesKeepTheirNumbersThroughACrash) {
+  apply({created(1, {{"Name", "Acme"}, {"Zeta__c", "z"}})});
+  const NameId zeta = ledger->names("emea", "Account").intern("Zeta__c");
+  // Interned and never used: may get another number, but no image knows it.
+  ledger->names("emea", "Account").intern("Unused__c");
+  crash_and_open();
+  EXPECT_EQ(ledger->names("emea", "Account").find("Zeta__c"), zeta);
+  EXPECT_NE(image(kAcme).find("\"Zeta__c\":\"z\""), std::string::npos);
+}
+
+TEST_F(LedgerTest, AnOrgIsBoundForEver) {
+  ASSERT_TRUE(ledger->bind_org("emea", "00D5f000000AbCdEAK"));
+  crash_and_open();
+  ASSERT_TRUE(ledger->bind_org("emea", "00D5f000000AbCdEAK"));
+  const auto other = ledger->bind_org("emea", "00D5f000000XXXXEAK");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, ErrorKind::Fatal);
+  EXPECT_EQ(other.error().message,
+            "ledger: org emea is bound to org id 00D5f000000AbCdEAK, but the login says "
+            "00D5f000000XXXXEAK; use another name for the other org, or another state directory");
+  EXPECT_TRUE(ledger->save_position(stream, ReplayId("x"))) << "the ledger itself goes on";
+}
+
+TEST_F(LedgerTest, QueriesAreNotedAboveAllThatArrivedAndNeverTwice) {
+  apply({created(7, {{"Name", "Acme"}})});
+  const auto first = ledger->note_version("emea");
+  const auto second = ledger->note_version("emea");
+  crash_and_open();
+  const auto third = ledger->note_version("emea");
+  EXPECT_EQ(first->commit_number, 7);
+  EXPECT_TRUE(number_less(*first, *second));
+  EXPECT_TRUE(number_less(*second, *third));
+}
+
+TEST_F(LedgerTest, CountsFollowCreationDeletionAndCompleteness) {
+  apply({created(1, {{"Name", "Acme"}}), updated(2, {{"Name", "Part"}}, kOther)});
+  apply({deleted(3)});
+  crash_and_open();
+  const auto counts = ledger->counts();
+  ASSERT_EQ(counts.size(), 1U);
+  EXPECT_EQ(counts[0].entity, "account");
+  EXPECT_EQ(counts[0].alive, 1U);
+  EXPECT_EQ(counts[0].deleted, 1U);
+  EXPECT_EQ(counts[0].incomplete, 1U);
+}
+
+TEST_F(LedgerTest, CommitNumbersThatRestartBeginANewEpoch) {
+  constexpr EpochMs kHour = 3'600'000;
+  apply({created(1000, {{"Name", "Before"}})});
+  // The org was moved: small numbers, an hour later.
+  Event moved = updated(5, {{"Name", "After"}});
+  moved.ts += 2 * kHour;
+  apply({moved});
+  EXPECT_NE(image(kAcme).find("\"name\":\"After\""), std::string::npos);
+  // A straggler of before the move has the greater number, and still loses.
+  apply({updated(1001, {{"Name", "Straggler"}})});
+  EXPECT_NE(image(kAcme).find("\"name\":\"After\""), std::string::npos);
+  EXPECT_EQ(ledger->note_version("emea")->commit_number, 5) << "it raises no mark of the new epoch";
+  crash_and_open();
+  EXPECT_EQ(ledger->note_version("emea")->epoch, 2U);
+}
+
+TEST_F(LedgerTest, StatesAreReadInRevOrderWithTheirOwnRevs) {
+  apply({created(1, {{"Name", "A"}}), created(2, {{"Name", "B"}}, kOther)});
+  apply({updated(3, {{"Name", "A2"}})});
+  apply({deleted(4, kOther)});
+  const Rev head = ledger->head();
+  EntryBatch batch;
+  std::vector<std::pair<Rev, char>> seen;
+  Rev at;
+  while (true) {
+    batch.clear();
+    ASSERT_TRUE(ledger->read_states("emea", at, head, 1, 1 << 20, batch));
+    if (batch.entries().empty()) break;
+    const EntryView& entry = batch.entries()[0];
+    EXPECT_FALSE(entry.has_before);
+    EXPECT_EQ(entry.origin.snapshot, SnapshotMark::True);
+    seen.emplace_back(entry.meta.rev, static_cast<char>(entry.op));
+    if (entry.op == Op::Delete) {
+      EXPECT_TRUE(entry.after.empty());
+      EXPECT_EQ(entry.old.find(Section::Fields, "name")->text, "B");
+    } else {
+      EXPECT_EQ(field(entry, "name"), "\"A2\"");
+    }
+    at = entry.meta.rev;
+  }
+  const auto all = entries();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0], std::make_pair(all[2].meta.rev, 'r'));
+  EXPECT_EQ(seen[1], std::make_pair(all[3].meta.rev, 'd'));
+  // From a cursor on, only what changed since.
+  batch.clear();
+  ASSERT_TRUE(ledger->read_states("emea", all[2].meta.rev, head, 10, 1 << 20, batch));
+  EXPECT_EQ(batch.entries().size(), 1U);
+}
+
+TEST_F(LedgerTest, AStateReadSaysTheSameAsTheLastEntry) {
+  apply({created(1, {{"Name", "A"}, {"Odd__c", "x"}})});
+  apply({updated(2, {{"Name", "A2"}})});
+  apply({updated(2, {{"Name", "A2"}})});
+  EntryBatch state;
+  ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(kAcme)}, state));
+  std::string from_state;
+  std::string from_entry;
+  append_record_json(from_state, state.entries()[0]);
+  append_record_json(from_entry, entries().back());
+  EXPECT_EQ(from_state, from_entry);
+}
+
 }  // namespace
 }  // namespace headwater::ledger

@@ -1,0 +1,97 @@
+#include "tests/unit/ledger/fixture.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+using BirthTest = LedgerTest;
+
+TEST_F(BirthTest, ANewLedgerStartsAtTheClockInMicroseconds) {
+  apply({created(1, {{"Name", "A"}})});
+  EXPECT_EQ(ledger->head(), Rev{1'772'366'400'000'000});
+}
+
+TEST_F(BirthTest, ANewLedgerStartsAboveWhatItFindsInATarget) {
+  const Rev found{1'999'999'999'999'999};
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", found), CursorVerdict::Materialize);
+  const std::string id = ledger->id();
+  apply({created(1, {{"Name", "A"}})});
+  EXPECT_EQ(ledger->head().value, found.value + 1);
+  EXPECT_EQ(ledger->id(), id) << "it had told nobody anything: no second birth";
+}
+
+TEST_F(BirthTest, EveryStartJumps) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev before = ledger->head();
+  crash_and_open();
+  EXPECT_EQ(ledger->head(), before);
+  apply({updated(2, {{"Name", "B"}})});
+  EXPECT_GT(ledger->head().value, before.value + 1);
+  EXPECT_LE(ledger->head().value, before.value + 1'000'001);
+}
+
+TEST_F(BirthTest, ATargetWithoutACursorIsMaterializedAndOurOwnIsFollowed) {
+  apply({created(1, {{"Name", "A"}})});
+  EXPECT_EQ(*ledger->found_cursor("emea", "", {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), {}), CursorVerdict::Follow);
+}
+
+TEST_F(BirthTest, AnotherLedgersCursorBelowOurFirstRevIsOutranked) {
+  apply({created(1, {{"Name", "A"}})});
+  const std::string id = ledger->id();
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{1000}), CursorVerdict::Materialize);
+  EXPECT_EQ(ledger->id(), id);
+}
+
+TEST_F(BirthTest, ACursorAheadOfTheHeadProvesAnOldCopyAndGivesANewBirth) {
+  apply({created(1, {{"Name", "A"}}), created(2, {{"Name", "B"}}, kOther)});
+  apply({deleted(3, kOther)});
+  const std::string id = ledger->id();
+  const Rev ahead{ledger->head().value + 5'000'000};
+  EXPECT_EQ(*ledger->found_cursor("emea", id, ahead), CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), id);
+  // Every record is told again, above what the target holds.
+  const auto again = entries(ahead);
+  ASSERT_EQ(again.size(), 2U);
+  EXPECT_EQ(ops(ahead), "rd");
+  EXPECT_EQ(field(entries(ahead)[0], "name"), "\"A\"");
+  const std::string born = ledger->id();
+  const Rev head = ledger->head();
+  crash_and_open();
+  EXPECT_EQ(ledger->id(), born);
+  EXPECT_EQ(ledger->head(), head) << "stamped once";
+}
+
+TEST_F(BirthTest, ACursorInAGapThatNobodyWroteProvesAnOldCopy) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev before = ledger->head();
+  clock.us += 60'000'000;
+  crash_and_open();
+  apply({updated(2, {{"Name", "B"}})});
+  ASSERT_GT(ledger->head().value, before.value + 10);
+  const std::string id = ledger->id();
+  EXPECT_EQ(*ledger->found_cursor("emea", id, Rev{before.value + 5}), CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), id);
+}
+
+TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
+  apply({created(1, {{"Name", "A"}})});
+  Hole stretch;
+  stretch.scope = Hole::Scope::Stretch;
+  stretch.org = "emea";
+  stretch.topic = "/data/ChangeEvents";
+  stretch.cause = "expired";
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  const Rev ahead{ledger->head().value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead));
+  EXPECT_TRUE(entries(ahead).empty());
+  crash_and_open();
+  ASSERT_TRUE(ledger->trim());
+  EXPECT_TRUE(entries(ahead).empty());
+  ASSERT_TRUE(ledger->close_hole(ledger->holes().at(0), "read again by snapshot"));
+  ASSERT_TRUE(ledger->trim());
+  EXPECT_EQ(ops(ahead), "rr") << "the closed hole, then the record";
+}
+
+}  // namespace
+}  // namespace headwater::ledger

@@ -1,0 +1,77 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/unit/ledger/fixture.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+class DirectoryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/headwater-ledger-XXXXXX";
+    root_ = ::mkdtemp(name);
+    directory = root_ + "/state";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  std::string directory;
+  TestClock clock;
+
+ private:
+  std::string root_;
+};
+
+TEST_F(DirectoryTest, ASecondOneOnTheSameDirectoryIsRefusedWithThePidOfTheFirst) {
+  auto first = Ledger::open(directory, {}, mapping_of(), clock);
+  ASSERT_TRUE(first) << first.error().message;
+  const auto second = Ledger::open(directory, {}, mapping_of(), clock);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::Blocked);
+  EXPECT_EQ(second.error().message,
+            "ledger: " + directory + " is held by process " + std::to_string(::getpid()) +
+                "; stop that one, or start with --wait");
+  first->reset();
+  EXPECT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
+}
+
+TEST_F(DirectoryTest, OnlyItsOwnerMayLookInside) {
+  ASSERT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
+  struct stat facts {};
+  ASSERT_EQ(::stat(directory.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0700U);
+}
+
+TEST_F(DirectoryTest, WhatWasWrittenIsThereAfterAReopen) {
+  std::string id;
+  {
+    auto ledger = Ledger::open(directory, {}, mapping_of(), clock);
+    ASSERT_TRUE(ledger);
+    id = (*ledger)->id();
+    ASSERT_TRUE((*ledger)->bind_org("emea", "00D5f000000AbCdEAK"));
+    ASSERT_TRUE((*ledger)->save_position({"emea", "/data/ChangeEvents"}, ReplayId("abc")));
+    ASSERT_TRUE((*ledger)->keep_schema("s1", "{}"));
+  }
+  auto ledger = Ledger::open(directory, {}, mapping_of(), clock);
+  ASSERT_TRUE(ledger);
+  EXPECT_EQ((*ledger)->id(), id);
+  EXPECT_EQ((*ledger)->org_id("emea"), "00D5f000000AbCdEAK");
+  EXPECT_EQ((*ledger)->position({"emea", "/data/ChangeEvents"})->replay_id, ReplayId("abc"));
+  EXPECT_EQ((*ledger)->schema("s1"), "{}");
+  EXPECT_EQ((*ledger)->schema("s2"), std::nullopt);
+}
+
+TEST_F(DirectoryTest, ADamagedStoreIsFatalAndSaysWhere) {
+  ASSERT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
+  std::filesystem::resize_file(directory + "/ledger/CURRENT", 2);
+  const auto broken = Ledger::open(directory, {}, mapping_of(), clock);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().kind, ErrorKind::Fatal);
+  EXPECT_NE(broken.error().message.find("open " + directory), std::string::npos);
+}
+
+}  // namespace
+}  // namespace headwater::ledger

@@ -1,0 +1,99 @@
+#include "tests/unit/ledger/fixture.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+using RowsTest = LedgerTest;
+
+TEST_F(RowsTest, ARowCompletesTheRecordAndClosesItsHole) {
+  apply({updated(1, {{"Name", "A"}})});
+  const auto noted = ledger->note_version("emea");
+  apply_rows(*noted, {{kAcme, {{"Name", "A"}, {"Phone", "1"}}}});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  const auto all = entries();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1].op, Op::Read);
+  EXPECT_TRUE(all[1].has_before);
+  EXPECT_TRUE(all[1].meta.complete);
+  EXPECT_EQ(all[1].origin.snapshot, SnapshotMark::Incremental);
+  EXPECT_EQ(all[1].origin.change_id, "emea/fetch-" + noted->str() + "/0/" + kAcme);
+}
+
+TEST_F(RowsTest, ARowNotedBeforeAGapDoesNotCloseItsHole) {
+  apply({created(1, {{"Name", "A"}})});
+  const auto noted = ledger->note_version("emea");
+  Event gap = updated(2, {});
+  gap.type = ChangeType::GapUpdate;
+  apply({gap});
+  apply_rows(*noted, {{kAcme, {{"Name", "A"}}}});
+  EXPECT_EQ(ledger->holes_open(), 1U);
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "B"}}}});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST_F(RowsTest, ATieIsAskedForAgainUntilARowWasReadAfterIt) {
+  const EpochMs stamp = 1'772'366'460'000;
+  apply({created(1, {{"Name", "A"}})});
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "B"}}, stamp}});
+  Event tie = updated(2, {{"Name", "C"}});
+  tie.ts = stamp;
+  EXPECT_EQ(apply({tie}).refetches, 1U);
+  EXPECT_EQ(ledger->holes().at(0).cause, "tie");
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "C"}}, stamp}});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  // Delivered once more, it is contained.
+  EXPECT_EQ(apply({tie}).refetches, 0U);
+}
+
+TEST_F(RowsTest, ALaggingStreamCannotWalkARecordBack) {
+  const EpochMs stamp = 1'772'366'500'000;
+  apply({created(1, {{"Name", "A"}})});
+  apply_rows(*ledger->note_version("emea"),
+             {{kAcme, {{"Name", "Newest"}, {"LastModifiedDate", "later"}}, stamp}});
+  const Rev read = ledger->head();
+  // Events of the backlog, with greater numbers, committed long before the row was last saved.
+  for (int i = 2; i < 10; ++i) apply({updated(i, {{"Name", "old " + std::to_string(i)}})});
+  EXPECT_EQ(ledger->head(), read);
+}
+
+TEST_F(RowsTest, ARecordThatTheOrgNoLongerHasIsDeleted) {
+  apply({updated(1, {{"Name", "A"}})});
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
+  const auto all = entries();
+  ASSERT_EQ(ops(), "rd");
+  EXPECT_EQ(entries()[1].delete_reason, "cascade");
+  EXPECT_EQ(entries()[1].deleted_at, clock.now_ms());
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  // An event that the deletion has outrun does not bring it back.
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
+  EXPECT_EQ(ops(), "rd");
+}
+
+TEST_F(RowsTest, AMassOfUnstatedDeletesIsBrakedAndSaid) {
+  std::vector<Event> events;
+  std::vector<TestRow> gone;
+  for (int i = 0; i < 100; ++i) {
+    std::string id =
+        kAcme.substr(0, 13) + static_cast<char>('a' + i / 10) + static_cast<char>('a' + i % 10);
+    events.push_back(created(i + 1, {{"Name", "A"}}, id));
+    gone.push_back({RecordId::parse(id)->str(), {}, 0, false});
+  }
+  apply(events);
+  apply_rows(*ledger->note_version("emea"), gone);
+  EXPECT_EQ(ledger->counts()[0].deleted, 10U);
+  const auto holes = ledger->holes(1000);
+  const auto object = std::ranges::find(holes, Hole::Scope::Object, &Hole::scope);
+  ASSERT_NE(object, holes.end());
+  EXPECT_EQ(object->cause, "mass_delete");
+  // The rest is asked for again in an hour, by when the window is a new one.
+  EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 10).empty());
+  crash_and_open();
+  apply_rows(*ledger->note_version("emea"), {gone.back()});
+  EXPECT_EQ(ledger->counts()[0].deleted, 10U) << "the brake holds through a restart";
+  clock.us += 3601LL * 1'000'000;
+  apply_rows(*ledger->note_version("emea"), {gone.back()});
+  EXPECT_EQ(ledger->counts()[0].deleted, 11U);
+}
+
+}  // namespace
+}  // namespace headwater::ledger

@@ -1,0 +1,138 @@
+#include "daemon/ledger/store.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "daemon/ledger/memory_store.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+/// One suite over both stores: what the ledger relies on.
+class StoreContract : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/headwater-store-XXXXXX";
+    directory_ = ::mkdtemp(name);
+    open();
+  }
+  void TearDown() override {
+    store.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void open() {
+    store.reset();
+    if (GetParam()) {
+      auto opened = open_rocks_store(directory_);
+      ASSERT_TRUE(opened) << opened.error().message;
+      store = std::move(*opened);
+    } else {
+      store = open_memory_store(disk_);
+    }
+  }
+  void put(Family family, std::string_view key, std::string_view value) {
+    auto batch = store->batch();
+    batch->put(family, key, value);
+    ASSERT_TRUE(store->write(*batch, true));
+  }
+  std::string get(Family family, std::string_view key) {
+    std::string value;
+    const auto found = store->get(family, key, value);
+    return found && *found ? value : "(none)";
+  }
+  std::string keys(Family family, std::string_view from) {
+    std::string out;
+    for (auto scan = store->scan(family, from); scan->valid(); scan->next()) {
+      out.append(scan->key()).append("=").append(scan->value()).append(" ");
+    }
+    return out;
+  }
+  std::unique_ptr<Store> store;
+
+ private:
+  std::string directory_;
+  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+};
+
+TEST_P(StoreContract, ABatchIsThereAfterAReopenWithAllItsFamilies) {
+  auto batch = store->batch();
+  batch->put(Family::Records, "a", "1");
+  batch->put(Family::Journal, "a", "2");
+  batch->put(Family::Meta, "gone", "3");
+  batch->erase(Family::Meta, "gone");
+  ASSERT_TRUE(store->write(*batch, true));
+  open();
+  EXPECT_EQ(get(Family::Records, "a"), "1");
+  EXPECT_EQ(get(Family::Journal, "a"), "2");
+  EXPECT_EQ(get(Family::Holes, "a"), "(none)");
+  EXPECT_EQ(get(Family::Meta, "gone"), "(none)");
+}
+
+TEST_P(StoreContract, AWrittenBatchIsEmptyAndCanBeUsedAgain) {
+  auto batch = store->batch();
+  batch->put(Family::Records, "a", "1");
+  ASSERT_TRUE(store->write(*batch, true));
+  put(Family::Records, "a", "2");
+  ASSERT_TRUE(store->write(*batch, true));
+  EXPECT_EQ(get(Family::Records, "a"), "2");
+}
+
+TEST_P(StoreContract, AScanGoesForwardFromAKeyInByteOrder) {
+  for (const char* key : {"b", "a", "c\xff", "c"}) put(Family::Holes, key, "x");
+  EXPECT_EQ(keys(Family::Holes, ""), "a=x b=x c=x c\xff=x ");
+  EXPECT_EQ(keys(Family::Holes, "b"), "b=x c=x c\xff=x ");
+}
+
+TEST_P(StoreContract, ARangeIsErasedWithoutItsEnd) {
+  for (const char* key : {"a", "b", "c"}) put(Family::Journal, key, "x");
+  auto batch = store->batch();
+  batch->erase_range(Family::Journal, "a", "c");
+  ASSERT_TRUE(store->write(*batch, true));
+  EXPECT_EQ(keys(Family::Journal, ""), "c=x ");
+}
+
+TEST_P(StoreContract, ManySortedKeysAreReadAtOnce) {
+  auto batch = store->batch();
+  std::vector<std::string> names;
+  for (int i = 1000; i < 1500; ++i) {
+    names.push_back(std::to_string(i));
+    if (i % 2 == 0) batch->put(Family::Records, names.back(), "v" + names.back());
+  }
+  ASSERT_TRUE(store->write(*batch, true));
+  const std::vector<std::string_view> keys(names.begin(), names.end());
+  std::vector<Found> found;
+  ASSERT_TRUE(store->get_sorted(Family::Records, keys, found));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(found[i].found, i % 2 == 0);
+    if (found[i].found) {
+      EXPECT_EQ(found[i].value, "v" + names[i]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, StoreContract, ::testing::Bool(), [](const auto& suite) {
+  return suite.param ? "Rocks" : "Memory";
+});
+
+TEST(MemoryStore, ACrashLosesWhatWasNotSyncedAndATornWriteWhole) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  const auto store = open_memory_store(disk);
+  auto batch = store->batch();
+  batch->put(Family::Meta, "a", "synced");
+  ASSERT_TRUE(store->write(*batch, true));
+  batch->put(Family::Meta, "a", "unsynced");
+  ASSERT_TRUE(store->write(*batch, false));
+  disk->tear_write(1);
+  batch->put(Family::Meta, "b", "torn");
+  EXPECT_FALSE(store->write(*batch, true));
+  disk->crash();
+  std::string value;
+  EXPECT_TRUE(*store->get(Family::Meta, "a", value));
+  EXPECT_EQ(value, "synced");
+  EXPECT_FALSE(*store->get(Family::Meta, "b", value));
+}
+
+}  // namespace
+}  // namespace headwater::ledger
