@@ -188,6 +188,8 @@ Recovery recovery(const Error& error) {
   return error.kind == ErrorKind::Transient ? Recovery::Retry : Recovery::Configuration;
 }
 
+Millis least_pause(const Error& error) { return verdict(recovery(error), {}).pause; }
+
 Error rest_error(std::string_view doing, int status, std::string_view body) {
   std::string code, message;
   boost::system::error_code failed;

@@ -34,6 +34,9 @@ Verdict classify(std::string_view error_code, int grpc_status);
 /// The same from what an Error carries: for who gets only that.
 Recovery recovery(const Error& error);
 
+/// Least time until what ended with this error is tried again; 0: the caller's own backoff.
+Millis least_pause(const Error& error);
+
 /// `sfdc.platform.eventbus.grpc.topic.not.found` -> `topic.not.found`.
 std::string_view without_prefix(std::string_view error_code);
 

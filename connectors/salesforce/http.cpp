@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <chrono>
@@ -98,7 +99,9 @@ Result<HttpReply> HttpClient::send(const HttpRequest& request) {
 
   httplib::Response in;
   auto error = httplib::Error::Success;
-  if (!impl_->client.send(out, in, error)) {
+  const bool answered = impl_->client.send(out, in, error);
+  OPENSSL_cleanse(out.body.data(), out.body.size());  // a login's holds secrets
+  if (!answered) {
     if (too_large)
       return transient(
           fmt::format("{}: the answer is larger than {} bytes", doing, options.body_bytes_max),

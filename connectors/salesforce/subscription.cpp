@@ -193,9 +193,9 @@ Error Subscription::refused(CallEnd end, std::uint64_t generation) {
   if (++fresh_refused_ < kFreshRefusedMax) return std::move(end.error);
   end.error.kind = ErrorKind::Blocked;
   end.error.message +=
-      "; fresh tokens are refused again and again: check that the app's sessions are not locked to "
-      "an "
-      "address and that it issues opaque tokens";
+      "; fresh tokens are refused again and again: check that the app issues opaque tokens and "
+      "that "
+      "its sessions are not locked to an address";
   return std::move(end.error);
 }
 

@@ -113,6 +113,12 @@ TEST(Recovery, IsReadFromAnErrorsCode) {
   EXPECT_EQ(recovery(blocked("no key")), Recovery::Configuration);
 }
 
+TEST(LeastPause, FollowsTheError) {
+  EXPECT_EQ(least_pause(blocked("", "subscription.limit.exceeded")), std::chrono::minutes{15});
+  EXPECT_EQ(least_pause(blocked("", "invalid_grant")), std::chrono::seconds{60});
+  EXPECT_EQ(least_pause(transient("", "service.unavailable")), Millis{0});
+}
+
 TEST(RestError, ReadsTheArrayOfErrors) {
   const auto error = rest_error(
       "describe Account", 400, R"([{"message":"No such column 'X'","errorCode":"INVALID_FIELD"}])");
