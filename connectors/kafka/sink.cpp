@@ -26,7 +26,8 @@ KafkaSink::KafkaSink(KafkaConfig config,
       holder_(std::move(holder)),
       options_(std::move(options)),
       clock_(clock),
-      topics_(config_.topic_prefix, config_.partitions, config_.replication) {}
+      topics_(config_.topic_prefix, config_.partitions, config_.replication),
+      known_(options_.read_back_pairs_max) {}
 
 KafkaSink::~KafkaSink() = default;
 

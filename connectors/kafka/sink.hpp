@@ -26,6 +26,8 @@ struct KafkaSinkOptions {
   std::vector<std::string> entities;  ///< whose topics are made at open; others at first sight
   /// The 18-character org id of an org, or empty; asked at every write.
   std::function<std::string(std::string_view org)> org_id;
+  /// Bound of what read-back keeps; not below the largest batch.
+  std::size_t read_back_pairs_max = KnownTail::kPairsMax;
 };
 
 /// Keeps Kafka in step: every entry to its changes topic, last images to records topics, our cursor

@@ -142,15 +142,15 @@ kafka_start() {
   return 1
 }
 
-kafka_signal() {  # kafka_signal DIR SIGNAL: sends it and waits for the end
+kafka_signal() {  # kafka_signal DIR SIGNAL: sends it and waits until the process and its port are gone
   local dir=$1 pid
   [ -e "$dir/pid" ] || return 0
   pid=$(cat "$dir/pid")
   kill "-$2" "$pid" 2>/dev/null
   for _ in $(seq 400); do
     kill -0 "$pid" 2>/dev/null || break
-    # A zombie that our parent has not yet waited for is as good as gone.
-    grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null && break
+    # A zombie that nobody has waited for is gone once its last thread has let go of the port.
+    grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null && ! kafka_ready "$dir" && break
     sleep 0.05
   done
   rm -f "$dir/pid"

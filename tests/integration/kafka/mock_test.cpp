@@ -67,6 +67,20 @@ TEST_F(KafkaMock, WhatALostCursorAsksForAgainIsNotSentAgain) {
   EXPECT_EQ(second->skipped(), 9U);
 }
 
+TEST_F(KafkaMock, ATailLargerThanMemoryIsReadBackPieceByPiece) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 30, 5)).ok());
+  sink.reset();
+  kafka.options.read_back_pairs_max = 6;
+  auto second = kafka.sink();
+  ASSERT_TRUE(second->open(kafka.orgs).ok());
+  for (std::uint64_t rev = 1; rev <= 40; rev += 4) {
+    ASSERT_TRUE(kafka.write(*second, kafka.updates(rev, rev + 3, 5)).ok());
+  }
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 40));
+}
+
 TEST_F(KafkaMock, TheCursorComesBackAfterACleanClose) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());
