@@ -45,6 +45,10 @@ struct Batch {
   Entries entries;
   std::span<const CursorMove> cursors;
   Mode mode = Mode::Follow;
+  /// The target may not hold what these entries build on (a materialization left out a record that
+  /// changed meanwhile, or was cut short by a crash): relations are written whole, though an entry
+  /// changes none. Always with Materialize.
+  bool whole_relations = false;
 };
 
 /// Somewhere entries go. Called by one thread. Blocking; every call has a deadline from its config.

@@ -319,7 +319,7 @@ bool Renderer::Item::operator<(const Item& other) const {
   return index < other.index;
 }
 
-Result<void> Renderer::render(std::span<const EntryView* const> entries) {
+Result<void> Renderer::render(std::span<const EntryView* const> entries, bool all_edges) {
   clear();
   items_.clear();
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
@@ -332,7 +332,7 @@ Result<void> Renderer::render(std::span<const EntryView* const> entries) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     const EntryView& entry = *item.entry;
-    edges = edges || touches_edges(entry);
+    edges = edges || all_edges || touches_edges(entry);
     const bool last = i + 1 == items_.size() || !items_[i + 1].same_key(item);
     if (!last) continue;
     const bool write_edges = std::exchange(edges, false);

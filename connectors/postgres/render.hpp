@@ -55,7 +55,8 @@ class Renderer {
   /// Fills what the accessors below give. Rejected: a value that its column cannot hold, named by
   /// record and field. The NameTables of the entries must outlive this object (they are the
   /// ledger's).
-  Result<void> render(std::span<const EntryView* const> entries);
+  /// `all_edges`: those of every record, not only where an entry changes them.
+  Result<void> render(std::span<const EntryView* const> entries, bool all_edges = false);
 
   std::span<const TablePlan> plans() const { return plans_; }
   RowSet& upserts(std::size_t plan) { return upserts_[plan]; }

@@ -349,7 +349,7 @@ Result<void> PostgresSink::Impl::write(const Batch& batch) {
   if (fenced_) return *fenced_;
   if (!connection_) return transient("postgres: write: the connection is closed; open it again");
   if (auto taken = take(batch); !taken) return taken;
-  if (auto rendered = renderer_.render(taken_); !rendered) return rendered;
+  if (auto rendered = renderer_.render(taken_, batch.whole_relations || batch.mode == Mode::Materialize); !rendered) return rendered;
   if (batch.cursors.empty()) return {};
   build_steps(batch);
   const Step* failed_step = nullptr;

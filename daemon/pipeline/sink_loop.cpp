@@ -135,6 +135,9 @@ Step SinkLoop::open() {
     cursors_.push_back(std::move(ours));
   }
   if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  // A materialization that a crash cut short goes on as following: what changed since then stands
+  // in the journal up to here.
+  settled_ = parts_.ledger.head();
   opened_ = true;
   metrics_.up.set(1);
   parts_.health.set(PartState::Ok);
@@ -158,7 +161,7 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   if (entries.empty()) {
     cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
                            cursor.rev < parts_.ledger.head() && !sink_->needs_history();
-    cursor.upto = parts_.ledger.head();
+    cursor.upto = settled_ = parts_.ledger.head();
     if (!cursor.materializing) {
       log::info("sink has all record states: following the journal",
                 {{"sink", parts_.name}, {"org", cursor.org}, {"cursor", cursor.rev.value}});
@@ -218,7 +221,8 @@ std::optional<Error> SinkLoop::write(Entries entries,
                                      std::span<const CursorMove> moves,
                                      Mode mode) {
   const std::int64_t started_us = parts_.clock.now_us();
-  auto written = sink_->write(Batch{entries, moves, mode});
+  auto written = sink_->write(
+      Batch{entries, moves, mode, !entries.empty() && entries.front().meta.rev <= settled_});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   moved(entries, moves);

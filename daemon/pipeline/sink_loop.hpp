@@ -102,6 +102,7 @@ class SinkLoop {
   EntryBatch batch_;
   std::vector<EntryView> filtered_;
   bool opened_ = false;
+  Rev settled_;              // entries up to here may build on what the target never got
   bool quiet_told_ = false;  // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
   std::size_t entries_limit_;  // halved while a poison entry is sought
