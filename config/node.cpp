@@ -387,7 +387,11 @@ Result<Secret> read_secret(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0)
     return blocked(fmt::format("secret file {} does not exist or may not be read", path));
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  // systemd gives credentials to the service alone, by an ACL that may show as a group bit.
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  const bool credential = credentials != nullptr && *credentials != 0 &&
+                          path.rfind(std::string(credentials) + "/", 0) == 0;
+  if (!credential && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return blocked(fmt::format("secret file {} is open to group or others: chmod 600 it", path));
   }
   std::ifstream in(path, std::ios::binary);
