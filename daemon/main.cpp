@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
     std::puts("configuration ok");
     return 0;
   }
+  config.journal.read_mapping = headwater::config::read_mapping;
   headwater::log::set_level(config.log_level);
   auto app = headwater::App::build(std::move(config), std::move(mapping));
   if (!app) {
