@@ -22,21 +22,21 @@ crm::StateFacts ObjectProjector::facts_of(const RecordState& state, std::string_
   return {id, state.newest.at_ms, state.touched_at(last_modified_)};
 }
 
-void ObjectProjector::fill_slots(const RecordState& state) {
-  constexpr ValueView kAbsent{Tag::Absent, 0, 0, {}};
-  slots_.assign(names_.size(), kAbsent);
-  for (const Member& member : state.src) slots_[member.name] = member.value;
-}
-
-void ObjectProjector::project(const RecordState& state, std::string_view id, crm::Projection& out) {
-  project(state, {}, facts_of(state, id), out);
-}
-
 void ObjectProjector::project(const RecordState& state,
-                              std::span<const Member> replaced,
                               const crm::StateFacts& facts,
                               crm::Projection& out) {
-  fill_slots(state);
+  constexpr ValueView kAbsent{Tag::Absent, 0, 0, {}};
+  slots_.assign(names_.size(), kAbsent);
+  // Names are written no later than the states that use them.
+  HEADWATER_ASSERT(state.src.empty() || state.src.back().name < slots_.size());
+  for (const Member& member : state.src) slots_[member.name] = member.value;
+  out.clear();
+  projector_.project(slots_, facts, out);
+}
+
+void ObjectProjector::project_before(std::span<const Member> replaced,
+                                     const crm::StateFacts& facts,
+                                     crm::Projection& out) {
   for (const Member& member : replaced) slots_[member.name] = member.value;
   out.clear();
   projector_.project(slots_, facts, out);

@@ -28,16 +28,15 @@ class ObjectProjector {
   std::optional<NameId> last_modified() const { return last_modified_; }
 
   /// The canonical record of a state; texts borrow from the state's and from `out`.
-  void project(const RecordState& state, std::string_view id, crm::Projection& out);
-  /// The same with some fields put back to older values (Absent: not there).
-  void project(const RecordState& state,
-               std::span<const Member> replaced,
-               const crm::StateFacts& facts,
-               crm::Projection& out);
+  void project(const RecordState& state, const crm::StateFacts& facts, crm::Projection& out);
+  /// That of the state projected last, with some fields put back to older values (Absent: not
+  /// there).
+  void project_before(std::span<const Member> replaced,
+                      const crm::StateFacts& facts,
+                      crm::Projection& out);
   crm::StateFacts facts_of(const RecordState& state, std::string_view id) const;
 
  private:
-  void fill_slots(const RecordState& state);
   std::shared_ptr<const crm::Mapping> mapping_;
   NameTable& names_;
   crm::Projector projector_;

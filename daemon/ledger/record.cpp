@@ -172,19 +172,19 @@ bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
   read_origin(reader, state.origin);
   const std::uint64_t fields = reader.varint();
   if (fields > reader.left()) return false;
-  state.src.resize(fields);
+  state.src.reserve(fields);
   NameId last = 0;
-  for (Member& member : state.src) {
+  for (std::uint64_t i = 0; i < fields; ++i) {
     last += static_cast<NameId>(reader.varint());
-    member = {last, read_value(reader)};
+    state.src.push_back({last, read_value(reader)});
   }
   const std::uint64_t entries = reader.varint();
   if (entries > fields) return false;
-  state.fv.resize(entries);
+  state.fv.reserve(entries);
   last = 0;
-  for (FieldVersion& entry : state.fv) {
+  for (std::uint64_t i = 0; i < entries; ++i) {
     last += static_cast<NameId>(reader.varint());
-    entry = {last, version(reader.varint())};
+    state.fv.push_back({last, version(reader.varint())});
   }
   return reader.ok() && reader.done();
 }

@@ -100,8 +100,8 @@ Result<void> Reprojector::handle(std::string_view rkey, std::string_view bytes) 
   Pair& pair = projectors(rkey);
   const std::string_view id = rkey.substr(rkey.rfind(':') + 1);
   const std::string_view org = rkey.substr(0, rkey.find(':'));
-  pair.after->project(state_, id, after_);
-  if (pair.before) pair.before->project(state_, id, before_);
+  pair.after->project(state_, pair.after->facts_of(state_, id), after_);
+  if (pair.before) pair.before->project(state_, pair.before->facts_of(state_, id), before_);
   Change change;
   change.rkey = rkey;
   change.id = id;

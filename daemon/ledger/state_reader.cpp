@@ -161,7 +161,7 @@ Result<bool> StateReader::add(std::string_view rkey,
   entry.object = entry.rkey.substr(first + 1, second - first - 1);
   entry.id = entry.rkey.substr(second + 1);
   ObjectProjector& projector = this->projector(entry.org, entry.object);
-  projector.project(state_, entry.id, projection_);
+  projector.project(state_, projector.facts_of(state_, entry.id), projection_);
   entry.entity = out.keep(projector.entity());
   entry.bu = out.keep(state_.bu);
   entry.meta = state_.meta;

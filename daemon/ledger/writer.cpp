@@ -198,8 +198,8 @@ Result<void> Writer::step(Touched& record,
   record.dirty = true;
   if (!in.present && state.deleted_at == 0) state.deleted_at = parts_.clock.now_ms();
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());
-  projector.project(state, {}, facts_after, after_);
-  if (had) projector.project(state, outcome_.replaced, facts_before, before_);
+  projector.project(state, facts_after, after_);
+  if (had) projector.project_before(outcome_.replaced, facts_before, before_);
 
   Change change = like;
   change.rkey = record.rkey;

@@ -209,6 +209,19 @@ void run(ledger::Ledger& ledger, const Options& options, std::size_t events, Nex
   }
 }
 
+std::size_t mean_state_bytes(const Options& options) {
+  auto store = ledger::open_rocks_store(options.dir + "/ledger");
+  if (!store) fail(store.error());
+  std::size_t bytes = 0;
+  std::size_t states = 0;
+  for (auto scan = (*store)->scan(ledger::Family::Records, ""); scan->valid(); scan->next()) {
+    bytes += scan->value().size();
+    ++states;
+  }
+  fmt::print("state {} bytes\n", bytes / states);
+  return bytes / states;
+}
+
 /// The bytes that the ledger wrote, written again by a naked loop: multi-get, states, entries,
 /// sync.
 void run_rival(const Options& options, std::size_t state_bytes, std::size_t entry_bytes) {
@@ -282,7 +295,6 @@ int main(int argc, char** argv) {
   config::Problems problems;
   const auto mapping = config::parse_mapping({}, problems);
   const SystemClock clock;
-  std::size_t state_bytes = 0;
   std::size_t entry_bytes = 0;
   {
     auto opened = ledger::Ledger::open(options.dir, {}, mapping, clock);
@@ -311,10 +323,6 @@ int main(int argc, char** argv) {
     meter.report("updates 90/10", options.events);
     const auto after = ledger.journal();
     entry_bytes = (after.bytes - before.bytes) / (after.entries - before.entries);
-    EntryBatch states;
-    auto ok = ledger.read_states("emea", Rev{0}, ledger.head(), 1000, 1U << 30, states);
-    if (!ok) fail(ok.error());
-    state_bytes = 700;
     fmt::print("entry {} bytes, {} entries for {} updates\n",
                entry_bytes,
                after.entries - before.entries,
@@ -332,7 +340,7 @@ int main(int argc, char** argv) {
     }
     reading.report("journal read", read);
   }
-  if (options.rival) run_rival(options, state_bytes, entry_bytes);
+  if (options.rival) run_rival(options, mean_state_bytes(options), entry_bytes);
   std::filesystem::remove_all(options.dir);
   return 0;
 }
