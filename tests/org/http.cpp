@@ -68,6 +68,15 @@ HttpServer::HttpServer(HttpHandler handler) : impl_(std::make_unique<Impl>()) {
     for (const auto& [name, value] : response.headers) out.set_header(name.c_str(), value);
     out.set_content(std::move(response.body), response.content_type.c_str());
   };
+  // The library would read a body without a length until the connection ends: `curl -X POST` has
+  // none.
+  server.set_pre_routing_handler([serve](const httplib::Request& in, httplib::Response& out) {
+    if (in.has_header("Content-Length") || in.has_header("Transfer-Encoding")) {
+      return httplib::Server::HandlerResponse::Unhandled;
+    }
+    serve(in, out);
+    return httplib::Server::HandlerResponse::Handled;
+  });
   server.Get(".*", serve);
   server.Post(".*", serve);
   server.Patch(".*", serve);
