@@ -210,6 +210,16 @@ TEST_F(Sink, MaterializingReplacesRelationsAsASet) {
   EXPECT_EQ(sql(kEdges), "account|Contact|Account|" + kAcme + "|7");
 }
 
+TEST_F(Sink, AfterAnOpenRelationsAreWrittenThoughAnEntryChangesNone) {
+  auto sink = open_sink();
+  // The state that held the edge was left out: the record changed while it was to be sent.
+  const EntryView& update = entry({.op = Op::Update, .rev = 9, .refs = ref("account", kToAcme)});
+  const CursorMove move{"emea", Rev{9}, 0};
+  Batch batch{{&update, 1}, {&move, 1}, Mode::Follow, true};
+  ASSERT_TRUE(sink->write(batch).ok());
+  EXPECT_EQ(sql(kEdges), "account|Contact|Account|" + kAcme + "|9");
+}
+
 TEST_F(Sink, HolesAndQuarantineAreMirroredWhileTheyAreOpen) {
   auto sink = open_sink();
   EntryView hole, row;
