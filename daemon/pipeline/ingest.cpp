@@ -17,6 +17,9 @@ using salesforce::Recovery;
 
 /// Change events stay on the bus for 72 h (Pub/Sub API guide, "Event Message Durability").
 constexpr double kRetentionSeconds = 72 * 3600.0;
+/// A stream that was opened and has not ended for so long works: the first response of a quiet org
+/// may take 270 s.
+constexpr std::int64_t kQuietIsWellMs = 5'000;
 
 std::uint64_t seed_of(const ledger::StreamKey& stream) {
   return std::hash<std::string>{}(stream.org + stream.topic);
@@ -97,14 +100,21 @@ Ingest::Ingest(Parts parts)
 
 Step Ingest::step(Millis wait_max) {
   parts_.health.beat();
-  apply_rows();
+  publish_age();
+  const auto more = apply_rows();
+  if (!more) return pause(more.error());
   const std::int64_t now = parts_.clock.monotonic_ms();
-  if (held_) return now >= retry_at_ ? apply_response() : Step::wait(retry_at_);
-  if (!subscribed_) return now >= retry_at_ ? connect() : Step::wait(retry_at_);
+  // The second lane and the watchdog want a step now and then, however long the stream waits.
+  const auto rest = [&] {
+    return *more ? Step::again() : Step::wait(std::min(retry_at_, now + wait_max.count()));
+  };
+  if (held_) return now >= retry_at_ ? apply_response() : rest();
+  if (!subscribed_) return now >= retry_at_ ? connect() : rest();
   top_up();
-  parts_.source.next(parts_.rows.empty() ? now + wait_max.count() : now, fetched_);
+  parts_.source.next(*more ? now : now + wait_max.count(), fetched_);
   switch (fetched_.what) {
     case Fetched::What::Woken:
+      if (now >= subscribed_at_ + kQuietIsWellMs) parts_.health.set(PartState::Ok);
       return Step::again();
     case Fetched::What::Ended:
       return on_end();
@@ -112,23 +122,39 @@ Step Ingest::step(Millis wait_max) {
       break;
   }
   metrics_.last_response.set(seconds(parts_.clock.now_ms()));
-  if (parts_.health.state() != PartState::Ok) {
-    parts_.health.set(PartState::Ok);
-    backoff_.reset();
-  }
-  from_earliest_ = false;
-  if (!fetched_.events.empty()) {
-    // Asked for before the work is done: the next events travel while these are written.
-    credit_.received(fetched_.events.size());
-    top_up();
-    return apply_response();
-  }
+  if (fetched_.events.empty()) return keep_alive();
+  // Asked for before the work is done: the next events travel while these are written.
+  credit_.received(fetched_.events.size());
+  top_up();
+  return apply_response();
+}
+
+Step Ingest::keep_alive() {
   if (!fetched_.latest_replay_id.empty()) {
     const auto saved = parts_.ledger.save_position(
         parts_.stream, ReplayId(std::string(fetched_.latest_replay_id)));
-    if (!saved) return pause(saved.error(), Millis(0));
+    if (!saved) return pause(saved.error());
+    from_earliest_ = false;
+    position_from_ = parts_.clock.now_ms();
   }
+  works();
   return Step::again();
+}
+
+/// What the stream sent is stored: only now is a failure before it forgotten.
+void Ingest::works() {
+  parts_.health.set(PartState::Ok);
+  backoff_.reset();
+}
+
+/// How near the position is to the end of retention: told while the stream is down, above all.
+void Ingest::publish_age() {
+  const auto position = parts_.ledger.position(parts_.stream);
+  if (!position || position->replay_id.empty()) return;
+  const EpochMs now = parts_.clock.now_ms();
+  if (position_from_ == 0) position_from_ = position->stored_at;
+  metrics_.position_age.set(seconds(now - position->stored_at));
+  metrics_.retention_remaining.set(kRetentionSeconds - seconds(now - position_from_));
 }
 
 std::size_t Ingest::room() const {
@@ -168,10 +194,11 @@ Step Ingest::connect() {
   if (!opened) {
     metrics_.reconnect(opened.error().code.empty() ? std::string(to_string(opened.error().kind))
                                                    : opened.error().code);
-    return pause(opened.error(), Millis(0));
+    return pause(opened.error());
   }
   credit_.requested(credit);
   subscribed_ = true;
+  subscribed_at_ = parts_.clock.monotonic_ms();
   metrics_.connected.set(1);
   log::info("subscribed",
             {{"org", parts_.stream.org},
@@ -190,16 +217,16 @@ Step Ingest::on_end() {
   const Error& end = fetched_.end;
   metrics_.reconnect(end.code.empty() ? std::string(to_string(end.kind)) : end.code);
   if (salesforce::recovery(end) == Recovery::ResetPosition && !from_earliest_) {
-    lost_position(end);
+    if (auto noted = lost_position(end); !noted) return pause(noted.error());
     return Step::again();
   }
-  return pause(end, Millis(0));
+  return pause(end);
 }
 
 /// The org no longer holds what follows our position: start at the earliest event it has, and write
-/// down the stretch that may be missing.
-void Ingest::lost_position(const Error& error) {
-  from_earliest_ = true;
+/// down the stretch that may be missing. Written down first: a start at the earliest event without
+/// it would hide the loss. A repeat, after a crash, finds the same hole open.
+Result<void> Ingest::lost_position(const Error& error) {
   const auto position = parts_.ledger.position(parts_.stream);
   ledger::Hole hole;
   hole.scope = ledger::Hole::Scope::Stretch;
@@ -209,17 +236,12 @@ void Ingest::lost_position(const Error& error) {
   hole.detail = error.message;
   hole.from_ts = position ? position->newest_commit_ts : 0;
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
-  const auto open = parts_.ledger.holes();
-  const bool known = std::any_of(open.begin(), open.end(), [&](const ledger::Hole& h) {
-    return h.scope == hole.scope && h.org == hole.org && h.topic == hole.topic &&
-           h.cause == hole.cause && h.from_ts == hole.from_ts;
-  });
-  if (!known) {
-    if (auto opened = parts_.ledger.open_hole(hole); !opened) pause(opened.error(), Millis(0));
-  }
+  if (auto opened = parts_.ledger.open_hole(hole); !opened) return opened;
+  from_earliest_ = true;
   log::error(
       "position refused: starting at the earliest event kept; what lies between may be missing",
       {{"org", hole.org}, {"topic", hole.topic}, {"since", format_datetime(hole.from_ts)}});
+  return {};
 }
 
 Step Ingest::apply_response() {
@@ -230,8 +252,6 @@ Step Ingest::apply_response() {
     if (!page && page.error().kind != ErrorKind::Rejected) return wait_for_schema(page.error());
     pages_.push_back(page ? *page : nullptr);
   }
-  if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
-
   events_.clear();
   refused_.clear();
   holes_.clear();
@@ -258,8 +278,10 @@ Step Ingest::apply_response() {
   auto applied = parts_.ledger.apply(batch);
   if (!applied) {
     held_ = true;  // the same response again, once the ledger can
-    return pause(applied.error(), Millis(0));
+    return pause(applied.error());
   }
+  from_earliest_ = false;
+  works();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   metrics_.bytes.add(static_cast<double>(bytes));
   count(*applied);
@@ -279,12 +301,12 @@ void Ingest::count(const ledger::Applied& applied) {
   if (!events_.empty()) {
     const double age = seconds(now - events_.back().commit_ts);
     metrics_.lag_seconds.set(age);
-    metrics_.retention_remaining.set(kRetentionSeconds - age);
+    position_from_ = events_.back().commit_ts;
   }
   if (!refused_.empty()) metrics_.quarantined.add(static_cast<double>(refused_.size()));
 }
 
-bool Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
+void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
   EventView view;
   auto decoded = page.decoder->decode(event.payload, scratch_, view);
   view.schema_id = event.schema_id;
@@ -297,10 +319,9 @@ bool Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& pag
   }
   if (!decoded) {
     refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
-    return false;
+    return;
   }
   events_.push_back(view);
-  return true;
 }
 
 /// To quarantine with its bytes. What it would have changed is a hole: its records if the header
@@ -353,37 +374,37 @@ void Ingest::refuse(const salesforce::FetchedEvent& event,
 Step Ingest::wait_for_schema(const Error& error) {
   held_ = true;
   metrics_.schema_waits.add();
-  return pause(error, Millis(0));
+  return pause(error);
 }
 
-Step Ingest::pause(const Error& error, Millis least) {
+Step Ingest::pause(const Error& error) {
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) return Step::done();
-  const Millis wait =
-      error.kind == ErrorKind::Blocked ? kBlockedRetry : std::max(least, backoff_.next());
+  const Millis wait = error.kind == ErrorKind::Blocked
+                          ? std::max(kBlockedRetry, salesforce::least_pause(error))
+                          : backoff_.next();
   retry_at_ = parts_.clock.monotonic_ms() + wait.count();
   return Step::wait(retry_at_);
 }
 
-void Ingest::apply_rows() {
-  if (parts_.ledger.journal().full) return;
+/// True if there were rows, and so may be more. While the journal is full they stay in the lane. If
+/// they cannot be applied, the holes that they would have closed stay open: repair reads them
+/// again.
+Result<bool> Ingest::apply_rows() {
+  if (parts_.ledger.journal().full) return false;
   auto rows = parts_.rows.pop();
-  if (!rows) return;
+  if (!rows) return false;
   rows->batch.rows = rows->rows;
-  const auto applied = parts_.ledger.apply_rows(rows->batch);
-  if (!applied) {
-    // The holes they would have closed are still open: repair reads them again.
-    parts_.health.fail(applied.error());
-    return;
-  }
+  if (const auto applied = parts_.ledger.apply_rows(rows->batch); !applied) return applied.error();
   metrics_.rows.add(static_cast<double>(rows->rows.size()));
+  return true;
 }
 
 void Ingest::stop() {
   if (subscribed_) parts_.source.cancel();
   subscribed_ = false;
   metrics_.connected.set(0);
-  parts_.health.set(PartState::Stopped);
+  if (parts_.health.state() != PartState::Fatal) parts_.health.set(PartState::Stopped);
 }
 
 }  // namespace headwater
