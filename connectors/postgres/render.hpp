@@ -104,8 +104,4 @@ class Renderer {
   std::vector<const Member*> leftovers_;  // canonical fields without a column
 };
 
-/// Appends one value to its column's array. Rejected: it has another type, or Postgres has no such
-/// date or time.
-Result<void> add_value(ArrayBuffer& out, ColumnType type, const ValueView& value);
-
 }  // namespace headwater::postgres

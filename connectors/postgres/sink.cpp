@@ -12,12 +12,12 @@
 #include "connectors/postgres/migrate.hpp"
 #include "connectors/postgres/render.hpp"
 #include "connectors/postgres/statements.hpp"
+#include "connectors/postgres/values.hpp"
 
 namespace headwater::postgres {
 namespace {
 
 constexpr int kServerVersionMin = 150'000;
-constexpr EpochMs kEpoch2000Ms = 946'684'800'000;
 constexpr std::string_view kTrue{"\1", 1}, kFalse{"\0", 1};
 
 /// Everything that a batch may send.
@@ -280,11 +280,8 @@ void PostgresSink::Impl::add_cursor_step(const Batch& batch) {
     cursors_.org.add_text(move.org);
     cursors_.epoch.add_int8(static_cast<std::int64_t>(state->cursor.epoch));
     cursors_.rev.add_int8(static_cast<std::int64_t>(move.rev.value));
-    if (move.commit_ts == 0) {
-      cursors_.commit_ts.add_null();
-    } else {
-      cursors_.commit_ts.add_int8((move.commit_ts - kEpoch2000Ms) * 1000);
-    }
+    // A time that no event can have must not keep the cursor where it is.
+    add_timestamp_or_null(cursors_.commit_ts, move.commit_ts);
   }
   steps_.push_back({&statements_.cursor,
                     {cursors_.org.finish(),
@@ -349,7 +346,10 @@ Result<void> PostgresSink::Impl::write(const Batch& batch) {
   if (fenced_) return *fenced_;
   if (!connection_) return transient("postgres: write: the connection is closed; open it again");
   if (auto taken = take(batch); !taken) return taken;
-  if (auto rendered = renderer_.render(taken_, batch.whole_relations || batch.mode == Mode::Materialize); !rendered) return rendered;
+  if (auto rendered =
+          renderer_.render(taken_, batch.whole_relations || batch.mode == Mode::Materialize);
+      !rendered)
+    return rendered;
   if (batch.cursors.empty()) return {};
   build_steps(batch);
   const Step* failed_step = nullptr;
