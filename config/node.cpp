@@ -183,6 +183,12 @@ struct Node::Impl {
     }
     for (const auto& child : children) child->finish();
   }
+  void collect_unanswered(std::vector<std::string>& out) const {
+    for (const auto& key : asked) {
+      if (!find(key).IsDefined()) out.push_back(path_to(key));
+    }
+    for (const auto& child : children) child->collect_unanswered(out);
+  }
 };
 
 Node Node::parse(std::string file, const std::string& text, Problems& problems) {
@@ -380,6 +386,12 @@ void Node::problem(std::string_view key, std::string what) const {
 }
 
 void Node::finish() const { impl_->finish(); }
+
+std::vector<std::string> Node::unanswered() const {
+  std::vector<std::string> out;
+  impl_->collect_unanswered(out);
+  return out;
+}
 
 const std::string& Node::key_path() const { return impl_->path; }
 

@@ -87,6 +87,9 @@ class Node {
   /// Checks for unknown and duplicate keys in this map and in every child that was asked for. Call
   /// once, on the root, after reading.
   void finish() const;
+  /// Paths of the keys that were asked for, here and in every child, and that the file does not
+  /// have. For who checks that an example has them all.
+  std::vector<std::string> unanswered() const;
   const std::string& key_path() const;
 
  private:

@@ -7,8 +7,13 @@
 namespace headwater {
 
 DaemonConfig DaemonConfig::load(const std::string& path, config::Problems& problems) {
-  DaemonConfig config;
   config::Node root = config::Node::load(path, problems);
+  if (!problems.empty()) return {};  // no file, or no YAML: what it lacks is not the news
+  return parse(root);
+}
+
+DaemonConfig DaemonConfig::parse(config::Node& root) {
+  DaemonConfig config;
   config.state_dir = root.text("state_dir");
 
   std::set<std::string> names;

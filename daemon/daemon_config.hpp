@@ -31,6 +31,7 @@ struct DaemonConfig {
 
   /// Everything that the file says; problems, all of them, in `problems`.
   static DaemonConfig load(const std::string& path, config::Problems& problems);
+  static DaemonConfig parse(config::Node& root);
 };
 
 }  // namespace headwater
