@@ -85,6 +85,7 @@ json::array sinks_array(const StatusSources& sources) {
     const SinkStatus status = sink->status();
     json::object item;
     item["sink"] = status.name;
+    item["open"] = status.open;
     item["cursor_rev"] = status.cursor.value;
     item["materializing"] = status.materializing;
     item["lag_entries"] = status.lag_entries;

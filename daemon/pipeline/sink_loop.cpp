@@ -82,6 +82,7 @@ SinkLoop::SinkLoop(Parts parts)
                std::hash<std::string>{}(parts_.name)),
       entries_limit_(sink_->entries_max()) {
   status_.name = parts_.name;
+  publish(0);
 }
 
 Step SinkLoop::step() {
@@ -311,6 +312,7 @@ Step SinkLoop::quarantine(const EntryView& entry, const Error& error, Mode) {
 Step SinkLoop::retry(const Error& error) {
   metrics_.up.set(0);
   opened_ = false;
+  publish(0);
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) {
     metrics_.fenced.add();
@@ -372,6 +374,7 @@ void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
   metrics_.lag_seconds.set(lag);
   metrics_.materializing.set(materializing ? 0 : 1);
   const std::lock_guard lock(status_mutex_);
+  status_.open = opened_;
   status_.cursor = cursor;
   status_.materializing = materializing;
   status_.lag_entries = behind;
@@ -385,7 +388,7 @@ SinkStatus SinkLoop::status() const {
 
 bool SinkLoop::caught_up() const {
   const auto now = status();
-  return !now.materializing && now.cursor >= parts_.ledger.head();
+  return now.open && !now.materializing && now.cursor >= parts_.ledger.head();
 }
 
 void SinkLoop::stop() {

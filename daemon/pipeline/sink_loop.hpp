@@ -28,7 +28,8 @@ struct SinkMetrics {
 /// What /status says of a sink.
 struct SinkStatus {
   std::string name;
-  Rev cursor;  ///< the least of its orgs'
+  Rev cursor;         ///< the least of its orgs'
+  bool open = false;  ///< false: nothing is known of the target, or it is away
   bool materializing = false;
   std::uint64_t lag_entries = 0;
   double lag_seconds = 0;
