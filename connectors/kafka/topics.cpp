@@ -59,15 +59,6 @@ TopicSpec Topics::quarantine() const {
   return topic;
 }
 
-std::string Topics::entity_of(std::string_view topic) const {
-  const std::string head = prefix_ + "changes.";
-  if (topic.size() <= head.size() || topic.substr(0, head.size()) != head) return {};
-  topic.remove_prefix(head.size());
-  constexpr std::string_view kCustomPart = "custom.";
-  if (topic.substr(0, kCustomPart.size()) != kCustomPart) return std::string(topic);
-  return std::string(kCustom) + std::string(topic.substr(kCustomPart.size()));
-}
-
 std::string create_command(const TopicSpec& topic, std::string_view brokers) {
   std::string out =
       fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}",

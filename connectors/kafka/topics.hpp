@@ -35,9 +35,6 @@ class Topics {
   TopicSpec cursors() const;
   TopicSpec quarantine() const;
 
-  /// The entity of a changes topic's name, empty if it is none of ours.
-  std::string entity_of(std::string_view topic) const;
-
  private:
   TopicSpec spec(std::string_view kind, std::string_view entity) const;
   std::string prefix_;

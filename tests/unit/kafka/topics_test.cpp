@@ -17,14 +17,6 @@ TEST(KafkaTopics, ACustomObjectKeepsItsApiName) {
   EXPECT_EQ(kTopics.records("custom:ns__X__c").name, "crm.records.custom.ns__X__c");
 }
 
-TEST(KafkaTopics, TheEntityIsReadBackFromTheName) {
-  EXPECT_EQ(kTopics.entity_of("crm.changes.contact"), "contact");
-  EXPECT_EQ(kTopics.entity_of("crm.changes.custom.Invoice__c"), "custom:Invoice__c");
-  EXPECT_EQ(kTopics.entity_of("crm.records.contact"), "");
-  EXPECT_EQ(kTopics.entity_of("crm.changes."), "");
-  EXPECT_EQ(kTopics.entity_of("other.changes.contact"), "");
-}
-
 TEST(KafkaTopics, CursorsHaveOnePartition) { EXPECT_EQ(kTopics.cursors().partitions, 1); }
 
 TEST(KafkaTopics, TheCommandCreatesTheTopicAsWeWould) {
