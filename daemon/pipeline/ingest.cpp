@@ -17,6 +17,9 @@ using salesforce::Recovery;
 
 /// Change events stay on the bus for 72 h (Pub/Sub API guide, "Event Message Durability").
 constexpr double kRetentionSeconds = 72 * 3600.0;
+/// A login that goes well is over by then.
+constexpr EpochMs kLoginMs = 3'000;
+constexpr std::int64_t kOrgPollMs = 100;
 /// A stream that was opened and has not ended for so long works: the first response of a quiet org
 /// may take 270 s.
 constexpr std::int64_t kQuietIsWellMs = 5'000;
@@ -175,7 +178,7 @@ void Ingest::top_up() {
 }
 
 Step Ingest::connect() {
-  if (!parts_.org_ready.load()) return Step::wait(parts_.clock.monotonic_ms() + 100);
+  if (!parts_.org_ready.load()) return wait_for_org();
   credit_.reset();
   const std::size_t credit = credit_.request(room());
   if (credit == 0) {
@@ -207,6 +210,18 @@ Step Ingest::connect() {
               stored ? "position " + position->replay_id.hex()
                      : std::string(start == salesforce::Start::Latest ? "latest" : "earliest")}});
   return Step::again();
+}
+
+/// Nothing is known of the org yet. Its own part says why; ours stops counting as starting when
+/// that takes longer than a login that goes well.
+Step Ingest::wait_for_org() {
+  if (parts_.health.state() == PartState::Starting &&
+      parts_.clock.now_ms() - parts_.health.snapshot().since > kLoginMs) {
+    parts_.health.set(
+        PartState::Waiting,
+        fmt::format("waits for the org's first login: see org {}", parts_.stream.org));
+  }
+  return Step::wait(parts_.clock.monotonic_ms() + kOrgPollMs);
 }
 
 Step Ingest::on_end() {

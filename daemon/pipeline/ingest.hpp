@@ -61,23 +61,28 @@ class Ingest {
   };
   explicit Ingest(Parts parts);
 
-  /// Waits for the next response for `wait_max` at most.
+  /// Waits for the next response for `wait_max` at most, and asks to be called again within it: the
+  /// second lane goes on while the stream is held, blocked or down.
   Step step(Millis wait_max);
   /// No more credit is asked for; ends the stream. For an orderly stop.
   void stop();
 
  private:
   Step connect();
+  Step wait_for_org();
   Step on_end();
+  Step keep_alive();
   Step apply_response();
   Step wait_for_schema(const Error& error);
-  void apply_rows();
+  Result<bool> apply_rows();
+  void works();
+  void publish_age();
   void top_up();
   std::size_t room() const;
-  bool decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
+  void decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
   void refuse(const salesforce::FetchedEvent& event, const Error& error, const EventView* header);
-  void lost_position(const Error& error);
-  Step pause(const Error& error, Millis least);
+  Result<void> lost_position(const Error& error);
+  Step pause(const Error& error);
   void count(const ledger::Applied& applied);
 
   Parts parts_;
@@ -92,9 +97,11 @@ class Ingest {
   std::vector<ledger::QuarantineRow> refused_;
   std::vector<ledger::Hole> holes_;
   bool subscribed_ = false;
-  bool held_ = false;           // fetched_ waits for a schema
-  bool from_earliest_ = false;  // the stored position is lost
+  std::int64_t subscribed_at_ = 0;  // monotonic ms
+  bool held_ = false;               // fetched_ waits for a schema
+  bool from_earliest_ = false;      // the stored position is lost
   std::int64_t retry_at_ = 0;
+  EpochMs position_from_ = 0;  // when what the position stands for happened; 0: as it was stored
   std::size_t event_bytes_ = 1024;  // recent average, for room()
 };
 
