@@ -68,7 +68,12 @@ struct Org {
 
 struct App::Impl {
   explicit Impl(DaemonConfig c)
-      : config(std::move(c)), health(clock), signals(io), housekeeping(io), watchdog(io) {}
+      : config(std::move(c)),
+        health(clock),
+        signals(io),
+        reloads(io),
+        housekeeping(io),
+        watchdog(io) {}
 
   Result<void> build(std::shared_ptr<const crm::Mapping> mapping);
   void build_org(const salesforce::OrgConfig& org_config);
@@ -77,6 +82,8 @@ struct App::Impl {
   StatusSources sources() const;
   std::string answer(const std::string& line);
   void arm_signals();
+  void arm_reload();
+  void reload();
   void arm_housekeeping();
   void arm_watchdog(Millis interval);
   void export_metrics();
@@ -87,7 +94,7 @@ struct App::Impl {
   observe::Metrics metrics;
   observe::Health health;
   asio::io_context io;
-  asio::signal_set signals;
+  asio::signal_set signals, reloads;
   asio::steady_timer housekeeping, watchdog;
   std::unique_ptr<ledger::Ledger> ledger;
   std::vector<std::unique_ptr<Org>> orgs;
@@ -257,8 +264,6 @@ std::string App::Impl::answer(const std::string& line) {
 }
 
 void App::Impl::arm_signals() {
-  signals.add(SIGTERM);
-  signals.add(SIGINT);
   signals.async_wait([this](boost::system::error_code error, int) {
     if (error) return;
     if (stopping) _exit(0);  // the second one: leave at once; what is durable is enough
@@ -268,6 +273,34 @@ void App::Impl::arm_signals() {
     arm_signals();
     io.stop();
   });
+}
+
+void App::Impl::arm_reload() {
+  reloads.async_wait([this](boost::system::error_code error, int) {
+    if (error) return;
+    reload();
+    arm_reload();
+  });
+}
+
+/// SIGHUP: the file is read whole; with a problem in it nothing changes. Secrets need no reload,
+/// they are read at every login. The log level is taken over at once; what else differs waits for a
+/// restart, and is not half applied.
+void App::Impl::reload() {
+  runtime::notify("RELOADING=1");
+  config::Problems problems;
+  const auto fresh = DaemonConfig::load(config.path, problems);
+  metrics.gauge("headwater_config_last_reload_success", "1 if the last SIGHUP found a valid file")
+      .set(problems.empty() ? 1 : 0);
+  if (problems.empty()) {
+    log::set_level(fresh.log_level);
+    log::info("configuration is valid: the log level is in force, all else with the next start",
+              {{"file", config.path}});
+  } else {
+    for (const auto& problem : problems.list())
+      log::error("configuration not taken over", {{"problem", problem.str()}});
+  }
+  runtime::notify("READY=1");
 }
 
 void App::Impl::arm_housekeeping() {
@@ -406,7 +439,11 @@ Result<std::unique_ptr<App>> App::build(DaemonConfig config,
 }
 
 int App::run() {
+  impl_->signals.add(SIGTERM);
+  impl_->signals.add(SIGINT);
   impl_->arm_signals();
+  impl_->reloads.add(SIGHUP);
+  impl_->arm_reload();
   impl_->arm_housekeeping();
   if (const auto interval = runtime::watchdog_interval()) impl_->arm_watchdog(*interval);
   for (auto& thread : impl_->org_threads) thread->start();

@@ -14,6 +14,7 @@ DaemonConfig DaemonConfig::load(const std::string& path, config::Problems& probl
 
 DaemonConfig DaemonConfig::parse(config::Node& root) {
   DaemonConfig config;
+  config.path = path;
   config.state_dir = root.text("state_dir");
 
   std::set<std::string> names;

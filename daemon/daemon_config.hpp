@@ -19,6 +19,7 @@ struct SinkSection {
 
 /// The whole configuration file (config/headwater.example.yaml has every key).
 struct DaemonConfig {
+  std::string path;  ///< of the file, for SIGHUP
   std::string state_dir;
   std::vector<salesforce::OrgConfig> orgs;
   std::vector<SinkSection> sinks;
