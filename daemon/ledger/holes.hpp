@@ -71,6 +71,4 @@ class Holes {
   mutable std::map<std::string, Run, std::less<>> runs_;
 };
 
-std::string quarantine_key(const QuarantineRow& row);
-
 }  // namespace headwater::ledger

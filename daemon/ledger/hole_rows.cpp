@@ -1,0 +1,191 @@
+#include "daemon/ledger/hole_rows.hpp"
+
+#include "daemon/ledger/keys.hpp"
+#include "schemas/core/json_text.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+std::string_view scope_text(Hole::Scope scope) {
+  switch (scope) {
+    case Hole::Scope::Record:
+      return "record";
+    case Hole::Scope::Object:
+      return "object";
+    case Hole::Scope::Stretch:
+      return "stretch";
+  }
+  return {};
+}
+
+// Rows of entries: what the sinks mirror. One JSON object, times as text, absent ones null.
+void append_text(std::string& out, std::string_view key, std::string_view text) {
+  out.append(out.empty() ? "{\"" : ",\"").append(key).append("\":");
+  if (text.empty()) {
+    out.append("null");
+  } else {
+    append_json_string(out, text);
+  }
+}
+void append_number(std::string& out, std::string_view key, std::uint64_t number) {
+  out.append(out.empty() ? "{\"" : ",\"").append(key).append("\":");
+  append_json_number(out, static_cast<std::int64_t>(number));
+}
+void append_time_member(std::string& out, std::string_view key, EpochMs ms) {
+  append_text(out, key, ms == 0 ? std::string() : format_datetime(ms));
+}
+
+}  // namespace
+
+std::string hole_key(const Hole& hole) {
+  switch (hole.scope) {
+    case Hole::Scope::Record:
+      return make_key(hole.org, "r", hole.object, hole.id);
+    case Hole::Scope::Object:
+      return make_key(hole.org, "o", hole.object);
+    case Hole::Scope::Stretch:
+      return rev_key(make_key(hole.org, "s", hole.topic, ""), hole.rev);
+  }
+  return {};
+}
+
+void put_hole(std::string& out, const Hole& hole) {
+  put_byte(out, kFormat);
+  put_text(out, hole.cause);
+  put_text(out, hole.detail);
+  put_signed(out, hole.from_ts);
+  put_signed(out, hole.to_ts);
+  put_signed(out, hole.opened_at);
+  put_signed(out, hole.next_try);
+  put_varint(out, hole.attempts);
+  put_varint(out, hole.rev.value);
+  put_version(out, hole.version);
+}
+
+std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
+  Hole hole;
+  const auto first = key.find(':');
+  if (first == std::string_view::npos || first + 3 > key.size()) return std::nullopt;
+  hole.org = key.substr(0, first);
+  const char kind = key[first + 1];
+  const std::string_view rest = key.substr(first + 3);
+  if (kind == 'r') {
+    const auto colon = rest.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    hole.scope = Hole::Scope::Record;
+    hole.object = rest.substr(0, colon);
+    hole.id = rest.substr(colon + 1);
+  } else if (kind == 'o') {
+    hole.scope = Hole::Scope::Object;
+    hole.object = rest;
+  } else {
+    if (rest.size() < 9) return std::nullopt;
+    hole.scope = Hole::Scope::Stretch;
+    hole.topic = rest.substr(0, rest.size() - 9);
+  }
+  ByteReader reader(bytes);
+  if (reader.byte() != kFormat) return std::nullopt;
+  hole.cause = reader.text();
+  hole.detail = reader.text();
+  hole.from_ts = reader.signed_varint();
+  hole.to_ts = reader.signed_varint();
+  hole.opened_at = reader.signed_varint();
+  hole.next_try = reader.signed_varint();
+  hole.attempts = static_cast<std::uint32_t>(reader.varint());
+  hole.rev = Rev{reader.varint()};
+  hole.version = read_version(reader);
+  if (!reader.ok()) return std::nullopt;
+  return hole;
+}
+
+std::string shown_key(const Hole& hole) {
+  if (hole.scope == Hole::Scope::Object) return make_key(hole.org, "o", hole.object);
+  return make_key(hole.org, "s", hole.topic, std::to_string(hole.rev.value));
+}
+
+void put_row(std::string& out, const QuarantineRow& row) {
+  put_byte(out, kFormat);
+  for (const auto* text : {&row.org,
+                           &row.object,
+                           &row.id,
+                           &row.stage,
+                           &row.reason_code,
+                           &row.reason,
+                           &row.schema_id,
+                           &row.replay_id,
+                           &row.payload}) {
+    put_text(out, *text);
+  }
+  put_varint(out, row.attempts);
+  put_signed(out, row.first_seen);
+  put_signed(out, row.last_seen);
+  put_varint(out, row.rev.value);
+}
+
+std::optional<QuarantineRow> read_row(std::string_view bytes) {
+  QuarantineRow row;
+  ByteReader reader(bytes);
+  if (reader.byte() != kFormat) return std::nullopt;
+  for (auto* text : {&row.org,
+                     &row.object,
+                     &row.id,
+                     &row.stage,
+                     &row.reason_code,
+                     &row.reason,
+                     &row.schema_id,
+                     &row.replay_id,
+                     &row.payload}) {
+    *text = reader.text();
+  }
+  row.attempts = static_cast<std::uint32_t>(reader.varint());
+  row.first_seen = reader.signed_varint();
+  row.last_seen = reader.signed_varint();
+  row.rev = Rev{reader.varint()};
+  if (!reader.ok()) return std::nullopt;
+  return row;
+}
+
+std::string quarantine_key(const QuarantineRow& row) {
+  return make_key(row.org,
+                  row.object,
+                  row.id.empty() ? to_hex(row.replay_id) : row.id,
+                  row.stage,
+                  row.reason_code);
+}
+
+std::string hole_json(const Hole& hole, bool closed, std::string_view evidence) {
+  std::string row;
+  append_number(row, "id", hole.rev.value);
+  append_text(row, "org", hole.org);
+  append_text(row, "scope", scope_text(hole.scope));
+  append_text(row, "object", hole.object);
+  append_text(row, "topic", hole.topic);
+  append_text(row, "cause", hole.cause);
+  append_time_member(row, "since", hole.from_ts);
+  append_time_member(row, "opened_at", hole.opened_at);
+  append_number(row, "attempts", hole.attempts);
+  if (closed) append_text(row, "evidence", evidence);
+  row.push_back('}');
+  return row;
+}
+
+std::string quarantine_json(const QuarantineRow& row) {
+  std::string text;
+  append_number(text, "id", row.rev.value);
+  append_text(text, "org", row.org);
+  append_text(text, "object", row.object);
+  append_text(text, "record_id", row.id);
+  append_text(text, "stage", row.stage);
+  append_text(text, "reason_code", row.reason_code);
+  append_text(text, "reason", row.reason);
+  append_text(text, "schema_id", row.schema_id);
+  append_number(text, "attempts", row.attempts);
+  append_time_member(text, "first_seen", row.first_seen);
+  append_time_member(text, "last_seen", row.last_seen);
+  text.push_back('}');
+  return text;
+}
+
+}  // namespace headwater::ledger

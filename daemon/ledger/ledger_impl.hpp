@@ -1,0 +1,96 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "daemon/ledger/directory_lock.hpp"
+#include "daemon/ledger/reprojector.hpp"
+#include "daemon/ledger/state_reader.hpp"
+#include "daemon/ledger/writer.hpp"
+
+namespace headwater::ledger {
+
+/// Puts the parts together: the write lock, opening, births. What a part does is told in its own
+/// header.
+class Ledger::Impl {
+ public:
+  Impl(std::unique_ptr<DirectoryLock> lock,
+       std::unique_ptr<Store> store,
+       LedgerOptions options,
+       const Clock& clock)
+      : directory_(std::move(lock)),
+        store_(std::move(store)),
+        options_(std::move(options)),
+        clock_(clock),
+        journal_(*store_, clock, options_),
+        orgs_(*store_),
+        names_(*store_),
+        objects_(*store_, names_, orgs_),
+        holes_(*store_, journal_, clock),
+        reader_(*store_, names_, orgs_),
+        writer_(parts(), options_.sweep_share_max),
+        reprojector_(parts(), writer_) {}
+
+  Result<void> open(std::shared_ptr<const crm::Mapping> mapping);
+  Result<void> bring_mapping(std::shared_ptr<const crm::Mapping> mapping);
+  Result<void> finish_mapping_job(Job job, std::shared_ptr<const crm::Mapping> kept);
+  Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev);
+  Result<void> be_born(Rev above);
+  Result<void> stamp_if_clear();
+  Result<void> set_org_facts(const crm::OrgFacts& facts);
+  Result<void> trim();
+  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, clock_}; }
+  void stage_identity();
+  void stage_mapping(std::string_view digest, std::string_view source);
+  void stage_mapping(const crm::Mapping& mapping) {
+    stage_mapping(mapping.digest(), mapping.source());
+  }
+  /// The mapping that the states' images were made by.
+  struct KeptMapping {
+    bool same = false;                            ///< as the given one
+    std::shared_ptr<const crm::Mapping> mapping;  ///< nullptr: its text cannot be read
+  };
+  Result<KeptMapping> kept_mapping(const crm::Mapping& given) const;
+  std::shared_ptr<const crm::Mapping> read_mapping(const std::string& source) const;
+  Result<void> commit() { return writer_.commit(writer_.batch(), true); }
+  std::string id() const {
+    const std::lock_guard lock(id_mutex_);
+    return id_;
+  }
+  /// Does one writer's work under the write lock. After a failed write nobody knows what is on the
+  /// disk, and what was staged is in pieces: nothing more is written then, and every writer is told
+  /// so.
+  template <typename Work>
+  auto write(Work work) -> decltype(work()) {
+    const std::lock_guard lock(write_mutex_);
+    if (broken_) return *broken_;
+    auto result = work();
+    if (!result) broken_ = result.error();
+    return result;
+  }
+
+  std::unique_ptr<DirectoryLock> directory_;
+  std::unique_ptr<Store> store_;
+  const LedgerOptions options_;
+  const Clock& clock_;
+  std::mutex write_mutex_;  // ruling 1
+  Journal journal_;
+  Orgs orgs_;
+  NameStore names_;
+  Objects objects_;
+  Holes holes_;
+  StateReader reader_;
+  Writer writer_;
+  Reprojector reprojector_;
+
+ private:
+  mutable std::mutex id_mutex_;
+  std::string id_;
+  Rev birth_;  // the first rev of this birth: sinks below it hold nothing that outranks us
+  bool stamp_owed_ = false;
+  std::optional<Error> broken_;
+};
+
+}  // namespace headwater::ledger
