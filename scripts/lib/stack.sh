@@ -78,14 +78,15 @@ stack_kafka() {
   fi
 }
 
-# The org signs tokens against this key pair, made for this run alone.
+# The org signs tokens against this key pair, made for this run alone. Its keepalives tell the newest position: often, so that
+# stack_in_step sees it.
 stack_org() {
   openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$stack_dir/key.pem" 2>/dev/null ||
     openssl genrsa -out "$stack_dir/key.pem" 2048 2>/dev/null
   chmod 600 "$stack_dir/key.pem"
   openssl rsa -in "$stack_dir/key.pem" -pubout -out "$stack_dir/key.pub" 2>/dev/null
   "$bin_dir/headwater-org" --seed "${STACK_SEED:-1}" --public-key "$stack_dir/key.pub" --client-id headwater-demo \
-    --username headwater@demo.example "${STACK_ORG_OPTIONS[@]}" >"$stack_dir/org.json" 2>"$stack_dir/org.log" &
+    --username headwater@demo.example --keepalive-interval 1s "${STACK_ORG_OPTIONS[@]}" >"$stack_dir/org.json" 2>"$stack_dir/org.log" &
   org_pid=$!
   stack_pids+=($org_pid)
   wait_for 20 "the simulated org" test -s "$stack_dir/org.json"
