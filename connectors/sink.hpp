@@ -74,6 +74,16 @@ class Sink {
 
   virtual void close() noexcept = 0;
 
+  /// What the last open() found that works but may hurt, one sentence each with what to do.
+  virtual const std::vector<std::string>& warnings() const {
+    static const std::vector<std::string> kNone;
+    return kNone;
+  }
+
+  /// Messages that a dead predecessor's request brought into the target late, seen since the start; consumers drop them by
+  /// rule. Only a target that cannot refuse them counts any.
+  virtual std::uint64_t late_repeats() const { return 0; }
+
   /// Most entries and journal bytes that one write takes.
   virtual std::size_t entries_max() const = 0;
   virtual std::size_t bytes_max() const = 0;

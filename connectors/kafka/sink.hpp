@@ -67,10 +67,10 @@ class KafkaSink final : public Sink {
   bool needs_history() const override { return true; }
 
   /// What the last open() found that works but may hurt, one sentence each.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
   /// Messages found twice when partitions were read once more after open: a dead predecessor's
   /// request that the broker took late.
-  std::uint64_t late_repeats() const { return late_repeats_; }
+  std::uint64_t late_repeats() const override { return late_repeats_; }
   /// Messages not sent because they were already there.
   std::uint64_t skipped() const { return skipped_; }
 

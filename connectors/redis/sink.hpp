@@ -41,7 +41,7 @@ class RedisSink final : public Sink {
   std::size_t bytes_max() const override { return config_.bytes_max; }
 
   /// What the last open() found that works but may hurt, one sentence each.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
 
  private:
   struct OrgCursor {

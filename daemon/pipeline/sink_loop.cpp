@@ -55,6 +55,10 @@ SinkMetrics::SinkMetrics(observe::Metrics& m, const std::string& sink)
           m.seconds("headwater_sink_write_seconds", "One write of the sink", {{"sink", sink}})),
       write_entries(
           m.sizes("headwater_sink_write_entries", "Entries in one write", {{"sink", sink}})),
+      late_repeats(m.gauge(
+          "headwater_kafka_late_repeats_total",
+          "Messages that arrived late from a dead predecessor; the consumer rule drops them",
+          {{"sink", sink}})),
       created(entries_by_op(m, sink, "c")),
       updated(entries_by_op(m, sink, "u")),
       read(entries_by_op(m, sink, "r")),
@@ -141,6 +145,8 @@ Step SinkLoop::open() {
   settled_ = parts_.ledger.head();
   opened_ = true;
   metrics_.up.set(1);
+  for (const std::string& warning : sink_->warnings())
+    log::warning(warning, {{"sink", parts_.name}});
   parts_.health.set(PartState::Ok);
   publish(0);
   return Step::again();
@@ -369,6 +375,7 @@ void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
   if (behind > 0 && oldest_unwritten_ts != 0) {
     lag = static_cast<double>(parts_.clock.now_ms() - oldest_unwritten_ts) / 1000.0;
   }
+  metrics_.late_repeats.set(static_cast<double>(sink_->late_repeats()));
   metrics_.cursor_rev.set(static_cast<double>(cursor.value));
   metrics_.lag_entries.set(static_cast<double>(behind));
   metrics_.lag_seconds.set(lag);
