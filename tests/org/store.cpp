@@ -5,6 +5,7 @@
 #include <array>
 
 #include "schemas/core/ids.hpp"
+#include "tests/org/text_diff.hpp"
 
 namespace headwater::org {
 namespace {
@@ -57,6 +58,26 @@ Body difference(const ObjectDef& object, const Record& before, const Record& aft
     }
   }
   return body;
+}
+
+/// Puts diffs in the place of long texts that changed a little; gives which. `told`: what the event
+/// says.
+LeafSet put_diffs(const ObjectDef& object,
+                  const Record& before,
+                  const LeafSet& shown,
+                  std::vector<Value>& told) {
+  LeafSet diffs(object.leaves.size());
+  for (std::size_t i = 0; i < object.leaves.size(); ++i) {
+    if (!shown[i] || object.leaves[i].type != FieldType::LongText) continue;
+    const auto* was = std::get_if<std::string>(&before.values[i]);
+    const auto* is = std::get_if<std::string>(&told[i]);
+    if (was == nullptr || is == nullptr) continue;
+    auto diff = unified_diff(*was, *is);
+    if (!diff) continue;
+    told[i] = std::move(*diff);
+    diffs[i] = true;
+  }
+  return diffs;
 }
 
 }  // namespace
@@ -225,10 +246,14 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) con
       body = difference(object, *before, touched.after);
       next.header.changed = bitmaps(object, body.shown);
       next.header.nulled = bitmaps(object, body.nulled);
+      auto told = touched.after.values;
+      next.header.diff = bitmaps(object, put_diffs(object, *before, body.shown, told));
+      encode_body(next.body, object, told, body.shown);
     } else if (*type != ChangeType::Delete) {
       body = full_body(object);
     }
-    encode_body(next.body, object, touched.after.values, body.shown);
+    if (*type != ChangeType::Update)
+      encode_body(next.body, object, touched.after.values, body.shown);
     if (work.size() > 1 && (*type == ChangeType::Update || *type == ChangeType::Delete)) {
       std::string what = fmt::format("{} {} {} {} ",
                                      object.index,

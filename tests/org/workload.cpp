@@ -23,7 +23,7 @@ const std::vector<Workload::Choice>& Workload::choices() {
       {2, &Workload::delete_account},   {4, &Workload::delete_some},
       {3, &Workload::undelete_some},    {1, &Workload::merge_accounts},
       {1, &Workload::add_product},      {2, &Workload::change_user},
-      {3, &Workload::trigger_chain}};
+      {3, &Workload::trigger_chain},    {3, &Workload::keep_minutes}};
   return all;
 }
 

@@ -93,6 +93,7 @@ class Workload {
   void add_product();
   void change_user();
   void trigger_chain();
+  void keep_minutes();
 
   Draft create(std::string_view object);
   Draft update(std::string_view object, std::vector<std::string> ids);

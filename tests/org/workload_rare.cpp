@@ -112,6 +112,33 @@ void Workload::trigger_chain() {
           update("Lead", {id}).set("Title", Value{})});
 }
 
+void Workload::keep_minutes() {
+  // Minutes of meetings grow on an opportunity, line by line; a changed line goes out as a diff.
+  const auto id = pick("Opportunity");
+  if (id.empty()) return open_opportunity();
+  std::string minutes;
+  store_.with(def("Opportunity"), id, [&](const Record& record) {
+    const auto* now =
+        std::get_if<std::string>(&record.values[def("Opportunity").leaf("Description")]);
+    if (now != nullptr && now->starts_with("Minutes\r\n")) minutes = *now;
+  });
+  const auto line = [this](std::uint64_t number) {
+    return fmt::format("{}. {} agreed with {}: {} €",
+                       number,
+                       first_name(dice_),
+                       last_name(dice_),
+                       dice_.below(1'000'000));
+  };
+  if (minutes.empty()) {
+    minutes = "Minutes";
+    for (std::uint64_t i = 1; i <= 40; ++i) minutes += "\r\n" + line(i);
+  } else {
+    const auto from = minutes.find("\r\n", dice_.below(minutes.size() / 2)) + 2;
+    minutes.replace(from, minutes.find("\r\n", from) - from, line(dice_.below(100)));
+  }
+  commit({update("Opportunity", {id}).set("Description", minutes)});
+}
+
 Draft Workload::draft_filler(const ObjectDef& object) {
   if (object.name == "Contact") return draft_contact({});
   if (object.name == "Opportunity") return draft_opportunity({}, {});

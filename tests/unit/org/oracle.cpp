@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <cstdio>
+
+#include "schemas/core/sha256.hpp"
 
 namespace headwater::org {
 namespace {
@@ -141,6 +144,36 @@ std::vector<std::size_t> leaves_of(const ObjectDef& object, const std::vector<st
   return out;
 }
 
+/// The text after one hunk without context, as salesforce.md 6.4 lays diffs out; its hash is
+/// checked.
+std::string patched(const std::string& before, const std::string& diff) {
+  std::vector<std::string> rows;
+  for (std::size_t at = 0; at <= diff.size();) {
+    const auto end = std::min(diff.find('\n', at), diff.size());
+    rows.push_back(diff.substr(at, end - at));
+    at = end + 1;
+  }
+  std::size_t first = 0;
+  std::size_t count = 0;
+  EXPECT_EQ(rows.at(0), "---");
+  EXPECT_EQ(std::sscanf(rows.at(2).c_str(), "@@ -%zu,%zu", &first, &count), 2);
+  const std::string breaks = before.find("\r\n") == std::string::npos ? "\n" : "\r\n";
+  std::size_t at = 0;
+  for (std::size_t i = 1; i < first + (count == 0 ? 1 : 0); ++i)
+    at = before.find(breaks, at) + breaks.size();
+  std::string added;
+  std::string removed;
+  for (std::size_t i = 3; i < rows.size(); ++i) {
+    auto& side = rows[i].front() == '+' ? added : removed;
+    side += (side.empty() ? "" : breaks) + rows[i].substr(1);
+  }
+  EXPECT_EQ(before.substr(at, removed.size()), removed);
+  auto after = before;
+  after.replace(at, removed.size(), added);
+  EXPECT_EQ(rows.at(1), "+++ " + sha256_hex(after));
+  return after;
+}
+
 }  // namespace
 
 OracleEvent oracle_decode(const ObjectDef& object, std::string_view payload) {
@@ -177,6 +210,7 @@ void Replica::apply(const ObjectDef& object, const OracleEvent& event) {
   for (const auto& id : header.record_ids) {
     auto& row = rows_[id];
     row.object = &object;
+    std::map<std::size_t, std::string> after_diff;
     switch (header.type) {
       case ChangeType::Create:
       case ChangeType::Undelete:
@@ -188,8 +222,15 @@ void Replica::apply(const ObjectDef& object, const OracleEvent& event) {
         break;
       case ChangeType::Update:
         ASSERT_EQ(row.values.size(), object.leaves.size()) << "an update of a record never created";
-        for (const auto leaf : leaves_of(object, header.changed))
-          row.values[leaf] = event.values[leaf];
+        for (const auto leaf : leaves_of(object, header.diff)) {
+          const auto& before = std::get<std::string>(row.values[leaf]);
+          after_diff[leaf] = patched(before, std::get<std::string>(event.values[leaf]));
+        }
+        for (const auto leaf : leaves_of(object, header.changed)) {
+          const auto diffed = after_diff.find(leaf);
+          row.values[leaf] =
+              diffed == after_diff.end() ? event.values[leaf] : Value(diffed->second);
+        }
         for (const auto leaf : leaves_of(object, header.nulled)) {
           EXPECT_TRUE(is_null(event.values[leaf])) << "nulled but with a value";
         }

@@ -42,13 +42,16 @@ TEST(Store, ItsEventsAloneGiveItsTruth) {
   Replica replica;
   std::set<ChangeType> seen;
   std::size_t several = 0;
+  std::size_t diffs = 0;
   for (const auto& event : world.take()) {
     seen.insert(event.header.type);
     several += event.header.record_ids.size() > 1 ? 1U : 0U;
+    diffs += event.header.diff.empty() ? 0U : 1U;
     replica.apply(world.def(event.header.entity), event);
   }
   EXPECT_EQ(seen.size(), 4U) << "creates, updates, deletes and undeletes all happen";
   EXPECT_GT(several, 20U) << "events of several records happen";
+  EXPECT_GT(diffs, 20U) << "long texts go out as diffs";
   // The reader holds the same live records with the same fields.
   std::size_t live = 0;
   for (const auto& object : world.catalog.objects()) {
