@@ -7,14 +7,15 @@
 namespace headwater {
 
 DaemonConfig DaemonConfig::load(const std::string& path, config::Problems& problems) {
+  DaemonConfig config;
   config::Node root = config::Node::load(path, problems);
-  if (!problems.empty()) return {};  // no file, or no YAML: what it lacks is not the news
-  return parse(root);
+  if (problems.empty()) config = parse(root);  // no file, or no YAML: what it lacks is not the news
+  config.path = path;
+  return config;
 }
 
 DaemonConfig DaemonConfig::parse(config::Node& root) {
   DaemonConfig config;
-  config.path = path;
   config.state_dir = root.text("state_dir");
 
   std::set<std::string> names;
