@@ -144,6 +144,7 @@ void Orgs::set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch) {
 }
 
 void Orgs::stage(StoreBatch& batch) {
+  const std::lock_guard lock(mutex_);  // a reader may be adding an org
   for (auto& [name, org] : orgs_) {
     if (!org.dirty) continue;
     std::string bytes;
