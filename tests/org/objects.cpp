@@ -1,12 +1,12 @@
 #include "tests/org/schema.hpp"
 
 namespace headwater::org {
+namespace {
 
 // Field order is the order of the Avro record. `~`: REST alone has the field. Field lists cover
 // what unified-model.md section 5 maps; the custom fields bring the types that no standard field
 // has.
-std::string_view Catalog::standard_table() {
-  return R"(Account 001
+constexpr std::string_view kTable = R"(Account 001
   Name switchable
   Type picklist
   ParentId ref Account
@@ -336,6 +336,9 @@ Invoice__c a01
   ~IsDeleted bool
   ~SystemModstamp datetime
 )";
-}
+
+}  // namespace
+
+std::string_view Catalog::standard_table() { return kTable; }
 
 }  // namespace headwater::org
