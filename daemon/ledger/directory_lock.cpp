@@ -42,7 +42,7 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& di
   std::unique_ptr<DirectoryLock> lock(new DirectoryLock(descriptor));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     return blocked(
-        fmt::format("ledger: {} is held by process {}; stop that one, or start with --wait",
+        fmt::format("ledger: {} is held by process {}; stop that one first",
                     directory,
                     read_pid(descriptor)),
         "locked");

@@ -33,7 +33,7 @@ TEST_F(DirectoryTest, ASecondOneOnTheSameDirectoryIsRefusedWithThePidOfTheFirst)
   EXPECT_EQ(second.error().kind, ErrorKind::Blocked);
   EXPECT_EQ(second.error().message,
             "ledger: " + directory + " is held by process " + std::to_string(::getpid()) +
-                "; stop that one, or start with --wait");
+                "; stop that one first");
   first->reset();
   EXPECT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
 }
