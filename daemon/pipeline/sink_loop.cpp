@@ -86,6 +86,8 @@ SinkLoop::SinkLoop(Parts parts)
                std::hash<std::string>{}(parts_.name)),
       entries_limit_(sink_->entries_max()) {
   status_.name = parts_.name;
+  // Until the target has told its cursor, anything may be owed to it.
+  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, Rev{0});
   publish(0);
 }
 
@@ -285,15 +287,14 @@ Step SinkLoop::on_error(const Error& error,
         error.message,
         kRefusedInARowMax)));
   }
-  if (auto kept = quarantine(entries.front(), error, mode); kept.next == Step::Next::Wait)
-    return kept;
+  if (auto kept = quarantine(entries.front(), error); !kept) return retry(kept.error());
   // The row is written: now the cursor may pass.
   if (auto failed = write({}, moves, mode)) return retry(*failed);
   ++refused_in_a_row_;
   return Step::again();
 }
 
-Step SinkLoop::quarantine(const EntryView& entry, const Error& error, Mode) {
+Result<void> SinkLoop::quarantine(const EntryView& entry, const Error& error) {
   ledger::QuarantineRow row;
   row.org = entry.org;
   row.object = entry.object;
@@ -305,20 +306,20 @@ Step SinkLoop::quarantine(const EntryView& entry, const Error& error, Mode) {
   row.replay_id = entry.origin.replay_id;
   if (entry.kind == EntryKind::Record) put_entry(row.payload, entry);
   row.first_seen = row.last_seen = parts_.clock.now_ms();
-  if (auto kept = parts_.ledger.quarantine({&row, 1}); !kept) return retry(kept.error());
+  if (auto kept = parts_.ledger.quarantine({&row, 1}); !kept) return kept;
   metrics_.quarantined.add();
   log::error("sink refuses an entry for good: kept in quarantine, the rest goes on",
              {{"sink", parts_.name},
               {"key", entry.rkey},
               {"rev", entry.meta.rev.value},
               {"reason", error.message}});
-  return Step::again();
+  return {};
 }
 
 Step SinkLoop::retry(const Error& error) {
   metrics_.up.set(0);
   opened_ = false;
-  publish(0);
+  publish(oldest_unwritten());
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) {
     metrics_.fenced.add();
@@ -366,15 +367,20 @@ Rev SinkLoop::least_cursor() const {
   return cursors_.empty() ? Rev{0} : least;
 }
 
+/// When the ledger wrote the first entry that the target does not hold; 0: there is none, or
+/// nothing is known.
+EpochMs SinkLoop::oldest_unwritten() {
+  EntryBatch first;
+  const auto read = parts_.ledger.read(least_cursor(), 1, 1, first);
+  return read && !first.entries().empty() ? first.entries().front().ts_ms : 0;
+}
+
 void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
   const Rev cursor = least_cursor();
   const auto behind = parts_.ledger.entries_after(cursor);
   const bool materializing =
       std::any_of(cursors_.begin(), cursors_.end(), [](const auto& c) { return c.materializing; });
-  double lag = 0;
-  if (behind > 0 && oldest_unwritten_ts != 0) {
-    lag = static_cast<double>(parts_.clock.now_ms() - oldest_unwritten_ts) / 1000.0;
-  }
+  const double lag = behind > 0 ? seconds_since(oldest_unwritten_ts) : 0;
   metrics_.late_repeats.set(static_cast<double>(sink_->late_repeats()));
   metrics_.cursor_rev.set(static_cast<double>(cursor.value));
   metrics_.lag_entries.set(static_cast<double>(behind));
@@ -386,11 +392,20 @@ void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
   status_.materializing = materializing;
   status_.lag_entries = behind;
   status_.lag_seconds = lag;
+  oldest_unwritten_ts_ = oldest_unwritten_ts;
 }
 
+double SinkLoop::seconds_since(EpochMs ts) const {
+  return ts == 0 ? 0 : static_cast<double>(parts_.clock.now_ms() - ts) / 1000.0;
+}
+
+/// The lag is that of now: a loop that backs off publishes nothing for a while.
 SinkStatus SinkLoop::status() const {
   const std::lock_guard lock(status_mutex_);
-  return status_;
+  SinkStatus now = status_;
+  now.lag_entries = parts_.ledger.entries_after(now.cursor);
+  if (now.lag_entries > 0) now.lag_seconds = seconds_since(oldest_unwritten_ts_);
+  return now;
 }
 
 bool SinkLoop::caught_up() const {

@@ -40,11 +40,18 @@ struct SinkStatus {
 /// Keeps one target in step with the journal.
 ///
 ///   closed:      open -> a cursor per org; the ledger says follow or materialize
-///   materialize: states after the cursor, in rev order, until the head noted at the start; then
-///   follow follow:      entries after the smallest cursor -> write(entries, cursors) Transient:
-///   reopen, back off, the same again        Blocked: the same every 60 s Rejected:    halve until
-///   one entry stands alone; to quarantine with it, the cursor passes Fatal:       stop this sink,
-///   red; it never claims again by itself
+///
+///   materialize: states after the cursor, in rev order, until the head noted at the start
+///
+///   follow:      entries after the smallest cursor -> write(entries, cursors)
+///
+///   Transient:   reopen, back off, the same again
+///
+///   Blocked:     the same every 60 s
+///
+///   Rejected:    halve until one entry stands alone; to quarantine with it, the cursor passes
+///
+///   Fatal:       stop this sink, red; it never claims again by itself
 ///
 /// The cursor lives in the target, so nothing here needs to survive a crash. One thread.
 class SinkLoop {
@@ -87,10 +94,12 @@ class SinkLoop {
   Step idle();
   std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
   Step on_error(const Error& error, Entries entries, std::span<const CursorMove> moves, Mode mode);
-  Step quarantine(const EntryView& entry, const Error& error, Mode mode);
+  Result<void> quarantine(const EntryView& entry, const Error& error);
   Step retry(const Error& error);
   void moved(Entries entries, std::span<const CursorMove> moves);
+  EpochMs oldest_unwritten();
   void publish(EpochMs oldest_unwritten_ts);
+  double seconds_since(EpochMs ts) const;
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
@@ -112,6 +121,7 @@ class SinkLoop {
 
   mutable std::mutex status_mutex_;
   SinkStatus status_;
+  EpochMs oldest_unwritten_ts_ = 0;  // 0: there is none, or nothing is known
 };
 
 }  // namespace headwater

@@ -1,0 +1,429 @@
+#include "daemon/pipeline/sink_loop.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "tests/unit/pipeline/fixture.hpp"
+
+namespace headwater {
+namespace {
+
+using observe::PartState;
+using test::account;
+
+/// What a sink writes to; outlives the sinks that are made for it.
+struct FakeTarget {
+  struct Write {
+    Mode mode = Mode::Follow;
+    std::vector<std::string> keys;
+    std::vector<Rev> revs;
+    std::map<std::string, Rev> moves;
+  };
+  std::map<std::string, Cursor> cursors;
+  std::vector<Write> writes;  ///< that went well
+  std::function<std::optional<Error>(const Batch&)> fail = [](const Batch&) {
+    return std::nullopt;
+  };
+  std::optional<Error> open_error;
+  std::size_t entries_max = 8;
+  bool history = false;
+  int tries = 0, opened = 0, closed = 0, idled = 0;
+  std::vector<std::string> made_for;
+
+  std::vector<std::string> keys() const {
+    std::vector<std::string> out;
+    for (const Write& write : writes) out.insert(out.end(), write.keys.begin(), write.keys.end());
+    return out;
+  }
+};
+
+class FakeSink final : public Sink {
+ public:
+  FakeSink(FakeTarget& target, std::string ledger) : target_(target), ledger_(std::move(ledger)) {}
+  Result<std::vector<Cursor>> open(std::span<const std::string> orgs) override {
+    ++target_.opened;
+    if (target_.open_error) return *target_.open_error;
+    std::vector<Cursor> out;
+    for (const auto& org : orgs) {
+      Cursor& cursor = target_.cursors[org];
+      cursor.org = org;
+      ++cursor.epoch;
+      out.push_back(cursor);
+    }
+    return out;
+  }
+  Result<void> write(const Batch& batch) override {
+    ++target_.tries;
+    if (auto error = target_.fail(batch)) return *error;
+    auto& kept = target_.writes.emplace_back();
+    kept.mode = batch.mode;
+    for (const EntryView& entry : batch.entries) {
+      kept.keys.emplace_back(entry.rkey);
+      kept.revs.push_back(entry.meta.rev);
+    }
+    for (const CursorMove& move : batch.cursors) {
+      kept.moves[std::string(move.org)] = move.rev;
+      target_.cursors[std::string(move.org)].ledger = ledger_;
+      target_.cursors[std::string(move.org)].rev = move.rev;
+    }
+    return {};
+  }
+  Result<void> idle() override {
+    ++target_.idled;
+    return {};
+  }
+  void close() noexcept override { ++target_.closed; }
+  std::size_t entries_max() const override { return target_.entries_max; }
+  std::size_t bytes_max() const override { return 1 << 20; }
+  bool needs_history() const override { return target_.history; }
+
+ private:
+  FakeTarget& target_;
+  const std::string ledger_;
+};
+
+class SinkLoopTest : public test::PipelineTest {
+ protected:
+  void make(std::vector<std::string> orgs = {"emea"}) {
+    loop.emplace(SinkLoop::Parts{"target",
+                                 std::move(orgs),
+                                 [this](const std::string& ledger_id) {
+                                   target.made_for.push_back(ledger_id);
+                                   return std::make_unique<FakeSink>(target, ledger_id);
+                                 },
+                                 *ledger,
+                                 clock,
+                                 part,
+                                 metrics});
+  }
+  /// Until the loop wants to wait or is done.
+  Step run() {
+    for (int i = 0; i < 1'000; ++i) {
+      const Step step = loop->step();
+      if (step.next != Step::Next::Again) return step;
+    }
+    ADD_FAILURE() << "the loop does not come to rest";
+    return Step::done();
+  }
+  /// The target holds all up to the head and follows from there.
+  void follow_from_head() { target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0}; }
+  static std::string key(int number, const std::string& org = "emea") {
+    return org + ":Account:" + account(number);
+  }
+  static std::vector<std::string> keys(int from, int to) {
+    std::vector<std::string> out;
+    for (int i = from; i <= to; ++i) out.push_back(key(i));
+    return out;
+  }
+  static bool is_quarantine_row(const std::string& rkey) {
+    return rkey.find(":sink.target:") != std::string::npos;
+  }
+  /// A target that refuses this record for good.
+  void refuse(const std::string& rkey) {
+    target.fail = [rkey](const Batch& batch) -> std::optional<Error> {
+      for (const EntryView& entry : batch.entries) {
+        if (entry.rkey == rkey) return rejected("target: write: refused", "22003");
+      }
+      return std::nullopt;
+    };
+  }
+
+  FakeTarget target;
+  observe::Part& part = health.add("sink target", Millis(60'000));
+  std::optional<SinkLoop> loop;
+};
+
+TEST_F(SinkLoopTest, ANewTargetGetsAllStatesThenFollowsWithoutASeam) {
+  create_accounts(1, 20);
+  bool grown = false;
+  target.fail = [&](const Batch&) -> std::optional<Error> {
+    if (!std::exchange(grown, true)) {  // meanwhile: a new record, and one whose turn is to come
+      create_accounts(21, 21);
+      apply({{account(20), 22, "changed", false}});
+    }
+    return std::nullopt;
+  };
+  make();
+  run();
+  auto got = target.keys();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, keys(1, 21)) << "each once";
+  EXPECT_EQ(target.writes.front().mode, Mode::Materialize);
+  EXPECT_EQ(target.writes.back().mode, Mode::Follow);
+  EXPECT_EQ(target.writes.back().keys, (std::vector{key(21), key(20)}));
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+  EXPECT_EQ(target.cursors["emea"].ledger, ledger->id());
+  EXPECT_TRUE(loop->caught_up());
+  EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(SinkLoopTest, AKnownCursorIsFollowedFromWhereItStands) {
+  create_accounts(1, 5);
+  follow_from_head();
+  create_accounts(6, 8);
+  make();
+  run();
+  EXPECT_EQ(target.keys(), keys(6, 8));
+  EXPECT_EQ(target.writes[0].mode, Mode::Follow);
+}
+
+TEST_F(SinkLoopTest, ATransientFailureReopensAndWritesTheSameEntriesAgain) {
+  follow_from_head();
+  create_accounts(1, 3);
+  std::vector<std::vector<Rev>> tried;
+  target.fail = [&](const Batch& batch) -> std::optional<Error> {
+    auto& revs = tried.emplace_back();
+    for (const EntryView& entry : batch.entries) revs.push_back(entry.meta.rev);
+    if (tried.size() < 3) return transient("target: write: connection reset");
+    return std::nullopt;
+  };
+  make();
+  for (int i = 0; i < 2; ++i) {
+    const Step step = run();
+    ASSERT_EQ(step.next, Step::Next::Wait);
+    EXPECT_GT(step.until_ms, clock.ms) << "not at once";
+    EXPECT_EQ(part.state(), PartState::Waiting);
+    EXPECT_FALSE(loop->status().open);
+    clock.ms = step.until_ms;
+  }
+  run();
+  ASSERT_EQ(tried.size(), 3U);
+  EXPECT_EQ(tried[0], tried[1]);
+  EXPECT_EQ(tried[0], tried[2]);
+  EXPECT_EQ(target.opened, 3);
+  EXPECT_EQ(target.keys(), keys(1, 3));
+  EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(SinkLoopTest, ARefusedEntryIsFoundInFewWritesAndItsNeighboursLand) {
+  target.entries_max = 1'024;
+  follow_from_head();
+  create_accounts(1, 1'000);
+  refuse(key(700));
+  make();
+  run();
+  auto expected = keys(1, 1'000);
+  std::erase(expected, key(700));
+  auto got = target.keys();
+  std::erase_if(got, is_quarantine_row);
+  EXPECT_EQ(got, expected) << "in order, each once";
+  EXPECT_LE(target.tries, 40) << "three for each of ten halvings, and a few";
+  ASSERT_EQ(ledger->quarantine_open(), 1U);
+  const auto row = ledger->quarantined()[0];
+  EXPECT_EQ(row.stage, "sink.target");
+  EXPECT_EQ(row.id, account(700));
+  EXPECT_EQ(row.reason_code, "22003");
+  EXPECT_FALSE(row.payload.empty());
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+}
+
+TEST_F(SinkLoopTest, TheCursorPassesARefusedEntryOnlyOnceItIsInQuarantine) {
+  follow_from_head();
+  const Rev before = ledger->head();
+  create_accounts(1, 1);
+  refuse(key(1));
+  make();
+  disk->tear_write(1);
+  EXPECT_EQ(run().next, Step::Next::Done) << "the ledger cannot write";
+  EXPECT_EQ(target.cursors["emea"].rev, before);
+}
+
+TEST_F(SinkLoopTest, FiveRefusalsInARowBlameTheTargetAndQuarantineNothingMore) {
+  follow_from_head();
+  create_accounts(1, 20);
+  target.fail = [](const Batch& batch) -> std::optional<Error> {
+    if (batch.entries.empty()) return std::nullopt;
+    return rejected("target: write: refused");
+  };
+  make();
+  const Step step = run();
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  EXPECT_EQ(ledger->quarantine_open(), 4U);
+  EXPECT_EQ(step.until_ms - clock.ms, 60'000);
+  for (int i = 0; i < 3; ++i) {
+    clock.ms += 60'000;
+    run();
+  }
+  EXPECT_EQ(ledger->quarantine_open(), 4U);
+
+  target.fail = [](const Batch&) { return std::nullopt; };
+  clock.ms += 60'000;
+  run();
+  auto got = target.keys();
+  std::erase_if(got, is_quarantine_row);
+  EXPECT_EQ(got, keys(5, 20)) << "once the target is mended it gets the rest";
+}
+
+TEST_F(SinkLoopTest, BlockedIsTriedAgainAfterSixtySeconds) {
+  target.open_error = blocked("target: another holder");
+  make();
+  const Step step = run();
+  EXPECT_EQ(step.until_ms - clock.ms, 60'000);
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  clock.ms += 59'999;
+  run();
+  EXPECT_EQ(target.opened, 1);
+  clock.ms += 1;
+  run();
+  EXPECT_EQ(target.opened, 2);
+}
+
+TEST_F(SinkLoopTest, FatalEndsTheLoopAndCloses) {
+  follow_from_head();
+  create_accounts(1, 1);
+  target.fail = [](const Batch&) { return fatal("target: fenced"); };
+  make();
+  EXPECT_EQ(run().next, Step::Next::Done);
+  EXPECT_EQ(part.state(), PartState::Fatal);
+  EXPECT_GE(target.closed, 1);
+  loop->stop();
+  EXPECT_EQ(part.state(), PartState::Fatal) << "stays red";
+  EXPECT_EQ(target.idled, 0) << "a fenced sink writes nothing more";
+}
+
+TEST_F(SinkLoopTest, AQuietCursorIsTouchedEveryTenSeconds) {
+  create_accounts(1, 1);
+  follow_from_head();
+  make();
+  for (int i = 1; i <= 3; ++i) {
+    const Step step = run();
+    ASSERT_EQ(step.until_ms - clock.ms, 10'000);
+    ASSERT_EQ(target.writes.size(), static_cast<std::size_t>(i - 1));
+    clock.ms = step.until_ms;
+    loop->step();
+    ASSERT_EQ(target.writes.size(), static_cast<std::size_t>(i));
+    EXPECT_TRUE(target.writes.back().keys.empty());
+    EXPECT_EQ(target.writes.back().moves.at("emea"), ledger->head());
+  }
+}
+
+TEST_F(SinkLoopTest, AfterQuietTheSinkPaysWhatItOwesOnce) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  run();
+  EXPECT_EQ(target.idled, 1);
+  create_accounts(2, 2);
+  run();
+  EXPECT_EQ(target.idled, 2) << "once more, after more was written";
+}
+
+TEST_F(SinkLoopTest, OrgsWithDifferentCursorsEachGetWhatFollowsTheirOwn) {
+  create_accounts(1, 2, "emea");
+  target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0};
+  create_accounts(3, 3, "emea");
+  create_accounts(1, 2, "apac");
+  target.cursors["apac"] = {"apac", ledger->id(), ledger->head(), 0};
+  create_accounts(3, 3, "apac");
+  make({"emea", "apac"});
+  run();
+  EXPECT_EQ(target.keys(), (std::vector{key(3), key(3, "apac")}));
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+  EXPECT_EQ(target.cursors["apac"].rev, ledger->head());
+}
+
+TEST_F(SinkLoopTest, AnOrgThatMaterializesDoesNotHoldBackItsNeighboursCursor) {
+  create_accounts(1, 2, "emea");
+  target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0};
+  create_accounts(1, 2, "apac");
+  create_accounts(3, 3, "emea");
+  make({"emea", "apac"});
+  run();
+  auto got = target.keys();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, (std::vector{key(1, "apac"), key(2, "apac"), key(3)}));
+}
+
+TEST_F(SinkLoopTest, ALedgerBornAnewIsToldInItsNewName) {
+  create_accounts(1, 3);
+  const std::string old_id = ledger->id();
+  target.cursors["emea"] = {"emea", old_id, Rev{ledger->head().value + 50}, 0};
+  make();
+  run();
+  ASSERT_NE(ledger->id(), old_id) << "a cursor ahead of the head proves an old copy";
+  EXPECT_EQ(target.made_for, (std::vector{old_id, ledger->id()}));
+  EXPECT_EQ(target.cursors["emea"].ledger, ledger->id());
+  auto got = target.keys();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, keys(1, 3));
+  for (const auto& write : target.writes) {
+    for (const Rev rev : write.revs) EXPECT_GT(rev.value, 50U);
+  }
+}
+
+TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatIsOwedHistory) {
+  options.journal_bytes_max = 64 << 10;
+  disk = std::make_shared<ledger::MemoryDisk>();
+  open();
+  target.history = true;
+  follow_from_head();
+  target.open_error = transient("target: away");
+  make();
+  run();
+  for (int i = 1; ledger->journal().bytes < options.journal_bytes_max && i < 5'000; ++i)
+    create_accounts(i, i);
+  clock.ms += 2 * 3'600'000;
+  ASSERT_TRUE(ledger->trim());
+  EXPECT_TRUE(ledger->journal().full) << "though it has not even told its cursor yet";
+  target.open_error.reset();
+  run();
+  ASSERT_TRUE(ledger->trim());
+  EXPECT_FALSE(ledger->journal().full);
+  EXPECT_LT(ledger->journal().bytes, options.journal_bytes_max / 2);
+}
+
+TEST_F(SinkLoopTest, ATargetThatNeedsLastImagesOnlyHoldsNothingBack) {
+  options.journal_bytes_max = 64 << 10;
+  disk = std::make_shared<ledger::MemoryDisk>();
+  open();
+  create_accounts(1, 1);
+  follow_from_head();
+  target.open_error = transient("target: away");
+  make();
+  run();
+  int last = 1;
+  while (ledger->journal().bytes < options.journal_bytes_max * 3 / 4) {
+    ++last;
+    create_accounts(last, last);
+  }
+  clock.ms += 2 * 3'600'000;
+  ASSERT_TRUE(ledger->trim());
+  ASSERT_GT(ledger->journal().first, target.cursors["emea"].rev);
+  target.open_error.reset();
+  run();
+  auto got = target.keys();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, keys(2, last)) << "states stand in for what was trimmed";
+}
+
+TEST_F(SinkLoopTest, TheLagOfATargetThatIsAwayGrows) {
+  create_accounts(1, 1);
+  follow_from_head();
+  make();
+  run();
+  EXPECT_EQ(loop->status().lag_entries, 0U);
+  target.fail = [](const Batch&) { return transient("target: away"); };
+  create_accounts(2, 4);
+  run();
+  EXPECT_EQ(loop->status().lag_entries, 3U);
+  clock.ms += 20;
+  create_accounts(5, 5);
+  clock.ms += 80;
+  EXPECT_EQ(loop->status().lag_entries, 4U);
+  EXPECT_DOUBLE_EQ(loop->status().lag_seconds, 0.1);
+  EXPECT_FALSE(loop->caught_up());
+}
+
+TEST_F(SinkLoopTest, AStopLetsTheSinkPayWhatItOwesAndClosesIt) {
+  make();
+  loop->step();
+  loop->stop();
+  EXPECT_EQ(target.idled, 1);
+  EXPECT_EQ(target.closed, 1);
+  EXPECT_EQ(part.state(), PartState::Stopped);
+}
+
+}  // namespace
+}  // namespace headwater
