@@ -90,7 +90,10 @@ Step OrgWorker::refetch() {
   for (const auto& hole : due) by_object[hole.object].push_back(hole);
   for (const auto& [object, holes] : by_object) {
     const auto done = refetch_object(object, holes);
-    if (done) continue;
+    if (done) {
+      backoff_.reset();
+      continue;
+    }
     failed_.add(static_cast<double>(holes.size()));
     const auto attempts = std::min<std::uint32_t>(holes.front().attempts, 10);
     const EpochMs next = now + std::min(kPostponeMax, kPostpone << attempts);
@@ -118,18 +121,21 @@ Result<void> OrgWorker::refetch_object(const std::string& object,
   }
   auto records = parts_.api.fetch(object, ids, (*described)->fields);
   if (!records) return records.error();
-  auto rows = rows_of(**described, *records);
-  if (!rows) return rows.error();
-  rows->batch.org = parts_.org;
-  rows->batch.object = object;
-  rows->batch.noted = *noted;
-  rows->batch.type = ChangeType::Refetch;
-  refetched_.add(static_cast<double>(ids.size()));
+  OwnedRows rows = rows_of(**described, *records);
+  rows.batch.org = parts_.org;
+  rows.batch.object = object;
+  rows.batch.noted = *noted;
+  rows.batch.type = ChangeType::Refetch;
+  refetched_.add(static_cast<double>(rows.rows.size()));
+  if (rows.rows.size() < records->size()) {
+    failed_.add(static_cast<double>(records->size() - rows.rows.size()));
+    objects_.erase(object);  // a field's type may have changed
+  }
   // Not due again while they wait in the lane; applied, they close their holes.
   if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kPostponeMax);
       !postponed)
     return postponed;
-  while (!parts_.rows.try_push(*rows)) {
+  while (!parts_.rows.try_push(rows)) {
     parts_.wake();
     parts_.health.beat();
     if (!parts_.rows.wait_for_room(Millis(kPollMs), parts_.stop)) return transient("stopping");
@@ -152,29 +158,38 @@ Result<OrgWorker::Object*> OrgWorker::describe(const std::string& object) {
   return &entry;
 }
 
-Result<OwnedRows> OrgWorker::rows_of(const Object& object,
-                                     const std::vector<salesforce::FetchedRecord>& records) {
+/// A record that cannot be read is left out: its hole stays open and is tried again, and the others
+/// do not wait for it.
+OwnedRows OrgWorker::rows_of(const Object& object,
+                             const std::vector<salesforce::FetchedRecord>& records) {
   OwnedRows out;
   NameTable& names = parts_.ledger.names(parts_.org, object.description.name);
   const salesforce::RowDecoder decoder(object.description);
   salesforce::RecordRow decoded;
   for (const auto& record : records) {
-    ledger::Row& row = out.rows.emplace_back();
+    ledger::Row row;
     row.id = record.id;
     row.present = record.json.has_value();
     auto& members = out.members.emplace_back();
-    if (!row.present) continue;
-    if (auto read = decoder.decode(*record.json, decoded); !read) return read.error();
-    row.stamp = decoded.stamp;
-    for (const auto& field : decoded.fields) {
-      ValueView value = field.value;
-      if (value.holds_text()) value.text = out.texts.emplace_back(value.text);
-      members.push_back({names.intern(field.path), value});
+    if (row.present) {
+      if (auto read = decoder.decode(*record.json, decoded); !read) {
+        log::warning(
+            read.error().message,
+            {{"org", parts_.org}, {"object", object.description.name}, {"id", record.id.view()}});
+        continue;
+      }
+      row.stamp = decoded.stamp;
+      for (const auto& field : decoded.fields) {
+        ValueView value = field.value;
+        if (value.holds_text()) value.text = out.texts.emplace_back(value.text);
+        members.push_back({names.intern(field.path), value});
+      }
+      std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+        return a.name < b.name;
+      });
+      row.fields = members;
     }
-    std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
-      return a.name < b.name;
-    });
-    row.fields = members;
+    out.rows.push_back(row);
   }
   return out;
 }

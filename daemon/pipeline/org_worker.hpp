@@ -57,8 +57,7 @@ class OrgWorker {
   Step refetch();
   Result<void> refetch_object(const std::string& object, const std::vector<ledger::Hole>& holes);
   Result<Object*> describe(const std::string& object);
-  Result<OwnedRows> rows_of(const Object& object,
-                            const std::vector<salesforce::FetchedRecord>& records);
+  OwnedRows rows_of(const Object& object, const std::vector<salesforce::FetchedRecord>& records);
   Step pause(const Error& error);
 
   Parts parts_;
