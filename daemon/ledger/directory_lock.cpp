@@ -41,11 +41,10 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& di
   }
   std::unique_ptr<DirectoryLock> lock(new DirectoryLock(descriptor));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    return blocked(
-        fmt::format("ledger: {} is held by process {}; stop that one first",
-                    directory,
-                    read_pid(descriptor)),
-        "locked");
+    return blocked(fmt::format("ledger: {} is held by process {}; stop that one first",
+                               directory,
+                               read_pid(descriptor)),
+                   "locked");
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(descriptor, 0) != 0 ||
