@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "connectors/salesforce/org.hpp"
+#include "daemon/answer.hpp"
 #include "daemon/observe/http.hpp"
 #include "daemon/pipeline/ingest.hpp"
 #include "daemon/pipeline/org_worker.hpp"
@@ -80,7 +81,6 @@ struct App::Impl {
   void build_sinks(const std::shared_ptr<const crm::Mapping>& mapping);
   Result<void> open_doors();
   StatusSources sources() const;
-  std::string answer(const std::string& line);
   void arm_signals();
   void arm_reload();
   void reload();
@@ -204,8 +204,10 @@ void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) 
 }
 
 Result<void> App::Impl::open_doors() {
-  auto socket = runtime::ControlServer::open(
-      io, config.control_socket, [this](const std::string& line) { return answer(line); });
+  auto socket =
+      runtime::ControlServer::open(io, config.control_socket, [this](const std::string& line) {
+        return answer(line, sources(), *ledger, clock);
+      });
   if (!socket) return socket.error();
   control = std::move(socket).value();
   observe::HttpServer::Routes routes;
@@ -240,27 +242,6 @@ StatusSources App::Impl::sources() const {
     for (const auto& stream : org.streams) out.streams.push_back({org.name, stream.topic});
   }
   return out;
-}
-
-/// A line of the control socket: a verb and its argument.
-std::string App::Impl::answer(const std::string& line) {
-  const auto space = line.find(' ');
-  const std::string verb = line.substr(0, space);
-  const std::string argument = space == std::string::npos ? "" : line.substr(space + 1);
-  const auto error = [](const std::string& what) { return R"({"error":")" + what + "\"}"; };
-  if (verb == "status") return status_json(sources(), clock);
-  if (verb == "holes") return holes_json(*ledger);
-  if (verb == "quarantine") return quarantine_json(*ledger);
-  if (verb == "get") {
-    const auto key = RecordKey::parse(argument);
-    if (!key) return error(key.error().message);
-    EntryBatch batch;
-    const auto found = ledger->get(*key, batch);
-    if (!found) return error(found.error().message);
-    if (!*found) return error("the ledger has never seen this record");
-    return record_json(batch.entries().front());
-  }
-  return error("unknown command; known are status, get, holes, quarantine");
 }
 
 void App::Impl::arm_signals() {

@@ -134,11 +134,12 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
   for (const auto& hole : sources.ledger.holes()) {
     const bool record = hole.scope == ledger::Hole::Scope::Record;
     if (record && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
-    out.push_back(fmt::format("{} hole open since {}: {} {} {}",
+    out.push_back(fmt::format("{} hole open since {}: {} {}{}{}",
                               scope_text(hole.scope),
                               format_datetime(hole.opened_at),
                               hole.cause,
                               hole.object.empty() ? hole.topic : hole.object,
+                              hole.id.empty() ? "" : " ",
                               hole.id));
   }
   return out;

@@ -33,6 +33,12 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const std::string& listen,
   auto& server = impl->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(2); };
   server.set_tcp_nodelay(true);
+  // httplib would share the port with another daemon (SO_REUSEPORT), and half of the probes go
+  // there.
+  server.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   server.set_payload_max_length(kRequestBytesMax);
   server.set_read_timeout(kClientSeconds);
   server.set_write_timeout(kClientSeconds);

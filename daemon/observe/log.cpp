@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "schemas/core/time.hpp"
@@ -43,7 +44,7 @@ bool under_journald() {
 void append_value(std::string& out, std::string_view value) {
   const bool plain = !value.empty() && value.find_first_of(" =\"\\") == std::string_view::npos &&
                      std::none_of(value.begin(), value.end(), [](char c) {
-                       return static_cast<unsigned char>(c) < 0x20;
+                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
                      });
   if (plain) {
     out.append(value);
