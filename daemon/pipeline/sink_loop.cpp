@@ -145,6 +145,10 @@ Step SinkLoop::open() {
   // A materialization that a crash cut short goes on as following: what changed since then stands
   // in the journal up to here.
   settled_ = parts_.ledger.head();
+  refused_.clear();
+  for (const auto& row : parts_.ledger.quarantined(parts_.ledger.quarantine_open())) {
+    if (row.stage == stage()) refused_.insert(fmt::format("{}:{}:{}", row.org, row.object, row.id));
+  }
   opened_ = true;
   metrics_.up.set(1);
   for (const std::string& warning : sink_->warnings())
@@ -230,12 +234,21 @@ std::optional<Error> SinkLoop::write(Entries entries,
                                      std::span<const CursorMove> moves,
                                      Mode mode) {
   const std::int64_t started_us = parts_.clock.now_us();
-  auto written = sink_->write(
-      Batch{entries, moves, mode, !entries.empty() && entries.front().meta.rev <= settled_});
+  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground(entries)});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   moved(entries, moves);
   return std::nullopt;
+}
+
+/// True if the target may not hold what these entries build on: then relations go out whole, though
+/// an entry changes none.
+bool SinkLoop::lacks_ground(Entries entries) const {
+  if (entries.empty()) return false;
+  if (entries.front().meta.rev <= settled_) return true;
+  return !refused_.empty() && std::any_of(entries.begin(), entries.end(), [&](const EntryView& e) {
+    return refused_.contains(e.rkey);
+  });
 }
 
 void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
@@ -299,7 +312,7 @@ Result<void> SinkLoop::quarantine(const EntryView& entry, const Error& error) {
   row.org = entry.org;
   row.object = entry.object;
   row.id = entry.id;
-  row.stage = "sink." + parts_.name;
+  row.stage = stage();
   row.reason_code = error.code.empty() ? "refused" : error.code;
   row.reason = error.message;
   row.schema_id = entry.origin.schema_id;
@@ -307,6 +320,7 @@ Result<void> SinkLoop::quarantine(const EntryView& entry, const Error& error) {
   if (entry.kind == EntryKind::Record) put_entry(row.payload, entry);
   row.first_seen = row.last_seen = parts_.clock.now_ms();
   if (auto kept = parts_.ledger.quarantine({&row, 1}); !kept) return kept;
+  refused_.emplace(entry.rkey);
   metrics_.quarantined.add();
   log::error("sink refuses an entry for good: kept in quarantine, the rest goes on",
              {{"sink", parts_.name},

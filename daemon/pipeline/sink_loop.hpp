@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -93,6 +94,7 @@ class SinkLoop {
   Step materialize(OrgCursor& cursor);
   Step idle();
   std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
+  bool lacks_ground(Entries entries) const;
   Step on_error(const Error& error, Entries entries, std::span<const CursorMove> moves, Mode mode);
   Result<void> quarantine(const EntryView& entry, const Error& error);
   Step retry(const Error& error);
@@ -103,6 +105,7 @@ class SinkLoop {
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
+  std::string stage() const { return "sink." + parts_.name; }  ///< of its rows in quarantine
 
   Parts parts_;
   std::string ledger_id_;  // that sink_ was made for
@@ -113,8 +116,9 @@ class SinkLoop {
   EntryBatch batch_;
   std::vector<EntryView> filtered_;
   bool opened_ = false;
-  Rev settled_;              // entries up to here may build on what the target never got
-  bool quiet_told_ = false;  // the sink was told that nothing is coming
+  Rev settled_;  // entries up to here may build on what the target never got
+  std::set<std::string, std::less<>> refused_;  // keys of records that it refused an entry of
+  bool quiet_told_ = false;                     // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
   std::size_t entries_limit_;  // halved while a poison entry is sought
   unsigned refused_in_a_row_ = 0;

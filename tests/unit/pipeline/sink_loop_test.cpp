@@ -16,6 +16,7 @@ using test::account;
 struct FakeTarget {
   struct Write {
     Mode mode = Mode::Follow;
+    bool whole_relations = false;
     std::vector<std::string> keys;
     std::vector<Rev> revs;
     std::map<std::string, Rev> moves;
@@ -58,6 +59,7 @@ class FakeSink final : public Sink {
     if (auto error = target_.fail(batch)) return *error;
     auto& kept = target_.writes.emplace_back();
     kept.mode = batch.mode;
+    kept.whole_relations = batch.whole_relations;
     for (const EntryView& entry : batch.entries) {
       kept.keys.emplace_back(entry.rkey);
       kept.revs.push_back(entry.meta.rev);
@@ -216,6 +218,29 @@ TEST_F(SinkLoopTest, ARefusedEntryIsFoundInFewWritesAndItsNeighboursLand) {
   EXPECT_EQ(row.reason_code, "22003");
   EXPECT_FALSE(row.payload.empty());
   EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+}
+
+TEST_F(SinkLoopTest, ARecordThatLostAnEntryGetsItsRelationsWholeNextTime) {
+  follow_from_head();
+  make();
+  run();
+  refuse(key(1));
+  create_accounts(1, 2);
+  run();
+  ASSERT_EQ(ledger->quarantine_open(), 1U);
+  target.fail = [](const Batch&) { return std::nullopt; };
+  auto whole_after = [this, commit = 100](int number) mutable {
+    ++commit;
+    apply({{account(number), commit, "N" + std::to_string(commit), false}});
+    run();
+    return target.writes.back().whole_relations;
+  };
+  EXPECT_TRUE(whole_after(1));
+  EXPECT_FALSE(whole_after(2));
+  make();  // another start knows it from the quarantine
+  run();
+  EXPECT_TRUE(whole_after(1));
+  EXPECT_FALSE(whole_after(2));
 }
 
 TEST_F(SinkLoopTest, TheCursorPassesARefusedEntryOnlyOnceItIsInQuarantine) {
