@@ -11,11 +11,18 @@ namespace headwater {
 // Writers append to a string; ByteReader takes the same apart and never reads past its end.
 
 inline void put_varint(std::string& out, std::uint64_t value) {
+  if (value < 0x80) {
+    out.push_back(static_cast<char>(value));
+    return;
+  }
+  char bytes[10];
+  std::size_t size = 0;
   while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
+    bytes[size++] = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out.push_back(static_cast<char>(value));
+  bytes[size++] = static_cast<char>(value);
+  out.append(bytes, size);
 }
 inline std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
@@ -33,7 +40,9 @@ inline void put_byte(std::string& out, std::uint8_t byte) {
 }
 /// Big-endian: byte order is number order, as keys need it.
 inline void put_be64(std::string& out, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
+  out.append(bytes, 8);
 }
 inline void put_double(std::string& out, double value) {
   const auto bits = std::bit_cast<std::uint64_t>(value);

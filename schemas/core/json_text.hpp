@@ -14,7 +14,8 @@ void append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, double value);
 void append_json_number(std::string& out, std::int64_t value);
 
-/// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none. REQUIRES: not empty.
+/// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none. REQUIRES:
+/// not empty.
 std::size_t utf8_length(std::string_view text);
 
 }  // namespace headwater

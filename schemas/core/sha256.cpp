@@ -1,14 +1,25 @@
 #include "schemas/core/sha256.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
+#include <memory>
+
+#include "schemas/core/assert.hpp"
 #include "schemas/core/ids.hpp"
 
 namespace headwater {
 
 Sha256 sha256(std::string_view bytes) {
+  // The one-shot call looks the algorithm up by name each time, which costs as much as hashing a
+  // record.
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
+      EVP_MD_CTX_new(), EVP_MD_CTX_free);
   Sha256 out;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out.data());
+  const bool done = EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
+                    EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+                    EVP_DigestFinal_ex(context.get(), out.data(), nullptr) == 1;
+  HEADWATER_ASSERT(done);
   return out;
 }
 

@@ -1,7 +1,6 @@
 #include "schemas/core/time.hpp"
 
 #include <array>
-#include <charconv>
 
 namespace headwater {
 namespace {
@@ -10,11 +9,20 @@ constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - ((a % b != 0 && (a % b < 0) != (b < 0)) ? 1 : 0);
 }
 
-void append_padded(std::string& out, std::int64_t value, int width) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  for (auto have = end - digits.data(); have < width; ++have) out.push_back('0');
-  out.append(digits.data(), end);
+/// Appends `width` digits, zero-padded. REQUIRES: 0 <= value < 10^width, width <= 4.
+void append_padded(std::string& out, std::int64_t value, std::size_t width) {
+  std::array<char, 4> digits;
+  for (std::size_t i = width; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
+  out.append(digits.data(), width);
+}
+
+void append_year(std::string& out, int year) {
+  if (year < 0) out.push_back('-');
+  if (year <= -10'000 || year >= 10'000) {
+    out.append(std::to_string(year < 0 ? -year : year));
+  } else {
+    append_padded(out, year < 0 ? -year : year, 4);
+  }
 }
 
 /// Digits read off the front of `text`, exactly `count` of them.
@@ -105,9 +113,7 @@ std::int64_t SystemClock::monotonic_ms() const {
 
 void append_date(std::string& out, EpochDays days) {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
-  const int year = static_cast<int>(date.year());
-  if (year < 0) out.push_back('-');
-  append_padded(out, year < 0 ? -year : year, 4);
+  append_year(out, static_cast<int>(date.year()));
   out.push_back('-');
   append_padded(out, static_cast<unsigned>(date.month()), 2);
   out.push_back('-');

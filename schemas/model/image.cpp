@@ -58,6 +58,12 @@ bool ImageView::empty() const {
 }
 
 void put_image(std::string& out, const ImageView& image) {
+  std::size_t room = 0;
+  for (const auto& section : image.sections) {
+    for (const Member& member : section) room += 12 + member.value.text.size();
+  }
+  if (out.capacity() - out.size() < room)
+    out.reserve(std::max(out.size() + room, 2 * out.capacity()));
   for (const auto& section : image.sections) {
     put_varint(out, section.size());
     for (const Member& member : section) {

@@ -1,18 +1,30 @@
 #include "schemas/model/version.hpp"
 
-#include <cstdio>
+#include <array>
 
 namespace headwater {
 
+namespace {
+
+void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
+  std::array<char, 20> digits;
+  std::size_t at = digits.size();
+  for (; value != 0 || digits.size() - at < width; value /= 10)
+    digits[--at] = static_cast<char>('0' + value % 10);
+  out.append(digits.data() + at, digits.size() - at);
+}
+
+}  // namespace
+
 std::string Version::str() const {
-  char text[64];
-  const int size = std::snprintf(text,
-                                 sizeof text,
-                                 "%03u-%020lld-%010llu",
-                                 epoch,
-                                 static_cast<long long>(commit_number),
-                                 static_cast<unsigned long long>(sequence));
-  return {text, static_cast<std::size_t>(size)};
+  std::string text;
+  text.reserve(36);
+  append_padded(text, epoch, 3);
+  text.push_back('-');
+  append_padded(text, static_cast<std::uint64_t>(commit_number), 20);
+  text.push_back('-');
+  append_padded(text, sequence, 10);
+  return text;
 }
 
 void put_version(std::string& out, const Version& version) {
