@@ -154,6 +154,9 @@ Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
   if (!*found) return {};
   auto known = read_hole(key, **found);
   if (!known) return {};
+  // A doubt that came since the caller looked is due by its own time: what was asked for before
+  // does not settle it.
+  if (number_less(hole.version, known->version)) return {};
   ++known->attempts;
   known->next_try = next_try;
   std::string bytes;

@@ -110,6 +110,21 @@ TEST_F(HoleTest, DueOnesComeOldestFirstAndPostponedOnesLater) {
   EXPECT_EQ(due[0].attempts, 1U);
 }
 
+TEST_F(HoleTest, ADoubtThatCameDuringARefetchIsNotPutOffWithIt) {
+  apply({created(1, {{"Name", "A"}})});
+  Event gap = updated(2, {});
+  gap.type = ChangeType::GapUpdate;
+  apply({gap});
+  const EpochMs now = clock.now_ms();
+  const auto asked = ledger->due_refetches("emea", now, 10);
+  ASSERT_EQ(asked.size(), 1U);
+  Event later = updated(3, {});
+  later.type = ChangeType::GapUpdate;
+  apply({later});
+  ASSERT_TRUE(ledger->postpone(asked, now + 9000));
+  EXPECT_EQ(ledger->due_refetches("emea", now, 10).size(), 1U);
+}
+
 TEST_F(HoleTest, AQuarantinedEventIsKeptWithItsBytesAndToldOnce) {
   QuarantineRow row;
   row.org = "emea";
