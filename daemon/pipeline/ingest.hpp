@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -11,28 +10,13 @@
 #include "connectors/salesforce/event_source.hpp"
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/health.hpp"
-#include "daemon/observe/metrics.hpp"
 #include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/ingest_metrics.hpp"
 #include "daemon/pipeline/row_lane.hpp"
 #include "daemon/pipeline/schema_book.hpp"
 #include "daemon/pipeline/step.hpp"
 
 namespace headwater {
-
-struct IngestMetrics {
-  IngestMetrics(observe::Metrics& metrics, const std::string& org, const std::string& topic);
-  std::array<std::unique_ptr<observe::Counter>, 10> events;  ///< by change type
-  observe::Counter bytes, quarantined, schema_waits, unchanged, rows;
-  observe::Gauge connected, lag_seconds, last_event, last_response, credit, position_age,
-      retention_remaining;
-  observe::Histogram batch_events, write_seconds;
-  /// Reconnects by reason: the error code, or what kind of end it was.
-  void reconnect(const std::string& reason);
-
- private:
-  observe::Metrics& metrics_;
-  const observe::Labels labels_;
-};
 
 /// One stream: takes what the org sends, decodes it and writes it to the ledger, whole responses at
 /// a time.
