@@ -106,6 +106,7 @@ struct App::Impl {
   EpochMs started_at = clock.now_ms();
   bool told_ready = false;
   bool stopping = false;
+  int exit_code = 0;
 };
 
 Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> mapping) {
@@ -288,7 +289,15 @@ void App::Impl::arm_housekeeping() {
   housekeeping.expires_after(kHousekeeping);
   housekeeping.async_wait([this](boost::system::error_code error) {
     if (error) return;
-    if (auto trimmed = ledger->trim(); !trimmed) log::error(trimmed.error().message);
+    // A ledger that failed to write refuses all writes: nothing can go on, and a restart reads what
+    // is on the disk.
+    if (auto trimmed = ledger->trim(); !trimmed) {
+      log::error(trimmed.error().message);
+      exit_code = 1;
+      stopping = true;
+      io.stop();
+      return;
+    }
     if (!told_ready) {
       const auto parts = health.parts();
       const bool settled = std::none_of(parts.begin(), parts.end(), [](const auto& p) {
@@ -440,7 +449,7 @@ int App::run() {
   impl_->io.stop();
   signal_thread.join();
   log::info("stopped");
-  return 0;
+  return impl_->exit_code;
 }
 
 }  // namespace headwater

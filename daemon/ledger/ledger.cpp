@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ledger_impl.hpp"
 
 namespace headwater::ledger {
 namespace {
+
+/// Open rows that a fresh target is told of; more of them is an outage, not a list to read.
+constexpr std::size_t kOpenRowsMax = 100'000;
 
 /// Query numbers reserved by one synced write.
 constexpr std::uint64_t kQueriesReserved = 1024;
@@ -196,6 +200,29 @@ void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {
 
 Result<void> Ledger::trim() {
   return impl_->write([&] { return impl_->trim(); });
+}
+
+void Ledger::read_open_rows(std::string_view org, EntryBatch& out) const {
+  const auto add = [&](EntryKind kind, Rev rev, std::string_view key, std::string_view row) {
+    EntryView entry;
+    entry.kind = kind;
+    entry.op = Op::Read;
+    entry.meta.rev = rev;
+    entry.org = out.keep(org);
+    entry.rkey = out.keep(key);
+    entry.row = out.keep(row);
+    entry.ts_ms = impl_->clock_.now_ms();
+    out.add(entry);
+  };
+  for (const Hole& hole : impl_->holes_.list(kOpenRowsMax)) {
+    if (hole.org != org || hole.scope == Hole::Scope::Record)
+      continue;  // those of records make no entry
+    add(EntryKind::Hole, hole.rev, shown_key(hole), hole_json(hole, false, {}));
+  }
+  for (const QuarantineRow& row : impl_->holes_.quarantined(kOpenRowsMax)) {
+    if (row.org == org)
+      add(EntryKind::Quarantine, row.rev, quarantine_key(row), quarantine_json(row));
+  }
 }
 
 std::vector<Hole> Ledger::holes(std::size_t most) const { return impl_->holes_.list(most); }

@@ -188,6 +188,9 @@ class Ledger : public NameTables {
                            std::size_t entries_max,
                            std::size_t bytes_max,
                            EntryBatch& out);
+  /// Adds what is open of an org (stretch and object holes, quarantine) as the entries that opened
+  /// it: a target that starts afresh mirrors them without the journal.
+  void read_open_rows(std::string_view org, EntryBatch& out) const;
   /// The record as an entry, nothing if it was never seen.
   Result<bool> get(const RecordKey& key, EntryBatch& out);
 

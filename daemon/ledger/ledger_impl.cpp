@@ -141,6 +141,10 @@ void Ledger::Impl::stage_mapping(std::string_view digest, std::string_view sourc
 // ---- births
 
 Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev rev) {
+  // A target that never heard of us, and a journal that still begins at the beginning: all of it,
+  // history too.
+  if (ledger_id.empty() && rev.value == 0 && journal_.trimmed_to().value == 0)
+    return CursorVerdict::Follow;
   if (ledger_id.empty()) return CursorVerdict::Materialize;
   if (ledger_id == id_) {
     if (rev > journal_.last() || journal_.in_gap(rev)) {

@@ -131,6 +131,8 @@ Step SinkLoop::open() {
     ours.org = cursor.org;
     ours.materializing = *verdict == ledger::CursorVerdict::Materialize;
     ours.rev = cursor.ledger == parts_.ledger.id() ? cursor.rev : Rev{0};
+    // History has told of them, and tells again where it is read from the start.
+    ours.rows_owed = ours.materializing && !sink_->needs_history();
     ours.upto = parts_.ledger.head();
     ours.touched_at = parts_.clock.monotonic_ms();
     log::info(ours.materializing ? "sink opened: sending record states first"
@@ -163,15 +165,19 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   auto read = parts_.ledger.read_states(
       cursor.org, cursor.rev, cursor.upto, entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
-  const auto entries = batch_.entries();
+  const auto states = batch_.entries();
+  const bool done = states.empty();
   // The last of them reach `upto`: from there the journal goes on without a seam.
-  const Rev to = entries.empty() ? cursor.upto : entries.back().meta.rev;
-  const CursorMove move{
-      cursor.org, to, entries.empty() ? cursor.commit_ts : entries.back().meta.commit_ts};
+  const CursorMove move{cursor.org,
+                        done ? cursor.upto : states.back().meta.rev,
+                        done ? cursor.commit_ts : states.back().meta.commit_ts};
+  if (cursor.rows_owed) parts_.ledger.read_open_rows(cursor.org, batch_);
+  const auto entries = batch_.entries();
   if (auto error = write(entries, {&move, 1}, Mode::Materialize)) {
     return on_error(*error, entries, {&move, 1}, Mode::Materialize);
   }
-  if (entries.empty()) {
+  cursor.rows_owed = false;
+  if (done) {
     cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
                            cursor.rev < parts_.ledger.head() && !sink_->needs_history();
     cursor.upto = settled_ = parts_.ledger.head();

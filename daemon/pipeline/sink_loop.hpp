@@ -83,7 +83,8 @@ class SinkLoop {
     std::string org;
     Rev rev;
     bool materializing = false;
-    Rev upto;  ///< while materializing: states up to here, the journal after
+    bool rows_owed = false;  ///< the target's mirrors of holes and quarantine begin afresh
+    Rev upto;                ///< while materializing: states up to here, the journal after
     EpochMs commit_ts = 0;
     std::int64_t touched_at = 0;  ///< monotonic ms of the last cursor write
   };

@@ -85,6 +85,7 @@ TEST_F(JournalTest, ASinkThatFellBehindTheStartIsToldSo) {
   EXPECT_EQ(read.error().kind, ErrorKind::Transient);
   EXPECT_EQ(read.error().code, "trimmed");
   EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), old), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", "", {}), CursorVerdict::Materialize) << "its start is gone";
   EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head()), CursorVerdict::Follow);
 }
 

@@ -110,6 +110,10 @@ class SinkLoopTest : public test::PipelineTest {
   }
   /// The target holds all up to the head and follows from there.
   void follow_from_head() { target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0}; }
+  /// What another ledger left, from before this one was born.
+  static Cursor foreign_cursor(const std::string& org) {
+    return {org, "01ANOTHERLEDGER", Rev{1}, 0};
+  }
   static std::string key(int number, const std::string& org = "emea") {
     return org + ":Account:" + account(number);
   }
@@ -136,8 +140,37 @@ class SinkLoopTest : public test::PipelineTest {
   std::optional<SinkLoop> loop;
 };
 
-TEST_F(SinkLoopTest, ANewTargetGetsAllStatesThenFollowsWithoutASeam) {
+TEST_F(SinkLoopTest, ANewTargetGetsTheWholeHistoryWhileTheJournalHasIt) {
+  create_accounts(1, 3);
+  apply({{account(2), 9, "changed", false}});
+  make();
+  run();
+  EXPECT_EQ(target.keys(), (std::vector{key(1), key(2), key(3), key(2)}));
+  EXPECT_EQ(target.writes.front().mode, Mode::Follow);
+}
+
+TEST_F(SinkLoopTest, AForeignTargetIsToldWhatIsOpenBesideTheStates) {
+  create_accounts(1, 2);
+  ledger::QuarantineRow row;
+  row.org = "emea";
+  row.stage = "decode";
+  row.reason_code = "undecodable";
+  row.replay_id = "r1";
+  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  target.cursors["emea"] = foreign_cursor("emea");
+  make();
+  run();
+  const auto got = target.writes.front().keys;
+  EXPECT_EQ(got.size(), 3U);
+  EXPECT_EQ(std::ranges::count_if(
+                got, [](const auto& k) { return k.find("decode") != std::string::npos; }),
+            1);
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+}
+
+TEST_F(SinkLoopTest, AForeignTargetGetsAllStatesThenFollowsWithoutASeam) {
   create_accounts(1, 20);
+  target.cursors["emea"] = foreign_cursor("emea");
   bool grown = false;
   target.fail = [&](const Batch&) -> std::optional<Error> {
     if (!std::exchange(grown, true)) {  // meanwhile: a new record, and one whose turn is to come
@@ -353,6 +386,7 @@ TEST_F(SinkLoopTest, AnOrgThatMaterializesDoesNotHoldBackItsNeighboursCursor) {
   create_accounts(1, 2, "emea");
   target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0};
   create_accounts(1, 2, "apac");
+  target.cursors["apac"] = foreign_cursor("apac");
   create_accounts(3, 3, "emea");
   make({"emea", "apac"});
   run();
