@@ -77,7 +77,7 @@ struct App::Impl {
         watchdog(io) {}
 
   Result<void> build(std::shared_ptr<const crm::Mapping> mapping);
-  void build_org(const salesforce::OrgConfig& org_config);
+  void build_org(salesforce::OrgConfig org_config);
   void build_sinks(const std::shared_ptr<const crm::Mapping>& mapping);
   Result<void> open_doors();
   StatusSources sources() const;
@@ -124,7 +124,10 @@ Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> mapping) {
   return open_doors();
 }
 
-void App::Impl::build_org(const salesforce::OrgConfig& org_config) {
+void App::Impl::build_org(salesforce::OrgConfig org_config) {
+  // The name is bound for ever: a login that leads elsewhere is refused before any stream opens,
+  // though the file names no id.
+  if (org_config.org_id.empty()) org_config.org_id = ledger->org_id(org_config.name);
   Org& org = *orgs.emplace_back(std::make_unique<Org>());
   org.name = org_config.name;
   org.counts = std::make_shared<salesforce::OrgMetrics>();

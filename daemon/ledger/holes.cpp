@@ -237,11 +237,22 @@ void Holes::publish() {
 }
 
 std::vector<Hole> Holes::list(std::size_t most) const {
-  std::vector<Hole> out;
+  // Stretches and objects first: they are few, and a flood of record holes must not hide them.
+  std::vector<Hole> out, records;
   auto scan = store_.scan(Family::Holes, "");
   for (; scan->valid() && out.size() < most; scan->next()) {
-    if (auto hole = read_hole(scan->key(), scan->value())) out.push_back(std::move(*hole));
+    auto hole = read_hole(scan->key(), scan->value());
+    if (!hole) continue;
+    if (hole->scope != Hole::Scope::Record) {
+      out.push_back(std::move(*hole));
+    } else if (records.size() < most) {
+      records.push_back(std::move(*hole));
+    }
   }
+  const std::size_t room = std::min(records.size(), most - out.size());
+  std::move(records.begin(),
+            records.begin() + static_cast<std::ptrdiff_t>(room),
+            std::back_inserter(out));
   return out;
 }
 
