@@ -12,8 +12,10 @@ namespace {
 
 TEST(Node, ReadsTypedValues) {
   Problems problems;
-  Node root = Node::parse("a.yaml", "name: x\non: true\ncount: 7\nwait: 250ms\nsize: 16GiB\nlist: [a, b]\nsub: {deep: 1}\n",
-                          problems);
+  Node root = Node::parse(
+      "a.yaml",
+      "name: x\non: true\ncount: 7\nwait: 250ms\nsize: 16GiB\nlist: [a, b]\nsub: {deep: 1}\n",
+      problems);
   EXPECT_EQ(root.text("name"), "x");
   EXPECT_TRUE(root.boolean("on", false));
   EXPECT_EQ(root.integer("count", 0, 1, 10), 7);
@@ -27,19 +29,23 @@ TEST(Node, ReadsTypedValues) {
 
 TEST(Node, TellsEveryProblemWithItsPlace) {
   Problems problems;
-  Node root = Node::parse("headwater.yaml",
-                          "sinks:\n  postgres:\n    entries_max: 0\n    entires_max: 5\n    entries_max: 9\nwait: 5\n", problems);
+  Node root = Node::parse(
+      "headwater.yaml",
+      "sinks:\n  postgres:\n    entries_max: 0\n    entires_max: 5\n    entries_max: 9\nwait: 5\n",
+      problems);
   Node postgres = root.child("sinks").child("postgres");
   postgres.integer("entries_max", 500, 1, 10000);
   postgres.text("url");
   root.duration("wait", Millis(1));
   root.finish();
-  EXPECT_EQ(problems.str(),
-            "headwater.yaml:3:5: sinks.postgres.url: is required\n"
-            "headwater.yaml:3:18: sinks.postgres.entries_max: must be between 1 and 10000, got 0\n"
-            "headwater.yaml:4:5: sinks.postgres.entires_max: unknown key, did you mean entries_max?\n"
-            "headwater.yaml:5:5: sinks.postgres.entries_max: given twice\n"
-            "headwater.yaml:6:7: wait: must be a duration with its unit (250ms, 5s, 10m, 1h, 3d), got 5\n");
+  EXPECT_EQ(
+      problems.str(),
+      "headwater.yaml:3:5: sinks.postgres.url: is required\n"
+      "headwater.yaml:3:18: sinks.postgres.entries_max: must be between 1 and 10000, got 0\n"
+      "headwater.yaml:4:5: sinks.postgres.entires_max: unknown key, did you mean entries_max?\n"
+      "headwater.yaml:5:5: sinks.postgres.entries_max: given twice\n"
+      "headwater.yaml:6:7: wait: must be a duration with its unit (250ms, 5s, 10m, 1h, 3d), got "
+      "5\n");
 }
 
 TEST(Node, SaysWhereTheYamlBreaks) {
@@ -53,10 +59,14 @@ TEST(Node, FillsInTheEnvironment) {
   setenv("HEADWATER_TEST_HOST", "db.example", 1);
   unsetenv("HEADWATER_TEST_NONE");
   Problems problems;
-  Node root = Node::parse("a.yaml", "url: postgres://${HEADWATER_TEST_HOST}/x\nother: ${HEADWATER_TEST_NONE}\n", problems);
+  Node root =
+      Node::parse("a.yaml",
+                  "url: postgres://${HEADWATER_TEST_HOST}/x\nother: ${HEADWATER_TEST_NONE}\n",
+                  problems);
   EXPECT_EQ(root.text("url"), "postgres://db.example/x");
   root.text("other", "");
-  EXPECT_EQ(problems.str(), "a.yaml:2:8: other: environment variable HEADWATER_TEST_NONE is not set\n");
+  EXPECT_EQ(problems.str(),
+            "a.yaml:2:8: other: environment variable HEADWATER_TEST_NONE is not set\n");
 }
 
 TEST(Node, RefusesASecretThatOthersMayRead) {
