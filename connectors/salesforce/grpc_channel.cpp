@@ -150,7 +150,9 @@ CallEnd call_end(const std::string& doing,
   }
   const std::string code(without_prefix(trailer(context, "error-code")));
   const auto verdict = classify(code, status.error_code());
-  const auto rpc_id = trailer(context, "rpc-id");
+  const auto message = quoted(status.error_message());
+  std::string rpc_id(trailer(context, "rpc-id"));  // what Salesforce's support asks for
+  if (message.find(rpc_id) != std::string::npos) rpc_id.clear();  // told already, or none
   end.auth = verdict.recovery == Recovery::Reauthenticate;
   end.error = Error{verdict.kind,
                     fmt::format("{}: {}{}{}: {}{}{}; {}",
@@ -158,7 +160,7 @@ CallEnd call_end(const std::string& doing,
                                 quoted(code, 100),
                                 code.empty() ? "" : " ",
                                 status_name(status.error_code()),
-                                quoted(status.error_message()),
+                                message,
                                 rpc_id.empty() ? "" : " rpc-id ",
                                 quoted(rpc_id, 60),
                                 verdict.advice),
