@@ -217,11 +217,13 @@ Result<Token> TokenSource::check(Token token) const {
                                config_.login_url));
   token.org_id = id->str();
   if (!config_.org_id.empty() && config_.org_id != token.org_id)
-    return fatal(
-        fmt::format("log in to {}: this is org {}, but org_id says {}; correct one of them",
-                    config_.login_url,
-                    token.org_id,
-                    config_.org_id));
+    return fatal(fmt::format(
+        "log in to {}: this is org {}, but {} is org {}, by org_id or by its first login; "
+        "correct login_url or org_id, or give the other org another name",
+        config_.login_url,
+        token.org_id,
+        config_.name,
+        config_.org_id));
   const auto& url = token.instance_url;
   if (!url.starts_with("https://") && !config_.insecure && !is_loopback(url))
     return blocked(

@@ -59,7 +59,7 @@ wait_for_part 10 "stream demo /data/AccountChangeEvent" blocked "the integration
 wait_for_part 10 "stream demo /data/ContactChangeEvent" ok
 
 start headwater-demo "$work/key.pem" /data/ChangeEvents "org_id: 00D000000000001EAA"
-wait_for_part 10 "org demo" fatal "but org_id says 00D000000000001EAA; correct one of them"
+wait_for_part 10 "org demo" fatal "but demo is org 00D000000000001EAA, by org_id or by its first login; correct login_url or org_id"
 answers /readyz 503 "org demo is fatal"
 wait_for_log 10 "level=error"
 
@@ -75,5 +75,5 @@ stack_org || fail "the other org did not start"
 sed -i "s|login_url: .*|login_url: $org_login|; s|endpoint: '[^']*'|endpoint: '$org_pubsub'|" "$work/headwater.yaml"
 stack_daemon_start
 wait_for 10 "headwaterd" stack_status || fail "headwaterd did not start"
-wait_for_part 10 "org demo" fatal "org demo is bound to org id 00D5f000000HeadEAC, but the login says 00D7f0000000ABCEA2"
+wait_for_part 10 "org demo" fatal "this is org 00D7f0000000ABCEA2, but demo is org 00D5f000000HeadEAC"
 echo "bad_org: OK"

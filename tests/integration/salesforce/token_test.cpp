@@ -213,7 +213,7 @@ TEST_F(TokenTest, AnotherOrgThanConfiguredIsFatal) {
   ASSERT_FALSE(token.ok());
   EXPECT_EQ(token.error().kind, ErrorKind::Fatal);
   EXPECT_THAT(token.error().message,
-              HasSubstr("this is org 00D5f000000AbCdEAK, but org_id says 00D000000000001EAA"));
+              HasSubstr("this is org 00D5f000000AbCdEAK, but emea is org 00D000000000001EAA"));
 }
 
 TEST_F(TokenTest, ATokenIsNeverSentInTheClearToAnotherHost) {
