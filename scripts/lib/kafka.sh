@@ -93,7 +93,7 @@ controller.quorum.fetch.timeout.ms=500
 END
   for word in "$@"; do echo "$word" >>"$dir/server.properties"; done
   (kafka_java "$dir" 256m kafka.tools.StorageTool format --ignore-formatted \
-    -t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')" \
+    -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=')" \
     -c "$dir/server.properties" >"$dir/format.log" 2>&1)
 }
 
