@@ -156,6 +156,10 @@ struct Node::Impl {
       problem_at(node, path_to(key), "must be a single value");
       return std::nullopt;
     }
+    return expanded(node, key);
+  }
+  /// A scalar's text with its environment references filled in.
+  std::optional<std::string> expanded(const YAML::Node& node, std::string_view key) const {
     std::string missing;
     auto text = expand(node.Scalar(), missing);
     if (!text)
@@ -351,17 +355,19 @@ std::vector<std::string> Node::texts(std::string_view key) {
   const YAML::Node node = impl_->find(key);
   std::vector<std::string> out;
   if (!node.IsDefined() || node.IsNull()) return out;
-  if (node.IsScalar()) return {node.Scalar()};
-  if (!node.IsSequence()) {
-    impl_->problem_at(node, impl_->path_to(key), "must be a list");
-    return out;
-  }
-  for (const auto& item : node) {
-    if (item.IsScalar()) {
-      out.push_back(item.Scalar());
-    } else {
+  const auto add = [&](const YAML::Node& item) {
+    if (!item.IsScalar()) {
       impl_->problem_at(item, impl_->path_to(key), "must hold single values only");
+    } else if (auto text = impl_->expanded(item, key)) {
+      out.push_back(std::move(*text));
     }
+  };
+  if (node.IsScalar()) {
+    add(node);
+  } else if (node.IsSequence()) {
+    for (const auto& item : node) add(item);
+  } else {
+    impl_->problem_at(node, impl_->path_to(key), "must be a list");
   }
   return out;
 }

@@ -24,6 +24,8 @@ constexpr std::int64_t kPollMs = 200;
 /// A refetch that failed is tried again after this, doubled with each failure up to kPostponeMax.
 constexpr EpochMs kPostpone = 5'000;
 constexpr EpochMs kPostponeMax = 15 * 60'000;
+/// Rows in the lane are applied within moments; should they get lost on the way, their holes are due again after this.
+constexpr EpochMs kInFlight = 60'000;
 
 }  // namespace
 
@@ -132,7 +134,7 @@ Result<void> OrgWorker::refetch_object(const std::string& object,
     objects_.erase(object);  // a field's type may have changed
   }
   // Not due again while they wait in the lane; applied, they close their holes.
-  if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kPostponeMax);
+  if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kInFlight);
       !postponed)
     return postponed;
   while (!parts_.rows.try_push(rows)) {

@@ -64,6 +64,7 @@ TEST(Node, FillsInTheEnvironment) {
                   "url: postgres://${HEADWATER_TEST_HOST}/x\nother: ${HEADWATER_TEST_NONE}\n",
                   problems);
   EXPECT_EQ(root.text("url"), "postgres://db.example/x");
+  EXPECT_EQ(root.texts("url"), (std::vector<std::string>{"postgres://db.example/x"}));
   root.text("other", "");
   EXPECT_EQ(problems.str(),
             "a.yaml:2:8: other: environment variable HEADWATER_TEST_NONE is not set\n");
