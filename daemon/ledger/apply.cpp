@@ -142,7 +142,8 @@ void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   if (!full && !deletes) {
     if (state.deleted() && newer(v, state.dead)) out.doubt = Doubt::Revived;
     if (in.has_diffs && !contained) out.doubt = Doubt::Diff;
-    if (!state.complete) out.doubt = Doubt::Incomplete;
+    // The weakest doubt: a refetch that is on its way settles it, but none of the others.
+    if (!state.complete && out.doubt == Doubt::None) out.doubt = Doubt::Incomplete;
   }
 }
 

@@ -237,6 +237,10 @@ Result<void> Journal::read(
   if (after >= upto) return {};
   // Never from the first key: it may lie under range tombstones, which are slow to pass.
   auto scan = store_.scan(Family::Journal, rev_key(Rev{std::max(after, trimmed).value + 1}));
+  // A trim may have come between the look above and the scan, which then begins behind the gap. It
+  // says so before it erases.
+  if (after < trimmed_to())
+    return transient("ledger: the journal was trimmed while it was read; again", "trimmed");
   std::size_t entries = 0;
   std::size_t bytes = 0;
   for (; scan->valid() && entries < entries_max; scan->next()) {

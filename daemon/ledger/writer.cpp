@@ -63,7 +63,12 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
     like.nulled = nulled_;
     if (auto ok = step(touched_[task.touched], in, like, applied); !ok) return ok.error();
   }
-  for (const Hole& hole : batch.holes) {
+  for (Hole hole : batch.holes) {
+    if (hole.version.epoch == 0 && hole.version.commit_number != 0) {
+      Org& org = parts_.orgs.of(hole.org);
+      hole.version.epoch = org.epochs.place(hole.version.commit_number, hole.version.at_ms);
+      org.dirty = true;
+    }
     if (auto opened = parts_.holes.open(*batch_, hole); !opened) return opened.error();
   }
   for (const QuarantineRow& row : batch.quarantined) {
@@ -330,10 +335,9 @@ Result<bool> Writer::brake(ObjectContext& context, const std::string& org) {
   hole.cause = "mass_delete";
   hole.detail = fmt::format(
       "more than {} of {} records of {} vanished within an hour without a delete event; nothing "
-      "more is deleted: check read permissions, then confirm with headwater resync {} --confirm",
+      "more is deleted: check the integration user's read permission on it",
       std::max(share, kBrakeFloor),
       context.brake_base,
-      context.object,
       context.object);
   auto opened = parts_.holes.open(*batch_, std::move(hole));
   if (!opened) return opened.error();

@@ -66,6 +66,17 @@ TEST_F(HoleTest, ATextDiffIsNotAppliedButTheRecordAskedFor) {
   EXPECT_EQ(entries().back().changed_source.size(), 2U);
 }
 
+TEST_F(HoleTest, ADiffOfAnIncompleteRecordOutlivesTheRowThatWasAskedForBeforeIt) {
+  apply({updated(1, {{"Name", "A"}})});
+  const auto noted = ledger->note_version("emea");
+  ASSERT_TRUE(noted);
+  Event diff = updated(2, {{"Name", "B"}});
+  diff.diffs = {{"Description", "--- +++ …"}};
+  apply({diff});
+  apply_rows(*noted, {{kAcme, {{"Name", "A"}, {"Description", "before the diff"}}}});
+  EXPECT_EQ(ledger->holes_open(), 1U) << "the row does not hold what the diff changed";
+}
+
 TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
   Hole stretch;
   stretch.scope = Hole::Scope::Stretch;
