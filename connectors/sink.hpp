@@ -74,14 +74,19 @@ class Sink {
 
   virtual void close() noexcept = 0;
 
+  /// The rev that the target would name for an org if it were opened now, after write() told of
+  /// `cursor`: less than that where the cursor rides with a later write. The journal is kept from
+  /// here on.
+  virtual Rev recorded([[maybe_unused]] std::string_view org, Rev cursor) const { return cursor; }
+
   /// What the last open() found that works but may hurt, one sentence each with what to do.
   virtual const std::vector<std::string>& warnings() const {
     static const std::vector<std::string> kNone;
     return kNone;
   }
 
-  /// Messages that a dead predecessor's request brought into the target late, seen since the start; consumers drop them by
-  /// rule. Only a target that cannot refuse them counts any.
+  /// Messages that a dead predecessor's request brought into the target late, seen since the start;
+  /// consumers drop them by rule. Only a target that cannot refuse them counts any.
   virtual std::uint64_t late_repeats() const { return 0; }
 
   /// Most entries and journal bytes that one write takes.

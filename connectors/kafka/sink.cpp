@@ -76,10 +76,12 @@ Result<void> KafkaSink::ready() {
   if (fenced_) return *fenced_;
   if (!lanes_.empty()) return {};
   const std::vector<std::string> names = org_names_;
+  std::map<std::string, Rev> known;
+  for (const auto& [name, org] : orgs_) known[name] = org.record.rev;
   auto cursors = open(names);
   if (!cursors) return std::move(cursors).error();
   for (const Cursor& cursor : *cursors) {
-    if (cursor.rev.value != 0) continue;
+    if (cursor.rev.value != 0 || known[cursor.org].value == 0) continue;
     return transient(fmt::format("kafka: the cursor of {} was lost; opening again", cursor.org));
   }
   return {};
@@ -338,6 +340,12 @@ Result<void> KafkaSink::send_cursor(Lane& lane, Org& org, Deadline until) {
   headers_.clear();
   org.recorded_at = clock_.monotonic_ms();
   return lane.producer->produce(*lane.cursors, org.key, std::string_view(value_), headers_, until);
+}
+
+Rev KafkaSink::recorded(std::string_view org, Rev cursor) const {
+  const auto found = orgs_.find(org);
+  if (config_.transactions || found == orgs_.end()) return cursor;
+  return std::min(cursor, found->second.record.rev);
 }
 
 Result<void> KafkaSink::owe(std::span<const CursorMove> moves) {

@@ -34,11 +34,12 @@ struct KafkaSinkOptions {
 /// to the cursors topic. Consumers: upsert by key, greater rev wins.
 ///
 /// Default mode, the log as the truth:
-///   open:   create missing topics; read the cursor records; claim each org (epoch + 1); read every
-///   partition
-///           back from the offset that the cursor record names, and keep the (key, rev) found
-///   write:  the cursor record of the batches before, then each entry but those found; wait for all
-///   reports idle:   the cursor record still owed
+///   open:   create missing topics; read the cursor records; claim each org (epoch + 1);
+///           read every partition back from the offset that the cursor record names, and keep
+///           the (key, rev) found
+///   write:  the cursor record of the batches before, then each entry but those found;
+///           wait for all reports
+///   idle:   the cursor record still owed
 /// The cursor record is a lower bound, so a crash between data and cursor only makes the next
 /// read-back longer. After any failure the producer is thrown away and open() reads back. Kafka
 /// cannot refuse a rival here: a foreign record among our cursor's is Fatal as soon as it is seen.
@@ -65,6 +66,8 @@ class KafkaSink final : public Sink {
   std::size_t entries_max() const override { return config_.entries_max; }
   std::size_t bytes_max() const override { return config_.bytes_max; }
   bool needs_history() const override { return true; }
+  /// With transactions the cursor; else that of the last cursor record, which lags behind it.
+  Rev recorded(std::string_view org, Rev cursor) const override;
 
   /// What the last open() found that works but may hurt, one sentence each.
   const std::vector<std::string>& warnings() const override { return warnings_; }

@@ -72,6 +72,7 @@ void Renderer::coalesce(const Batch& batch) {
   seams_.clear();
   arena_.release();
   mode_ = batch.mode;
+  last_rev_ = batch.entries.empty() ? Rev{} : batch.entries.back().meta.rev;
   std::pmr::unordered_map<std::string_view, std::size_t> by_key(&arena_);
   by_key.reserve(batch.entries.size());
   records_.reserve(batch.entries.size());
@@ -226,7 +227,8 @@ void Renderer::write_feed(Pipeline& out) const {
     out.function({"headwater_feed", 1}, 1, 6);
     out.arg(options_.feed_key);
     out.arg(options_.feed_maxlen);
-    entry_args({}, {}, "reset", records_[order_.back()].last->meta.rev.value, {});
+    // Of the whole batch: behind what the feed was told of it, else Redis refuses the id.
+    entry_args({}, {}, "reset", last_rev_.value, {});
     return;
   }
   in_groups(order_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {

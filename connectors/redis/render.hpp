@@ -102,6 +102,7 @@ class Renderer {
   std::pmr::unsynchronized_pool_resource pool_;  // keeps blocks for the next batch
   std::pmr::monotonic_buffer_resource arena_{&pool_};
   Mode mode_ = Mode::Follow;
+  Rev last_rev_;  // of the batch
   std::vector<Record> records_;     // by first appearance
   std::vector<std::size_t> order_;  // records by their last entry's rev
   std::vector<std::size_t> needs_held_;

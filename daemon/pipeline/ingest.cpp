@@ -297,6 +297,9 @@ void Ingest::refuse(const salesforce::FetchedEvent& event,
   hole.opened_at = row.first_seen;
   if (header != nullptr) {
     row.object = header->entity;
+    // Only a row that was asked for after this event settles the doubt.
+    hole.version = header->version;
+    hole.version.at_ms = hole.from_ts = hole.to_ts = header->commit_ts;
     for (const std::string_view text : header->record_ids) {
       const auto id = RecordId::parse(text);
       if (!id) continue;

@@ -19,9 +19,10 @@ namespace headwater {
 
 /// REST work of one org.
 ///
-///   first:  log in, bind our name to the org's id, learn the key prefixes that relations need;
-///   then streams may start then:   record holes that are due -> describe (kept an hour) -> note
-///   the version -> fetch by id -> second lane
+///   first: log in, bind our name to the org's id, learn the key prefixes that relations need
+///          (streams may start now)
+///   then:  holes of records that are due -> describe (kept an hour) -> note the version
+///          -> fetch by id -> second lane
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
 /// applying it closes the hole. A refetch that fails is postponed, never given up. One thread.

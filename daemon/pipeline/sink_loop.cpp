@@ -143,7 +143,7 @@ Step SinkLoop::open() {
                {"epoch", cursor.epoch}});
     cursors_.push_back(std::move(ours));
   }
-  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  hold_journal();
   // A materialization that a crash cut short goes on as following: what changed since then stands
   // in the journal up to here.
   settled_ = parts_.ledger.head();
@@ -160,7 +160,26 @@ Step SinkLoop::open() {
   return Step::again();
 }
 
+/// The target's mirrors of what is open begin afresh: written by themselves, before any state. A
+/// mirror that is refused is no reason to hold the records back.
+std::optional<Error> SinkLoop::write_open_rows(OrgCursor& cursor) {
+  batch_.clear();
+  parts_.ledger.read_open_rows(cursor.org, batch_);
+  const CursorMove stay{cursor.org, cursor.rev, cursor.commit_ts};
+  auto error = write(batch_.entries(), {&stay, 1}, Mode::Materialize);
+  if (error && error->kind == ErrorKind::Rejected) {
+    log::warning(error->message + "; the mirrors of holes and quarantine stay empty",
+                 {{"sink", parts_.name}});
+    error.reset();
+  }
+  if (!error) cursor.rows_owed = false;
+  return error;
+}
+
 Step SinkLoop::materialize(OrgCursor& cursor) {
+  if (cursor.rows_owed) {
+    if (auto error = write_open_rows(cursor)) return retry(*error);
+  }
   batch_.clear();
   auto read = parts_.ledger.read_states(
       cursor.org, cursor.rev, cursor.upto, entries_limit_, sink_->bytes_max(), batch_);
@@ -171,12 +190,10 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   const CursorMove move{cursor.org,
                         done ? cursor.upto : states.back().meta.rev,
                         done ? cursor.commit_ts : states.back().meta.commit_ts};
-  if (cursor.rows_owed) parts_.ledger.read_open_rows(cursor.org, batch_);
-  const auto entries = batch_.entries();
+  const auto entries = states;
   if (auto error = write(entries, {&move, 1}, Mode::Materialize)) {
     return on_error(*error, entries, {&move, 1}, Mode::Materialize);
   }
-  cursor.rows_owed = false;
   if (done) {
     cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
                            cursor.rev < parts_.ledger.head() && !sink_->needs_history();
@@ -194,6 +211,8 @@ Step SinkLoop::follow() {
   batch_.clear();
   auto read = parts_.ledger.read(least_cursor(), entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
+  // Born anew while we read: these may be stamped entries, and must not be told in the old name.
+  if (parts_.ledger.id() != ledger_id_) return Step::again();
   const auto all = batch_.entries();
   if (all.empty()) return idle();
   quiet_told_ = false;
@@ -230,6 +249,7 @@ Step SinkLoop::idle() {
       return Step::again();
     quiet_told_ = true;
     if (auto owed = sink_->idle(); !owed) return retry(owed.error());
+    hold_journal();
   }
   publish(0);
   return Step::wait(due);
@@ -267,7 +287,7 @@ void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
       cursor.touched_at = now;
     }
   }
-  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, least_cursor());
+  hold_journal();
   if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
   backoff_.reset();
   if (entries.empty()) return;
@@ -393,6 +413,16 @@ EpochMs SinkLoop::oldest_unwritten() {
   EntryBatch first;
   const auto read = parts_.ledger.read(least_cursor(), 1, 1, first);
   return read && !first.entries().empty() ? first.entries().front().ts_ms : 0;
+}
+
+/// A sink that is owed history keeps the journal from where its target would have it begin after a
+/// crash.
+void SinkLoop::hold_journal() {
+  if (!sink_->needs_history()) return;
+  Rev least = least_cursor();
+  for (const OrgCursor& cursor : cursors_)
+    least = std::min(least, sink_->recorded(cursor.org, cursor.rev));
+  parts_.ledger.hold_journal(parts_.name, least);
 }
 
 void SinkLoop::publish(EpochMs oldest_unwritten_ts) {

@@ -93,6 +93,7 @@ class SinkLoop {
   void rebuild();
   Step follow();
   Step materialize(OrgCursor& cursor);
+  std::optional<Error> write_open_rows(OrgCursor& cursor);
   Step idle();
   std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
   bool lacks_ground(Entries entries) const;
@@ -106,6 +107,7 @@ class SinkLoop {
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
+  void hold_journal();
   std::string stage() const { return "sink." + parts_.name; }  ///< of its rows in quarantine
 
   Parts parts_;

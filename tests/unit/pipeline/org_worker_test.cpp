@@ -177,7 +177,7 @@ TEST_F(OrgWorkerTest, RowsThatWaitInTheLaneAreNotFetchedAgain) {
   open_holes(1, 1);
   api.records = {{account(1), row(1, "\"one\"")}};
   run();
-  clock.ms += 60'000;
+  clock.ms += 50'000;
   run();
   EXPECT_EQ(api.asked.size(), 1U);
 }
