@@ -17,6 +17,8 @@ constexpr std::int64_t kTouchMs = 10'000;
 /// After this much quiet the sink writes what it still owes (a cursor that rides with the next
 /// write).
 constexpr std::int64_t kQuietMs = 100;
+/// A write of so few entries that failed for a passing reason is repeated as it was.
+constexpr std::size_t kTriedWhole = 64;
 /// So many single entries refused with no success between them: it is the target, not the entries.
 constexpr unsigned kRefusedInARowMax = 5;
 
@@ -311,6 +313,11 @@ Step SinkLoop::on_error(const Error& error,
                         Entries entries,
                         std::span<const CursorMove> moves,
                         Mode mode) {
+  if (error.kind == ErrorKind::Transient && entries.size() > kTriedWhole) {
+    // A write that is too large for its deadline never goes through at that size; success doubles
+    // it again.
+    entries_limit_ = entries.size() / 2;
+  }
   if (error.kind != ErrorKind::Rejected || entries.empty()) return retry(error);
   metrics_.retries_rejected.add();
   if (entries.size() > 1) {

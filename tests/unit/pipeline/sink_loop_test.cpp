@@ -140,6 +140,21 @@ class SinkLoopTest : public test::PipelineTest {
   std::optional<SinkLoop> loop;
 };
 
+TEST_F(SinkLoopTest, AWriteThatIsTooSlowForItsDeadlineShrinksUntilItGoesThrough) {
+  target.entries_max = 1'000;
+  create_accounts(1, 300);
+  target.fail = [](const Batch& batch) -> std::optional<Error> {
+    if (batch.entries.size() <= 80) return std::nullopt;
+    return transient("target: write: timed out");
+  };
+  make();
+  for (int i = 0; i < 20 && !(loop->caught_up()); ++i) {
+    run();
+    clock.ms += 60'000;
+  }
+  EXPECT_EQ(target.keys(), keys(1, 300));
+}
+
 TEST_F(SinkLoopTest, ANewTargetGetsTheWholeHistoryWhileTheJournalHasIt) {
   create_accounts(1, 3);
   apply({{account(2), 9, "changed", false}});
