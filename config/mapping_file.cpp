@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <utility>
 
 #include "config/mapping_places.hpp"
 #include "config/mapping_sections.hpp"
+#include "config/text_file.hpp"
 #include "schemas/core/sha256.hpp"
 #include "schemas/crm/expression.hpp"
 
@@ -346,16 +345,11 @@ std::shared_ptr<const crm::Mapping> load_mapping(const std::vector<std::string>&
   std::vector<MappingText> files;
   bool all = true;
   for (const auto& path : paths) {
-    std::ifstream in(path, std::ios::binary);
-    std::stringstream text;
-    if (in) text << in.rdbuf();
-    if (!in) {
-      problems.add(
-          {path, 0, 0, "", "cannot be read: check that it exists and may be read by this user"});
+    if (auto text = read_text_file(path, problems)) {
+      files.push_back({path, std::move(*text)});
+    } else {
       all = false;
-      continue;
     }
-    files.push_back({path, text.str()});
   }
   auto mapping = parse_mapping(files, problems);
   return all ? mapping : nullptr;

@@ -11,31 +11,18 @@
 #include <set>
 #include <sstream>
 
+#include "config/text_file.hpp"
+#include "schemas/core/edit_distance.hpp"
+
 namespace headwater::config {
 namespace {
-
-/// Edit distance, for "did you mean": small words, so the plain table is fine.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 /// The known word nearest to what was written, empty if none is near.
 std::string nearest(const std::string& written, const std::set<std::string>& known) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, written.size() / 3) + 1;
   for (const auto& word : known) {
-    const std::size_t d = distance(written, word);
+    const std::size_t d = edit_distance(written, word);
     if (d < best_distance) {
       best_distance = d;
       best = word;
@@ -217,16 +204,20 @@ Node Node::parse(std::string file, const std::string& text, Problems& problems) 
   return Node(std::move(impl));
 }
 
-Node Node::load(const std::string& path, Problems& problems) {
+std::optional<std::string> read_text_file(const std::string& path, Problems& problems) {
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;
   if (in) text << in.rdbuf();
   if (!in) {
     problems.add(
         {path, 0, 0, "", "cannot be read: check that it exists and may be read by this user"});
-    return parse(path, "", problems);
+    return std::nullopt;
   }
-  return parse(path, text.str(), problems);
+  return text.str();
+}
+
+Node Node::load(const std::string& path, Problems& problems) {
+  return parse(path, read_text_file(path, problems).value_or(""), problems);
 }
 
 bool Node::has(std::string_view key) const {

@@ -1,6 +1,6 @@
 #include "schemas/core/time.hpp"
 
-#include <array>
+#include "schemas/core/digits.hpp"
 
 namespace headwater {
 namespace {
@@ -9,20 +9,8 @@ constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - ((a % b != 0 && (a % b < 0) != (b < 0)) ? 1 : 0);
 }
 
-/// Appends `width` digits, zero-padded. REQUIRES: 0 <= value < 10^width, width <= 4.
-void append_padded(std::string& out, std::int64_t value, std::size_t width) {
-  std::array<char, 4> digits;
-  for (std::size_t i = width; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
-  out.append(digits.data(), width);
-}
-
-void append_year(std::string& out, int year) {
-  if (year < 0) out.push_back('-');
-  if (year <= -10'000 || year >= 10'000) {
-    out.append(std::to_string(year < 0 ? -year : year));
-  } else {
-    append_padded(out, year < 0 ? -year : year, 4);
-  }
+std::uint64_t magnitude(std::int64_t value) {
+  return static_cast<std::uint64_t>(value < 0 ? -value : value);
 }
 
 /// Digits read off the front of `text`, exactly `count` of them.
@@ -113,21 +101,23 @@ std::int64_t SystemClock::monotonic_ms() const {
 
 void append_date(std::string& out, EpochDays days) {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
-  append_year(out, static_cast<int>(date.year()));
+  const int year = static_cast<int>(date.year());
+  if (year < 0) out.push_back('-');
+  append_digits(out, magnitude(year), 4);
   out.push_back('-');
-  append_padded(out, static_cast<unsigned>(date.month()), 2);
+  append_digits(out, static_cast<unsigned>(date.month()), 2);
   out.push_back('-');
-  append_padded(out, static_cast<unsigned>(date.day()), 2);
+  append_digits(out, static_cast<unsigned>(date.day()), 2);
 }
 
 void append_time(std::string& out, std::int64_t ms_of_day) {
-  append_padded(out, ms_of_day / 3'600'000, 2);
+  append_digits(out, magnitude(ms_of_day / 3'600'000), 2);
   out.push_back(':');
-  append_padded(out, ms_of_day / 60'000 % 60, 2);
+  append_digits(out, magnitude(ms_of_day / 60'000 % 60), 2);
   out.push_back(':');
-  append_padded(out, ms_of_day / 1000 % 60, 2);
+  append_digits(out, magnitude(ms_of_day / 1000 % 60), 2);
   out.push_back('.');
-  append_padded(out, ms_of_day % 1000, 3);
+  append_digits(out, magnitude(ms_of_day % 1000), 3);
   out.push_back('Z');
 }
 

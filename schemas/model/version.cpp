@@ -1,29 +1,17 @@
 #include "schemas/model/version.hpp"
 
-#include <array>
+#include "schemas/core/digits.hpp"
 
 namespace headwater {
-
-namespace {
-
-void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
-  std::array<char, 20> digits;
-  std::size_t at = digits.size();
-  for (; value != 0 || digits.size() - at < width; value /= 10)
-    digits[--at] = static_cast<char>('0' + value % 10);
-  out.append(digits.data() + at, digits.size() - at);
-}
-
-}  // namespace
 
 std::string Version::str() const {
   std::string text;
   text.reserve(36);
-  append_padded(text, epoch, 3);
+  append_digits(text, epoch, 3);
   text.push_back('-');
-  append_padded(text, static_cast<std::uint64_t>(commit_number), 20);
+  append_digits(text, static_cast<std::uint64_t>(commit_number), 20);
   text.push_back('-');
-  append_padded(text, sequence, 10);
+  append_digits(text, sequence, 10);
   return text;
 }
 
