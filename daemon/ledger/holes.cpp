@@ -12,6 +12,26 @@ constexpr std::uint8_t kFormat = 1;
 /// Keys that one pass over an org's record holes keeps: later calls need no pass of their own.
 constexpr std::size_t kRunMax = 20'000;
 
+/// The journal value by which sinks hear of a row's opening or closing.
+std::string row_entry(EntryKind kind,
+                      std::string_view org,
+                      std::string_view key,
+                      std::string_view row,
+                      EpochMs now,
+                      bool closed) {
+  EntryView entry;
+  entry.kind = kind;
+  entry.op = Op::Read;
+  entry.rkey = key;
+  entry.org = org;
+  entry.ts_ms = now;
+  entry.row = row;
+  entry.closed = closed;
+  std::string bytes;
+  put_entry(bytes, entry);
+  return bytes;
+}
+
 }  // namespace
 
 Result<void> Holes::load() {
@@ -64,18 +84,9 @@ Result<std::optional<Hole>> Holes::find_stretch(const Hole& like) const {
 Result<void> Holes::tell(
     StoreBatch& batch, const Hole& hole, Rev rev, bool closed, std::string_view evidence) {
   const std::string row = hole_json(hole, closed, evidence);
-  const std::string key = shown_key(hole);
-  EntryView entry;
-  entry.kind = EntryKind::Hole;
-  entry.op = Op::Read;
-  entry.rkey = key;
-  entry.org = hole.org;
-  entry.ts_ms = clock_.now_ms();
-  entry.row = row;
-  entry.closed = closed;
-  std::string bytes;
-  put_entry(bytes, entry);
-  journal_.put(batch, rev, bytes);
+  journal_.put(batch,
+               rev,
+               row_entry(EntryKind::Hole, hole.org, shown_key(hole), row, clock_.now_ms(), closed));
   return {};
 }
 
@@ -167,16 +178,8 @@ Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
 
 Result<void> Holes::tell(StoreBatch& batch, const QuarantineRow& row, std::string_view key) {
   const std::string text = quarantine_json(row);
-  EntryView entry;
-  entry.kind = EntryKind::Quarantine;
-  entry.op = Op::Read;
-  entry.rkey = key;
-  entry.org = row.org;
-  entry.ts_ms = clock_.now_ms();
-  entry.row = text;
-  std::string bytes;
-  put_entry(bytes, entry);
-  journal_.put(batch, row.rev, bytes);
+  journal_.put(
+      batch, row.rev, row_entry(EntryKind::Quarantine, row.org, key, text, clock_.now_ms(), false));
   return {};
 }
 

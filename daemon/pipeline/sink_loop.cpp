@@ -89,7 +89,7 @@ SinkLoop::SinkLoop(Parts parts)
       entries_limit_(sink_->entries_max()) {
   status_.name = parts_.name;
   // Until the target has told its cursor, anything may be owed to it.
-  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, Rev{0});
+  hold_journal();
   publish(0);
 }
 
@@ -192,9 +192,8 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   const CursorMove move{cursor.org,
                         done ? cursor.upto : states.back().meta.rev,
                         done ? cursor.commit_ts : states.back().meta.commit_ts};
-  const auto entries = states;
-  if (auto error = write(entries, {&move, 1}, Mode::Materialize)) {
-    return on_error(*error, entries, {&move, 1}, Mode::Materialize);
+  if (auto error = write(states, {&move, 1}, Mode::Materialize)) {
+    return on_error(*error, states, {&move, 1}, Mode::Materialize);
   }
   if (done) {
     cursor.materializing = parts_.ledger.journal().first.value > cursor.rev.value + 1 &&
