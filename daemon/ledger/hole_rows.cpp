@@ -1,5 +1,7 @@
 #include "daemon/ledger/hole_rows.hpp"
 
+#include <array>
+
 #include "daemon/ledger/keys.hpp"
 #include "schemas/core/json_text.hpp"
 
@@ -7,6 +9,8 @@ namespace headwater::ledger {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+/// 1 had no topic, entry rev and closing, and a key without the occasion.
+constexpr std::uint8_t kRowFormat = 2;
 
 std::string_view scope_text(Hole::Scope scope) {
   switch (scope) {
@@ -36,8 +40,62 @@ void append_number(std::string& out, std::string_view key, std::uint64_t number)
 void append_time_member(std::string& out, std::string_view key, EpochMs ms) {
   append_text(out, key, ms == 0 ? std::string() : format_datetime(ms));
 }
+void append_closing(std::string& out, const Closing& closing) {
+  append_text(out, "status", to_string(closing.how));
+  if (closing.how == Closing::How::Open) return;
+  append_time_member(out, "closed_at", closing.at);
+  append_text(out, "closed_by", closing.by);
+  append_text(out, "evidence", closing.evidence);
+}
+
+void put_closing(std::string& out, const Closing& closing) {
+  put_byte(out, static_cast<std::uint8_t>(closing.how));
+  put_text(out, closing.by);
+  put_text(out, closing.evidence);
+  put_signed(out, closing.at);
+}
+Closing read_closing(ByteReader& reader) {
+  Closing closing;
+  closing.how = static_cast<Closing::How>(reader.byte());
+  closing.by = reader.text();
+  closing.evidence = reader.text();
+  closing.at = reader.signed_varint();
+  return closing;
+}
+
+// The texts of a row in their order on disk.
+template <typename Row>
+auto texts_of(Row& row) {
+  return std::array{&row.org,
+                    &row.object,
+                    &row.id,
+                    &row.stage,
+                    &row.reason_code,
+                    &row.reason,
+                    &row.schema_id,
+                    &row.replay_id,
+                    &row.payload};
+}
 
 }  // namespace
+
+std::string_view to_string(Closing::How how) {
+  switch (how) {
+    case Closing::How::Open:
+      return "open";
+    case Closing::How::Repaired:
+      return "repaired";
+    case Closing::How::Accepted:
+      return "accepted";
+    case Closing::How::Released:
+      return "released";
+    case Closing::How::Retried:
+      return "retried";
+    case Closing::How::Discarded:
+      return "discarded";
+  }
+  return "?";
+}
 
 std::string hole_key(const Hole& hole) {
   switch (hole.scope) {
@@ -105,57 +163,75 @@ std::string shown_key(const Hole& hole) {
   return make_key(hole.org, "s", hole.topic, std::to_string(hole.rev.value));
 }
 
-void put_row(std::string& out, const QuarantineRow& row) {
+void put_closed_hole(std::string& out, std::string_view key, const Hole& hole) {
   put_byte(out, kFormat);
-  for (const auto* text : {&row.org,
-                           &row.object,
-                           &row.id,
-                           &row.stage,
-                           &row.reason_code,
-                           &row.reason,
-                           &row.schema_id,
-                           &row.replay_id,
-                           &row.payload}) {
-    put_text(out, *text);
-  }
+  put_text(out, key);
+  put_closing(out, hole.closing);
+  put_hole(out, hole);
+}
+
+std::optional<Hole> read_closed_hole(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.byte() != kFormat) return std::nullopt;
+  const std::string_view key = reader.text();
+  Closing closing = read_closing(reader);
+  if (!reader.ok()) return std::nullopt;
+  auto hole = read_hole(key, reader.take(reader.left()));
+  if (hole) hole->closing = std::move(closing);
+  return hole;
+}
+
+void put_row(std::string& out, const QuarantineRow& row) {
+  put_byte(out, kRowFormat);
+  for (const auto* text : texts_of(row)) put_text(out, *text);
   put_varint(out, row.attempts);
   put_signed(out, row.first_seen);
   put_signed(out, row.last_seen);
   put_varint(out, row.rev.value);
+  put_text(out, row.topic);
+  put_varint(out, row.entry_rev.value);
+  put_closing(out, row.closing);
 }
 
-std::optional<QuarantineRow> read_row(std::string_view bytes) {
+std::optional<QuarantineRow> read_row(std::string_view key, std::string_view bytes) {
   QuarantineRow row;
   ByteReader reader(bytes);
-  if (reader.byte() != kFormat) return std::nullopt;
-  for (auto* text : {&row.org,
-                     &row.object,
-                     &row.id,
-                     &row.stage,
-                     &row.reason_code,
-                     &row.reason,
-                     &row.schema_id,
-                     &row.replay_id,
-                     &row.payload}) {
-    *text = reader.text();
-  }
+  const auto format = reader.byte();
+  if (format == 0 || format > kRowFormat) return std::nullopt;
+  row.key = key;
+  for (auto* text : texts_of(row)) *text = reader.text();
   row.attempts = static_cast<std::uint32_t>(reader.varint());
   row.first_seen = reader.signed_varint();
   row.last_seen = reader.signed_varint();
   row.rev = Rev{reader.varint()};
+  if (format >= 2) {
+    row.topic = reader.text();
+    row.entry_rev = Rev{reader.varint()};
+    row.closing = read_closing(reader);
+  }
   if (!reader.ok()) return std::nullopt;
   return row;
 }
 
-std::string quarantine_key(const QuarantineRow& row) {
-  return make_key(row.org,
-                  row.object,
-                  row.id.empty() ? to_hex(row.replay_id) : row.id,
-                  row.stage,
-                  row.reason_code);
+std::optional<QuarantineRow> read_closed_row(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const std::string_view key = reader.text();
+  if (!reader.ok()) return std::nullopt;
+  return read_row(key, reader.take(reader.left()));
 }
 
-std::string hole_json(const Hole& hole, bool closed, std::string_view evidence) {
+std::string quarantine_key(const QuarantineRow& row) {
+  const std::string occasion =
+      row.entry_rev.value != 0 ? std::to_string(row.entry_rev.value) : to_hex(row.replay_id);
+  return make_key(row.org, row.object, row.id, row.stage, row.reason_code, occasion);
+}
+
+std::string subject(const QuarantineRow& row) {
+  if (!row.id.empty()) return make_key(row.org, row.object, row.id);
+  return row.topic.empty() ? row.org : make_key(row.org, row.topic);
+}
+
+std::string hole_json(const Hole& hole) {
   std::string row;
   append_number(row, "id", hole.rev.value);
   append_text(row, "org", hole.org);
@@ -166,14 +242,15 @@ std::string hole_json(const Hole& hole, bool closed, std::string_view evidence) 
   append_time_member(row, "since", hole.from_ts);
   append_time_member(row, "opened_at", hole.opened_at);
   append_number(row, "attempts", hole.attempts);
-  if (closed) append_text(row, "evidence", evidence);
+  append_closing(row, hole.closing);
   row.push_back('}');
   return row;
 }
 
-std::string quarantine_json(const QuarantineRow& row) {
+std::string quarantine_json(const QuarantineRow& row, Payload payload) {
   std::string text;
   append_number(text, "id", row.rev.value);
+  append_text(text, "subject", subject(row));
   append_text(text, "org", row.org);
   append_text(text, "object", row.object);
   append_text(text, "record_id", row.id);
@@ -181,9 +258,15 @@ std::string quarantine_json(const QuarantineRow& row) {
   append_text(text, "reason_code", row.reason_code);
   append_text(text, "reason", row.reason);
   append_text(text, "schema_id", row.schema_id);
+  append_text(text, "replay_id", to_hex(row.replay_id));
+  append_number(text, "entry_rev", row.entry_rev.value);
+  append_number(text, "payload_bytes", row.payload.size());
+  if (payload == Payload::Told && row.payload.size() <= kPayloadToldMax)
+    append_text(text, "payload_hex", to_hex(row.payload));
   append_number(text, "attempts", row.attempts);
   append_time_member(text, "first_seen", row.first_seen);
   append_time_member(text, "last_seen", row.last_seen);
+  append_closing(text, row.closing);
   text.push_back('}');
   return text;
 }

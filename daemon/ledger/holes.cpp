@@ -12,29 +12,11 @@ constexpr std::uint8_t kFormat = 1;
 /// Keys that one pass over an org's record holes keeps: later calls need no pass of their own.
 constexpr std::size_t kRunMax = 20'000;
 
-/// The journal value by which sinks hear of a row's opening or closing.
-std::string row_entry(EntryKind kind,
-                      std::string_view org,
-                      std::string_view key,
-                      std::string_view row,
-                      EpochMs now,
-                      bool closed) {
-  EntryView entry;
-  entry.kind = kind;
-  entry.op = Op::Read;
-  entry.rkey = key;
-  entry.org = org;
-  entry.ts_ms = now;
-  entry.row = row;
-  entry.closed = closed;
-  std::string bytes;
-  put_entry(bytes, entry);
-  return bytes;
-}
-
 }  // namespace
 
 Result<void> Holes::load() {
+  if (auto ok = rows_.load(); !ok) return ok;
+  if (auto ok = archive_.load(); !ok) return ok;
   std::string bytes;
   auto found = store_.get(Family::Meta, kTallyKey, bytes);
   if (!found) return found.error();
@@ -44,16 +26,13 @@ Result<void> Holes::load() {
     return fatal("ledger: the count of holes has a newer format; start the version that wrote it");
   }
   open_ = reader.varint();
-  quarantined_ = reader.varint();
   return {};
 }
 
-Result<std::optional<std::string>> Holes::find(Family family,
-                                               const Pending& pending,
-                                               const std::string& key) const {
-  if (const auto at = pending.find(key); at != pending.end()) return at->second;
+Result<std::optional<std::string>> Holes::find(const std::string& key) const {
+  if (const auto at = holes_.find(key); at != holes_.end()) return at->second;
   std::string bytes;
-  auto found = store_.get(family, key, bytes);
+  auto found = store_.get(Family::Holes, key, bytes);
   if (!found) return found.error();
   if (!*found) return std::optional<std::string>();
   return std::optional<std::string>(std::move(bytes));
@@ -81,13 +60,21 @@ Result<std::optional<Hole>> Holes::find_stretch(const Hole& like) const {
   return std::optional<Hole>();
 }
 
-Result<void> Holes::tell(
-    StoreBatch& batch, const Hole& hole, Rev rev, bool closed, std::string_view evidence) {
-  const std::string row = hole_json(hole, closed, evidence);
-  journal_.put(batch,
-               rev,
-               row_entry(EntryKind::Hole, hole.org, shown_key(hole), row, clock_.now_ms(), closed));
-  return {};
+/// The journal value by which sinks hear of a hole's opening or closing.
+void Holes::tell(StoreBatch& batch, const Hole& hole, Rev rev) {
+  const std::string row = hole_json(hole);
+  const std::string key = shown_key(hole);
+  EntryView entry;
+  entry.kind = EntryKind::Hole;
+  entry.op = Op::Read;
+  entry.rkey = key;
+  entry.org = hole.org;
+  entry.ts_ms = clock_.now_ms();
+  entry.row = row;
+  entry.closed = hole.closing.how != Closing::How::Open;
+  std::string bytes;
+  put_entry(bytes, entry);
+  journal_.put(batch, rev, bytes);
 }
 
 Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
@@ -99,7 +86,7 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     known = std::move(*found);
   } else {
     const std::string key = hole_key(hole);
-    auto found = find(Family::Holes, holes_, key);
+    auto found = find(key);
     if (!found) return found.error();
     if (*found) known = read_hole(key, **found);
   }
@@ -119,7 +106,7 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     tally_dirty_ = true;
     if (hole.scope != Hole::Scope::Record) {
       hole.rev = journal_.next();
-      if (auto ok = tell(batch, hole, hole.rev, false, {}); !ok) return ok.error();
+      tell(batch, hole, hole.rev);
     }
   }
   std::string bytes;
@@ -133,7 +120,7 @@ Result<bool> Holes::close_record(std::string_view org,
                                  std::string_view id,
                                  const Version& noted) {
   const std::string key = make_key(org, "r", object, id);
-  auto found = find(Family::Holes, holes_, key);
+  auto found = find(key);
   if (!found) return found.error();
   if (!*found) return true;
   const auto hole = read_hole(key, **found);
@@ -145,22 +132,29 @@ Result<bool> Holes::close_record(std::string_view org,
   return true;
 }
 
-Result<void> Holes::close(StoreBatch& batch, const Hole& hole, std::string_view evidence) {
+Result<void> Holes::close(StoreBatch& batch, const Hole& hole, const Closing& closing) {
   const std::string key = hole_key(hole);
-  auto found = find(Family::Holes, holes_, key);
+  auto found = find(key);
   if (!found) return found.error();
   if (!*found) return {};
-  const auto known = read_hole(key, **found);
+  auto known = read_hole(key, **found);
   holes_.insert_or_assign(key, std::nullopt);
   --open_;
   tally_dirty_ = true;
   if (!known || known->scope == Hole::Scope::Record) return {};
-  return tell(batch, *known, journal_.next(), true, evidence);
+  known->closing = closing;
+  if (known->closing.at == 0) known->closing.at = clock_.now_ms();
+  const Rev closed = journal_.next();
+  tell(batch, *known, closed);
+  std::string bytes;
+  put_closed_hole(bytes, key, *known);
+  archive_.add(batch, closed, bytes);
+  return {};
 }
 
 Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
   const std::string key = hole_key(hole);
-  auto found = find(Family::Holes, holes_, key);
+  auto found = find(key);
   if (!found) return found.error();
   if (!*found) return {};
   auto known = read_hole(key, **found);
@@ -176,58 +170,21 @@ Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
   return {};
 }
 
-Result<void> Holes::tell(StoreBatch& batch, const QuarantineRow& row, std::string_view key) {
-  const std::string text = quarantine_json(row);
-  journal_.put(
-      batch, row.rev, row_entry(EntryKind::Quarantine, row.org, key, text, clock_.now_ms(), false));
-  return {};
-}
-
-Result<void> Holes::quarantine(StoreBatch& batch, const QuarantineRow& row) {
-  const std::string key = quarantine_key(row);
-  auto found = find(Family::Quarantine, rows_, key);
-  if (!found) return found.error();
-  QuarantineRow kept = row;
-  if (kept.last_seen == 0) kept.last_seen = clock_.now_ms();
-  if (kept.first_seen == 0) kept.first_seen = kept.last_seen;
-  if (*found) {
-    if (const auto known = read_row(**found)) {
-      kept.rev = known->rev;
-      kept.first_seen = known->first_seen;
-      kept.attempts = known->attempts + 1;
-    }
-  } else {
-    kept.rev = journal_.next();
-    ++quarantined_;
-    tally_dirty_ = true;
-    if (auto ok = tell(batch, kept, key); !ok) return ok;
-  }
-  std::string bytes;
-  put_row(bytes, kept);
-  rows_.insert_or_assign(key, std::move(bytes));
-  return {};
-}
-
 void Holes::stage(StoreBatch& batch) {
-  const auto flush = [&](Family family, Pending& pending) {
-    for (const auto& [key, bytes] : pending) {
-      if (bytes) {
-        batch.put(family, key, *bytes);
-      } else {
-        batch.erase(family, key);
-      }
-    }
-  };
+  rows_.stage(batch);
   renewed_ = renewed_ || !holes_.empty();
-  flush(Family::Holes, holes_);
-  flush(Family::Quarantine, rows_);
+  for (const auto& [key, bytes] : holes_) {
+    if (bytes) {
+      batch.put(Family::Holes, key, *bytes);
+    } else {
+      batch.erase(Family::Holes, key);
+    }
+  }
   holes_.clear();
-  rows_.clear();
   if (!tally_dirty_) return;
   std::string bytes;
   put_byte(bytes, kFormat);
   put_varint(bytes, open_.load());
-  put_varint(bytes, quarantined_.load());
   batch.put(Family::Meta, kTallyKey, bytes);
   tally_dirty_ = false;
 }
@@ -314,12 +271,14 @@ std::vector<Hole> Holes::due(std::string_view org, EpochMs now, std::size_t most
   return out;
 }
 
-std::vector<QuarantineRow> Holes::quarantined(std::size_t most) const {
-  std::vector<QuarantineRow> out;
-  auto scan = store_.scan(Family::Quarantine, "");
-  for (; scan->valid() && out.size() < most; scan->next()) {
-    if (auto row = read_row(scan->value())) out.push_back(std::move(*row));
-  }
+std::vector<Hole> Holes::closed(std::size_t most) const {
+  std::vector<Hole> out;
+  archive_.walk([&](std::string_view bytes) {
+    if (auto hole = read_closed_hole(bytes)) out.push_back(std::move(*hole));
+    return true;
+  });
+  std::reverse(out.begin(), out.end());
+  if (out.size() > most) out.resize(most);
   return out;
 }
 

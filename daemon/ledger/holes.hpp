@@ -8,20 +8,26 @@
 #include <string>
 #include <vector>
 
+#include "daemon/ledger/closed_rows.hpp"
 #include "daemon/ledger/journal.hpp"
+#include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ledger.hpp"
+#include "daemon/ledger/quarantine.hpp"
 #include "daemon/ledger/store.hpp"
 
 namespace headwater::ledger {
 
-/// Holes and quarantine rows: what may be missing, and what was withheld. Opening and closing one
-/// is an entry, but for holes of single records: those are counted. Changes go to the batch at
-/// stage(); until then they are seen here. Changing calls: under the write lock. Others: any
-/// thread.
+/// What may be missing, and, behind rows(), what was withheld. Opening and closing a hole is an
+/// entry, but for holes of single records: those are counted. Changes go to the batch at stage();
+/// until then they are seen here. Changing calls: under the write lock. Others: any thread.
 class Holes {
  public:
   Holes(Store& store, Journal& journal, const Clock& clock)
-      : store_(store), journal_(journal), clock_(clock) {}
+      : store_(store),
+        journal_(journal),
+        clock_(clock),
+        rows_(store, journal, clock),
+        archive_(store, kClosedHolePrefix) {}
   Result<void> load();
 
   /// Opens it, or renews an open one (a later version, a new detail). True if it was not open.
@@ -31,34 +37,35 @@ class Holes {
                             std::string_view object,
                             std::string_view id,
                             const Version& noted);
-  Result<void> close(StoreBatch& batch, const Hole& hole, std::string_view evidence);
+  Result<void> close(StoreBatch& batch, const Hole& hole, const Closing& closing);
   Result<void> postpone(const Hole& hole, EpochMs next_try);
-  Result<void> quarantine(StoreBatch& batch, const QuarantineRow& row);
+  Result<void> quarantine(StoreBatch& batch, const QuarantineRow& row) {
+    return rows_.put(batch, row);
+  }
   void stage(StoreBatch& batch);
   void publish();  ///< after the batch was written: due() looks again
 
   std::vector<Hole> list(std::size_t most) const;
   std::vector<Hole> due(std::string_view org, EpochMs now, std::size_t most) const;
-  std::vector<QuarantineRow> quarantined(std::size_t most) const;
+  std::vector<Hole> closed(std::size_t most) const;
   std::size_t open_count() const { return open_.load(); }
-  std::size_t quarantine_count() const { return quarantined_.load(); }
+  Quarantine& rows() { return rows_; }
+  const Quarantine& rows() const { return rows_; }
   bool stretch_open(std::string_view org) const;
 
  private:
   using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;
-  Result<std::optional<std::string>> find(Family family,
-                                          const Pending& pending,
-                                          const std::string& key) const;
+  Result<std::optional<std::string>> find(const std::string& key) const;
   Result<std::optional<Hole>> find_stretch(const Hole& like) const;
-  Result<void> tell(
-      StoreBatch& batch, const Hole& hole, Rev rev, bool closed, std::string_view evidence);
-  Result<void> tell(StoreBatch& batch, const QuarantineRow& row, std::string_view key);
+  void tell(StoreBatch& batch, const Hole& hole, Rev rev);
 
   Store& store_;
   Journal& journal_;
   const Clock& clock_;
-  Pending holes_, rows_;
-  std::atomic<std::size_t> open_{0}, quarantined_{0};
+  Quarantine rows_;
+  ClosedRows archive_;
+  Pending holes_;
+  std::atomic<std::size_t> open_{0};
   bool tally_dirty_ = false;
   bool renewed_ = false;
 

@@ -24,6 +24,9 @@ inline constexpr std::string_view kNamesPrefix = "names:";
 inline constexpr std::string_view kCountPrefix = "count:";
 inline constexpr std::string_view kStartPrefix = "starts:";
 inline constexpr std::string_view kSegmentPrefix = "segment:";
+inline constexpr std::string_view kQuarantineTallyKey = "tally:quarantine";
+inline constexpr std::string_view kClosedHolePrefix = "closed:h:";
+inline constexpr std::string_view kClosedRowPrefix = "closed:q:";
 
 /// Appends the parts joined by `:`.
 template <typename... Parts>

@@ -140,12 +140,16 @@ Result<void> Ledger::open_hole(const Hole& hole) {
   });
 }
 
-Result<void> Ledger::close_hole(const Hole& hole, std::string_view evidence) {
+Result<void> Ledger::close_hole(const Hole& hole, const Closing& closing) {
   return impl_->write([&]() -> Result<void> {
-    auto closed = impl_->holes_.close(impl_->writer_.batch(), hole, evidence);
+    auto closed = impl_->holes_.close(impl_->writer_.batch(), hole, closing);
     if (!closed) return closed;
     return impl_->commit();
   });
+}
+
+std::vector<Hole> Ledger::closed_holes(std::size_t most) const {
+  return impl_->holes_.closed(most);
 }
 
 Result<void> Ledger::quarantine(std::span<const QuarantineRow> rows) {
@@ -154,6 +158,37 @@ Result<void> Ledger::quarantine(std::span<const QuarantineRow> rows) {
       if (auto ok = impl_->holes_.quarantine(impl_->writer_.batch(), row); !ok) return ok;
     }
     return impl_->commit();
+  });
+}
+
+Result<bool> Ledger::close_quarantined(const QuarantineRow& row, const Closing& closing) {
+  return impl_->write([&]() -> Result<bool> {
+    auto closed = impl_->holes_.rows().close(impl_->writer_.batch(), row, closing);
+    if (!closed || !*closed) return closed;
+    if (auto ok = impl_->commit(); !ok) return ok.error();
+    return true;
+  });
+}
+
+Result<std::size_t> Ledger::release(const RecordKey& record,
+                                    std::string_view stage,
+                                    Rev accepted,
+                                    const Closing& closing) {
+  return impl_->write([&]() -> Result<std::size_t> {
+    auto& rows = impl_->holes_.rows();
+    auto released = rows.release(impl_->writer_.batch(), record, stage, accepted, closing);
+    if (!released || *released == 0) return released;
+    if (auto ok = impl_->commit(); !ok) return ok.error();
+    return released;
+  });
+}
+
+Result<bool> Ledger::retry_failed(const QuarantineRow& row, const Error& error) {
+  return impl_->write([&]() -> Result<bool> {
+    auto counted = impl_->holes_.rows().retry_failed(impl_->writer_.batch(), row, error);
+    if (!counted || !*counted) return counted;
+    if (auto ok = impl_->commit(); !ok) return ok.error();
+    return true;
   });
 }
 
@@ -217,11 +252,11 @@ void Ledger::read_open_rows(std::string_view org, EntryBatch& out) const {
   for (const Hole& hole : impl_->holes_.list(kOpenRowsMax)) {
     if (hole.org != org || hole.scope == Hole::Scope::Record)
       continue;  // those of records make no entry
-    add(EntryKind::Hole, hole.rev, shown_key(hole), hole_json(hole, false, {}));
+    add(EntryKind::Hole, hole.rev, shown_key(hole), hole_json(hole));
   }
-  for (const QuarantineRow& row : impl_->holes_.quarantined(kOpenRowsMax)) {
+  for (const QuarantineRow& row : impl_->holes_.rows().open(kOpenRowsMax)) {
     if (row.org == org)
-      add(EntryKind::Quarantine, row.rev, quarantine_key(row), quarantine_json(row));
+      add(EntryKind::Quarantine, row.rev, row.key, quarantine_json(row, Payload::Counted));
   }
 }
 
@@ -242,9 +277,15 @@ Result<void> Ledger::postpone(std::span<const Hole> holes, EpochMs next_try) {
 }
 
 std::vector<QuarantineRow> Ledger::quarantined(std::size_t most) const {
-  return impl_->holes_.quarantined(most);
+  return impl_->holes_.rows().open(most);
 }
-std::size_t Ledger::quarantine_open() const { return impl_->holes_.quarantine_count(); }
+std::vector<QuarantineRow> Ledger::quarantine_closed(std::size_t most) const {
+  return impl_->holes_.rows().closed(most);
+}
+std::optional<QuarantineRow> Ledger::quarantine_row(Rev number) const {
+  return impl_->holes_.rows().find(number);
+}
+std::size_t Ledger::quarantine_open() const { return impl_->holes_.rows().open_count(); }
 std::vector<RecordCounts> Ledger::counts() const { return impl_->objects_.counts(); }
 void Ledger::flush() noexcept { impl_->store_->flush(); }
 

@@ -46,7 +46,23 @@ struct StreamPosition {
   EpochMs newest_commit_ts = 0;  ///< of any event applied from this stream
 };
 
-/// An open doubt about one record, an object or a stretch of a stream.
+/// How a hole or a quarantine row ended. The numbers are part of the on-disk format.
+struct Closing {
+  enum class How : std::uint8_t {
+    Open = 0,      ///< it did not yet
+    Repaired = 1,  ///< hole: what was missing was read; the evidence says by what
+    Accepted = 2,  ///< hole: nothing was proven, a person answers for it
+    Released = 3,  ///< row: what was withheld came through by itself
+    Retried = 4,   ///< row: it came through when a person asked for it
+    Discarded = 5  ///< row: a person gave it up
+  };
+  How how = How::Open;
+  std::string by;        ///< a person, or the part of the daemon
+  std::string evidence;  ///< why nothing is missing any more, or the person's reason
+  EpochMs at = 0;        ///< 0: now
+};
+
+/// A doubt about one record, an object or a stretch of a stream.
 struct Hole {
   enum class Scope : std::uint8_t { Record, Object, Stretch };
   Scope scope = Scope::Record;
@@ -61,19 +77,25 @@ struct Hole {
   EpochMs opened_at = 0;
   EpochMs next_try = 0;  ///< record holes: not before this time
   std::uint32_t attempts = 0;
-  Rev rev;          ///< of the entry that opened it (stretch, object); 0 for records
+  Rev rev;          ///< its number: of the entry that opened it (stretch, object); 0 for records
   Version version;  ///< records: only a row noted at or after this one closes it
+  Closing closing;
 };
 
-/// What could not be decoded, mapped, validated or accepted.
+/// What could not be decoded, mapped, validated or accepted. One event, or one entry of the
+/// journal, at one stage for one reason is one row, however often it is tried.
 struct QuarantineRow {
   std::string org, object, id;  ///< object, id: empty if not even the header decoded
+  std::string topic;            ///< that the event came on; empty at a sink
   std::string stage;            ///< decode, apply, sink.<name>
   std::string reason_code, reason;
-  std::string schema_id, replay_id, payload;  ///< raw bytes
+  std::string schema_id, replay_id, payload;  ///< raw bytes; a closed row has no payload any more
   std::uint32_t attempts = 1;
   EpochMs first_seen = 0, last_seen = 0;
-  Rev rev;  ///< number of the row: rev of the opening entry
+  Rev entry_rev;  ///< of the entry that the sink refused; 0: an event
+  Rev rev;        ///< number of the row: rev of the opening entry
+  Closing closing;
+  std::string key;  ///< its place in the ledger; given by the ledger
 };
 
 /// One response of a stream, decoded. Applied whole, in one synced write, with the position behind
@@ -211,10 +233,27 @@ class Ledger : public NameTables {
   std::vector<Hole> due_refetches(std::string_view org, EpochMs now, std::size_t most) const;
   /// A refetch failed: counted, tried again at `next_try`.
   Result<void> postpone(std::span<const Hole> holes, EpochMs next_try);
-  /// Closes a stretch or object hole, with the evidence why nothing is missing any more.
-  Result<void> close_hole(const Hole& hole, std::string_view evidence);
+  /// Closes a stretch or object hole. Repaired with the evidence why nothing is missing any more,
+  /// or Accepted by a person: it is shown as what it was. Nothing to do if it is not open.
+  Result<void> close_hole(const Hole& hole, const Closing& closing);
+  /// Stretch and object holes that were closed, newest first. The ledger keeps the last 10,000.
+  std::vector<Hole> closed_holes(std::size_t most = 1000) const;
+
   std::vector<QuarantineRow> quarantined(std::size_t most = 1000) const;
   std::size_t quarantine_open() const;
+  /// Rows that were closed, newest first, without their bytes. The last 10,000 are kept.
+  std::vector<QuarantineRow> quarantine_closed(std::size_t most = 1000) const;
+  /// Open or closed, by its number. Walks the rows: for a person's question.
+  std::optional<QuarantineRow> quarantine_row(Rev number) const;
+  /// False, and nothing done, if the row is not open any more.
+  Result<bool> close_quarantined(const QuarantineRow& row, const Closing& closing);
+  /// Closes what `stage` keeps of a record from entries before `accepted`. How many it were.
+  Result<std::size_t> release(const RecordKey& record,
+                              std::string_view stage,
+                              Rev accepted,
+                              const Closing& closing);
+  /// Another try failed: counted, and told with its reason. False if the row is not open any more.
+  Result<bool> retry_failed(const QuarantineRow& row, const Error& error);
 
   std::vector<RecordCounts> counts() const;
   /// Flushes memtables so that the next start is short. Called once, at the end.

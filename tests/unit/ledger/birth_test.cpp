@@ -92,7 +92,8 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
   crash_and_open();
   ASSERT_TRUE(ledger->trim());
   EXPECT_TRUE(entries(ahead).empty());
-  ASSERT_TRUE(ledger->close_hole(ledger->holes().at(0), "read again by snapshot"));
+  ASSERT_TRUE(ledger->close_hole(ledger->holes().at(0),
+                                 {Closing::How::Repaired, "resync", "read again", 0}));
   ASSERT_TRUE(ledger->trim());
   EXPECT_EQ(ops(ahead), "rr") << "the closed hole, then the record";
 }

@@ -53,7 +53,7 @@ TEST_F(HoleTest, WildcardsAndOverflowsAreHolesOfTheObjectAndAreTold) {
   EXPECT_EQ(all[0].row,
             "{\"id\":1772366400000000,\"org\":\"emea\",\"scope\":\"object\",\"object\":\"Account\","
             "\"topic\":null,\"cause\":\"wildcard\",\"since\":\"2026-03-01T12:00:01.000Z\","
-            "\"opened_at\":\"2026-03-01T12:00:00.000Z\",\"attempts\":0}");
+            "\"opened_at\":\"2026-03-01T12:00:00.000Z\",\"attempts\":0,\"status\":\"open\"}");
 }
 
 TEST_F(HoleTest, ATextDiffIsNotAppliedButTheRecordAskedFor) {
@@ -91,7 +91,8 @@ TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
   const Hole kept = ledger->holes().at(0);
   EXPECT_EQ(kept.topic, stretch.topic);
   EXPECT_EQ(kept.rev, entries()[0].meta.rev);
-  ASSERT_TRUE(ledger->close_hole(kept, "snapshot of all objects"));
+  ASSERT_TRUE(
+      ledger->close_hole(kept, {Closing::How::Repaired, "resync", "snapshot of all objects", 0}));
   EXPECT_EQ(ledger->holes_open(), 0U);
   const auto all = entries();
   ASSERT_EQ(all.size(), 2U);
@@ -136,33 +137,38 @@ TEST_F(HoleTest, ADoubtThatCameDuringARefetchIsNotPutOffWithIt) {
   EXPECT_EQ(ledger->due_refetches("emea", now, 10).size(), 1U);
 }
 
-TEST_F(HoleTest, AQuarantinedEventIsKeptWithItsBytesAndToldOnce) {
-  QuarantineRow row;
-  row.org = "emea";
-  row.stage = "decode";
-  row.reason_code = "avro";
-  row.reason = "ends early";
-  row.schema_id = "s1";
-  row.replay_id = std::string("\0\x01", 2);
-  row.payload = std::string("\0bytes", 6);
-  ASSERT_TRUE(ledger->quarantine({&row, 1}));
-  ASSERT_TRUE(ledger->quarantine({&row, 1}));
-  EXPECT_EQ(ledger->quarantine_open(), 1U);
+TEST_F(HoleTest, AClosedHoleStaysReadableWithWhoWhenAndWhy) {
+  for (const char* topic : {"/data/A", "/data/B"}) {
+    Hole stretch;
+    stretch.scope = Hole::Scope::Stretch;
+    stretch.org = "emea";
+    stretch.topic = topic;
+    stretch.cause = "undecodable";
+    ASSERT_TRUE(ledger->open_hole(stretch));
+  }
+  const auto open = ledger->holes();
+  ASSERT_EQ(open.size(), 2U);
+  clock.us += 1'000'000;
+  ASSERT_TRUE(ledger->close_hole(open[0], {Closing::How::Accepted, "alice", "a test event", 0}));
+  ASSERT_TRUE(ledger->close_hole(open[0], {Closing::How::Accepted, "bob", "again", 0}));
+  ASSERT_TRUE(ledger->close_hole(open[1], {Closing::How::Repaired, "resync", "all read", 0}));
   crash_and_open();
-  ASSERT_EQ(ledger->quarantine_open(), 1U);
-  const QuarantineRow kept = ledger->quarantined().at(0);
-  EXPECT_EQ(kept.payload, row.payload);
-  EXPECT_EQ(kept.attempts, 2U);
-  const auto all = entries();
-  ASSERT_EQ(all.size(), 1U);
-  EXPECT_EQ(all[0].kind, EntryKind::Quarantine);
-  EXPECT_EQ(all[0].meta.rev, kept.rev);
-  EXPECT_EQ(all[0].rkey, "emea::0001:decode:avro");
-  EXPECT_EQ(all[0].row,
-            "{\"id\":1772366400000000,\"org\":\"emea\",\"object\":null,\"record_id\":null,"
-            "\"stage\":\"decode\",\"reason_code\":\"avro\",\"reason\":\"ends early\","
-            "\"schema_id\":\"s1\",\"attempts\":1,\"first_seen\":\"2026-03-01T12:00:00.000Z\","
-            "\"last_seen\":\"2026-03-01T12:00:00.000Z\"}");
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  const auto closed = ledger->closed_holes();
+  ASSERT_EQ(closed.size(), 2U) << "closed once each";
+  EXPECT_EQ(closed[0].topic, "/data/B") << "newest first";
+  EXPECT_EQ(closed[0].closing.how, Closing::How::Repaired);
+  EXPECT_EQ(closed[1].closing.how, Closing::How::Accepted) << "not to be taken for a repair";
+  EXPECT_EQ(closed[1].closing.by, "alice");
+  EXPECT_EQ(closed[1].closing.evidence, "a test event");
+  EXPECT_EQ(closed[1].closing.at, clock.now_ms());
+  EXPECT_EQ(closed[1].rev, open[0].rev);
+  EXPECT_EQ(closed[1].cause, "undecodable");
+  const auto told = entries();
+  EXPECT_NE(told[2].row.find(R"("status":"accepted","closed_at":"2026-03-01T12:00:01.000Z",)"
+                             R"("closed_by":"alice","evidence":"a test event"})"),
+            std::string::npos)
+      << told[2].row;
 }
 
 }  // namespace
