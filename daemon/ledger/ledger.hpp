@@ -31,7 +31,7 @@ struct LedgerOptions {
   /// with another mapping writes changed records as reads without a before.
   std::function<Result<std::shared_ptr<const crm::Mapping>>(const std::string& source)>
       read_mapping;
-  std::uint64_t seed = 0;  ///< of the jump at each start; 0: from the system
+  std::uint64_t seed = 0;  ///< of the jump at each start and of ids; 0: from the system
 };
 
 /// One subscription.

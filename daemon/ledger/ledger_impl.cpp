@@ -40,7 +40,7 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
   if (auto ok = objects_.load(); !ok) return ok;
   if (auto ok = holes_.load(); !ok) return ok;
   if (!*found) {
-    id_ = make_ulid(clock_.now_ms());
+    id_ = make_ulid(clock_.now_ms(), random_);
     birth_ = journal_.peek();
     stage_identity();
     stage_mapping(*mapping);
@@ -171,7 +171,7 @@ Result<void> Ledger::Impl::be_born(Rev above) {
   birth_ = journal_.peek();
   {
     const std::lock_guard lock(id_mutex_);
-    id_ = make_ulid(clock_.now_ms());
+    id_ = make_ulid(clock_.now_ms(), random_);
   }
   stage_identity();
   Job job;

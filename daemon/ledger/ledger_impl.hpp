@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 
 #include "daemon/ledger/directory_lock.hpp"
@@ -24,6 +25,7 @@ class Ledger::Impl {
         store_(std::move(store)),
         options_(std::move(options)),
         clock_(clock),
+        random_(options_.seed != 0 ? options_.seed : entropy()),
         journal_(*store_, clock, options_),
         orgs_(*store_),
         names_(*store_),
@@ -75,6 +77,7 @@ class Ledger::Impl {
   std::unique_ptr<Store> store_;
   const LedgerOptions options_;
   const Clock& clock_;
+  std::mt19937_64 random_;  // of ids
   std::mutex write_mutex_;  // ruling 1
   Journal journal_;
   Orgs orgs_;
@@ -86,6 +89,10 @@ class Ledger::Impl {
   Reprojector reprojector_;
 
  private:
+  static std::uint64_t entropy() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+  }
   mutable std::mutex id_mutex_;
   std::string id_;
   Rev birth_;  // the first rev of this birth: sinks below it hold nothing that outranks us

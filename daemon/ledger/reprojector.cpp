@@ -51,6 +51,7 @@ Result<void> Reprojector::run(Job job,
   mapping_before_ = std::move(before);
   mapping_after_ = std::move(after);
   projectors_.clear();
+  writer_.forget_states();
   const std::string prefix = job_.org.empty() ? std::string() : job_.org + ":";
   bool more = true;
   while (more) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <random>
 #include <string>
 
 #include "schemas/core/time.hpp"
@@ -7,6 +8,6 @@
 namespace headwater::ledger {
 
 /// 26 characters, Crockford base 32: 48 bits of milliseconds, 80 random bits.
-std::string make_ulid(EpochMs now);
+std::string make_ulid(EpochMs now, std::mt19937_64& random);
 
 }  // namespace headwater::ledger

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t kBrakeFloor = 10;
 constexpr EpochMs kBrakeWindowMs = 60LL * 60 * 1000;
 constexpr std::uint8_t kStreamFormat = 1;
+/// Some 20,000 records of 40 fields: more than change again and again within an hour.
+constexpr std::size_t kCacheBytes = 24ULL << 20;
 
 bool is_gap(ChangeType type) {
   return type == ChangeType::GapCreate || type == ChangeType::GapUpdate ||
@@ -42,6 +44,7 @@ Writer::Writer(const Parts& parts, double sweep_share_max)
       sweep_share_max_(sweep_share_max),
       batch_(parts.store.batch()),
       publisher_(parts.journal, parts.clock),
+      cache_(kCacheBytes),
       arena_(1 << 16, &pool_) {}
 
 Result<Applied> Writer::apply(const IngestBatch& batch) {
@@ -149,19 +152,33 @@ Result<void> Writer::read_states() {
   }
   if (touched_.size() < keys_.size()) touched_.resize(keys_.size());
   touched_count_ = keys_.size();
-  if (auto ok = parts_.store.get_sorted(Family::Records, keys_, found_); !ok) return ok;
+  held_.clear();
+  missing_.clear();
+  for (const std::string_view key : keys_) {
+    held_.push_back(cache_.find(key));
+    if (held_.back() == nullptr) missing_.push_back(key);
+  }
+  if (!missing_.empty()) {
+    if (auto ok = parts_.store.get_sorted(Family::Records, missing_, found_); !ok) return ok;
+  }
   for (const Task& task : tasks_) {
     Touched& record = touched_[task.touched];
     record.rkey = task.rkey;
     record.context = task.context;
     record.id = task.id;
   }
+  std::size_t asked = 0;
   for (std::size_t i = 0; i < touched_count_; ++i) {
     Touched& record = touched_[i];
     record.dirty = false;
-    if (!found_[i].found) {
+    const std::string* bytes = held_[i];
+    if (bytes == nullptr) {
+      const Found& found = found_[asked++];
+      if (found.found) bytes = &found.value;
+    }
+    if (bytes == nullptr) {
       record.state.clear();
-    } else if (!codec_.decode(found_[i].value, record.state)) {
+    } else if (!codec_.decode(*bytes, record.state)) {
       return fatal(
           fmt::format("ledger: the state of {} is damaged or of a newer format; restore a backup",
                       record.rkey));
@@ -262,8 +279,10 @@ void Writer::write_states() {
     bytes_.clear();
     codec_.encode(record.state, bytes_);
     batch_->put(Family::Records, record.rkey, bytes_);
+    cache_.put(record.rkey, bytes_);
     count(record);
   }
+  cache_.trim();
 }
 
 void Writer::put_position(const IngestBatch& batch) {

@@ -11,6 +11,7 @@
 #include "daemon/ledger/name_store.hpp"
 #include "daemon/ledger/objects.hpp"
 #include "daemon/ledger/publisher.hpp"
+#include "daemon/ledger/state_cache.hpp"
 
 namespace headwater::ledger {
 
@@ -27,7 +28,7 @@ struct Parts {
 
 /// Applies events and rows: one batch in, one atomic, synced write out (design.md section 2).
 ///
-///   rkeys of all events -> sorted, each once -> one multi-get -> states
+///   rkeys of all events -> sorted, each once -> cache, else one multi-get -> states
 ///   per event, per record: apply rule -> project -> differs? -> entry with the next rev
 ///   states that changed + entries + holes + names + accounts + position -> one write -> head
 ///
@@ -41,6 +42,8 @@ class Writer {
   /// Stages what all parts owe the batch, writes it and publishes the head. For every other writer.
   Result<void> commit(StoreBatch& batch, bool sync);
   StoreBatch& batch() { return *batch_; }
+  /// REQUIRES: called by whoever writes record states otherwise than through this.
+  void forget_states() { cache_.clear(); }
 
  private:
   /// A record that the batch touches, read once and written once.
@@ -81,14 +84,16 @@ class Writer {
   Publisher publisher_;
   Applier applier_;
   RecordCodec codec_;
+  StateCache cache_;
 
   // Scratch, reused from batch to batch.
   std::pmr::unsynchronized_pool_resource pool_;
   std::pmr::monotonic_buffer_resource arena_;
   std::vector<Task> tasks_;
   std::vector<std::uint32_t> order_;
-  std::vector<std::string_view> keys_;
-  std::vector<Found> found_;
+  std::vector<std::string_view> keys_, missing_;
+  std::vector<const std::string*> held_;  // of keys_: nullptr if the store must be asked
+  std::vector<Found> found_;              // of missing_
   std::vector<Touched> touched_;
   std::size_t touched_count_ = 0;
   std::vector<Version> versions_;
