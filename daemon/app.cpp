@@ -161,8 +161,7 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
   const auto wake = [&org] {
     for (auto& source : org.sources) source->wake();
   };
-  // The worker's thread is made before the worker, which wants its stop token.
-  auto& thread = *org_threads.emplace_back(std::make_unique<LoopThread>(
+  org_threads.push_back(std::make_unique<LoopThread>(
       "repair-" + org.name,
       [&org] { return org.worker->step(); },
       [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); }));
@@ -175,7 +174,6 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
                                                             org.rows,
                                                             org.ready,
                                                             wake,
-                                                            thread.stop_token(),
                                                             clock,
                                                             part,
                                                             metrics});

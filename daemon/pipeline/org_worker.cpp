@@ -24,7 +24,8 @@ constexpr std::int64_t kPollMs = 200;
 /// A refetch that failed is tried again after this, doubled with each failure up to kPostponeMax.
 constexpr EpochMs kPostpone = 5'000;
 constexpr EpochMs kPostponeMax = 15 * 60'000;
-/// Rows in the lane are applied within moments; should they get lost on the way, their holes are due again after this.
+/// Rows in the lane are applied within moments; should they get lost on the way, their holes are
+/// due again after this.
 constexpr EpochMs kInFlight = 60'000;
 
 }  // namespace
@@ -41,8 +42,12 @@ OrgWorker::OrgWorker(Parts parts)
 
 Step OrgWorker::step() {
   parts_.health.beat();
-  if (parts_.clock.monotonic_ms() < retry_at_) return Step::wait(retry_at_);
-  return up_ ? refetch() : bring_up();
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  if (now < retry_at_) return Step::wait(retry_at_);
+  if (!up_) return bring_up();
+  // A full lane makes us wait: rows that were read are not thrown away.
+  if (!deliver()) return Step::wait(now + kPollMs);
+  return refetch();
 }
 
 Step OrgWorker::bring_up() {
@@ -91,6 +96,7 @@ Step OrgWorker::refetch() {
   std::map<std::string, std::vector<ledger::Hole>> by_object;
   for (const auto& hole : due) by_object[hole.object].push_back(hole);
   for (const auto& [object, holes] : by_object) {
+    if (!deliver()) break;
     const auto done = refetch_object(object, holes);
     if (done) {
       backoff_.reset();
@@ -134,16 +140,20 @@ Result<void> OrgWorker::refetch_object(const std::string& object,
     objects_.erase(object);  // a field's type may have changed
   }
   // Not due again while they wait in the lane; applied, they close their holes.
-  if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kInFlight);
-      !postponed)
+  if (auto postponed = parts_.ledger.postpone(holes, parts_.clock.now_ms() + kInFlight); !postponed)
     return postponed;
-  while (!parts_.rows.try_push(rows)) {
-    parts_.wake();
-    parts_.health.beat();
-    if (!parts_.rows.wait_for_room(Millis(kPollMs), parts_.stop)) return transient("stopping");
-  }
-  parts_.wake();
+  unsent_ = std::move(rows);
+  deliver();
   return {};
+}
+
+/// True if nothing waits for room in the lane any more.
+bool OrgWorker::deliver() {
+  if (!unsent_) return true;
+  const bool sent = parts_.rows.try_push(*unsent_);
+  if (sent) unsent_.reset();
+  parts_.wake();
+  return sent;
 }
 
 Result<OrgWorker::Object*> OrgWorker::describe(const std::string& object) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,7 +26,8 @@ namespace headwater {
 ///          -> fetch by id -> second lane
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
-/// applying it closes the hole. A refetch that fails is postponed, never given up. One thread.
+/// applying it closes the hole. Rows that find the lane full wait for room, and the next query with
+/// them. A refetch that fails is postponed, never given up. One thread.
 class OrgWorker {
  public:
   struct Parts {
@@ -37,7 +39,6 @@ class OrgWorker {
     RowLane& rows;
     std::atomic<bool>& ready;    ///< set once the org is bound and its facts are known
     std::function<void()> wake;  ///< the lane has rows
-    std::stop_token stop;        ///< ends a wait for room in the lane
     const Clock& clock;
     observe::Part& health;
     observe::Metrics& metrics;
@@ -57,6 +58,7 @@ class OrgWorker {
   Result<void> learn_facts();
   Step refetch();
   Result<void> refetch_object(const std::string& object, const std::vector<ledger::Hole>& holes);
+  bool deliver();
   Result<Object*> describe(const std::string& object);
   OwnedRows rows_of(const Object& object, const std::vector<salesforce::FetchedRecord>& records);
   Step pause(const Error& error);
@@ -65,6 +67,7 @@ class OrgWorker {
   Backoff backoff_;
   observe::Counter refetched_, failed_;
   std::unordered_map<std::string, Object> objects_;
+  std::optional<OwnedRows> unsent_;  // read, but the lane was full
   bool up_ = false;
   std::int64_t retry_at_ = 0;
 };

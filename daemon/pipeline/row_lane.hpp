@@ -1,10 +1,8 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,18 +31,11 @@ class RowLane {
     lane_.push_back(std::move(rows));
     return true;
   }
-  /// Waits for room, `most` at the longest. False if stopped.
-  bool wait_for_room(Millis most, std::stop_token stop) {
-    std::unique_lock lock(mutex_);
-    room_.wait_for(lock, stop, most, [&] { return lane_.size() < batches_max_; });
-    return !stop.stop_requested();
-  }
   std::optional<OwnedRows> pop() {
     const std::lock_guard lock(mutex_);
     if (lane_.empty()) return std::nullopt;
     OwnedRows rows = std::move(lane_.front());
     lane_.pop_front();
-    room_.notify_one();
     return rows;
   }
   bool empty() const {
@@ -55,7 +46,6 @@ class RowLane {
  private:
   const std::size_t batches_max_;
   mutable std::mutex mutex_;
-  std::condition_variable_any room_;
   std::deque<OwnedRows> lane_;
 };
 

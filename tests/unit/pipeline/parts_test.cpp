@@ -1,7 +1,6 @@
 // The small parts of the pipeline: backoff, the second lane, schemas.
 
 #include <set>
-#include <thread>
 
 #include "daemon/pipeline/backoff.hpp"
 #include "daemon/pipeline/row_lane.hpp"
@@ -55,14 +54,6 @@ TEST(RowLane, WhatItsRowsBorrowMovesWithThem) {
   ASSERT_TRUE(lane.try_push(in));
   const auto out = lane.pop();
   EXPECT_EQ(out->rows[0].fields[0].value.text, "short");
-}
-
-TEST(RowLane, AStopEndsTheWaitForRoom) {
-  RowLane lane(0);
-  std::stop_source stop;
-  std::thread stopper([&] { stop.request_stop(); });
-  EXPECT_FALSE(lane.wait_for_room(Millis(60'000), stop.get_token()));
-  stopper.join();
 }
 
 class SchemaBookTest : public test::PipelineTest {
