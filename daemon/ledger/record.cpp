@@ -20,32 +20,21 @@ enum Flag : std::uint8_t {
   kMetaComplete = 16,
 };
 
-void put_origin(std::string& out, const Origin& o) {
-  put_byte(out, static_cast<std::uint8_t>(o.type));
-  put_byte(out, static_cast<std::uint8_t>(o.snapshot));
-  for (const auto text : {o.commit_user,
-                          o.change_origin,
-                          o.transaction_key,
-                          o.schema_id,
-                          o.event_uuid,
-                          o.replay_id,
-                          o.change_id}) {
-    put_text(out, text);
+char* write_members(char* to, const std::vector<Member>& members) {
+  to = write_varint(to, members.size());
+  NameId last = 0;
+  for (const Member& member : members) {
+    to = write_varint(to, member.name - last);
+    last = member.name;
+    to = write_value(to, member.value);
   }
+  return to;
 }
 
-void read_origin(ByteReader& reader, Origin& o) {
-  o.type = static_cast<ChangeType>(reader.byte() & 15);
-  o.snapshot = static_cast<SnapshotMark>(reader.byte() & 3);
-  for (auto* text : {&o.commit_user,
-                     &o.change_origin,
-                     &o.transaction_key,
-                     &o.schema_id,
-                     &o.event_uuid,
-                     &o.replay_id,
-                     &o.change_id}) {
-    *text = reader.text();
-  }
+/// What a state takes beside its versions and members at most.
+std::size_t fixed_room(const RecordState& state) {
+  return 64 + 16 * kVarintRoom + state.merged_into.size() + state.bu.size() +
+         origin_room(state.origin);
 }
 
 }  // namespace
@@ -96,41 +85,39 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
   numbers_.clear();
   for (const FieldVersion& entry : state.fv) numbers_.push_back(number_of(entry.version));
   const bool delete_news = state.deleted_at != 0 || !state.merged_into.empty();
-  put_byte(out, kFormat);
-  put_be64(out, state.meta.rev.value);
-  put_byte(out,
-           static_cast<std::uint8_t>(
-               (state.complete ? kComplete : 0) | (state.refetch_owed ? kRefetchOwed : 0) |
-               (delete_news ? kDeleteNews : 0) | (state.meta.deleted ? kMetaDeleted : 0) |
-               (state.meta.complete ? kMetaComplete : 0)));
-  put_varint(out, versions_.size());
-  for (const Version& version : versions_) put_version(out, version);
-  for (const std::size_t number : fixed) put_varint(out, number);
+  std::size_t room =
+      fixed_room(state) + versions_.size() * kVersionRoom + state.fv.size() * 2 * kVarintRoom;
+  for (const Member& member : state.src) room += kVarintRoom + value_room(member.value);
+  char* to = scratch_.room(room);
+  *to++ = static_cast<char>(kFormat);
+  to = write_be64(to, state.meta.rev.value);
+  *to++ =
+      static_cast<char>((state.complete ? kComplete : 0) | (state.refetch_owed ? kRefetchOwed : 0) |
+                        (delete_news ? kDeleteNews : 0) | (state.meta.deleted ? kMetaDeleted : 0) |
+                        (state.meta.complete ? kMetaComplete : 0));
+  to = write_varint(to, versions_.size());
+  for (const Version& version : versions_) to = write_version(to, version);
+  for (const std::size_t number : fixed) to = write_varint(to, number);
   if (delete_news) {
-    put_signed(out, state.deleted_at);
-    put_byte(out, static_cast<std::uint8_t>(state.deleted_by));
-    put_text(out, state.merged_into);
+    to = write_signed(to, state.deleted_at);
+    *to++ = static_cast<char>(state.deleted_by);
+    to = write_text(to, state.merged_into);
   }
-  put_signed(out, state.meta.commit_ts);
-  put_be64(out, state.meta.hash);
-  put_varint(out, state.meta.mapping_rev);
-  put_signed(out, state.ts_ms);
-  put_text(out, state.bu);
-  put_origin(out, state.origin);
-  put_varint(out, state.src.size());
+  to = write_signed(to, state.meta.commit_ts);
+  to = write_be64(to, state.meta.hash);
+  to = write_varint(to, state.meta.mapping_rev);
+  to = write_signed(to, state.ts_ms);
+  to = write_text(to, state.bu);
+  to = write_origin(to, state.origin);
+  to = write_members(to, state.src);
+  to = write_varint(to, state.fv.size());
   NameId last = 0;
-  for (const Member& member : state.src) {
-    put_varint(out, member.name - last);
-    last = member.name;
-    put_value(out, member.value);
-  }
-  put_varint(out, state.fv.size());
-  last = 0;
   for (std::size_t i = 0; i < state.fv.size(); ++i) {
-    put_varint(out, state.fv[i].name - last);
+    to = write_varint(to, state.fv[i].name - last);
     last = state.fv[i].name;
-    put_varint(out, numbers_[i]);
+    to = write_varint(to, numbers_[i]);
   }
+  scratch_.append_to(out, to);
 }
 
 bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
@@ -172,11 +159,12 @@ bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
   read_origin(reader, state.origin);
   const std::uint64_t fields = reader.varint();
   if (fields > reader.left()) return false;
-  state.src.reserve(fields);
+  state.src.resize(fields);
   NameId last = 0;
-  for (std::uint64_t i = 0; i < fields; ++i) {
+  for (Member& member : state.src) {
     last += static_cast<NameId>(reader.varint());
-    state.src.push_back({last, read_value(reader)});
+    member.name = last;
+    member.value = read_value(reader);
   }
   const std::uint64_t entries = reader.varint();
   if (entries > fields) return false;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "schemas/core/raw_text.hpp"
 #include "schemas/model/entry.hpp"
 
 namespace headwater::ledger {
@@ -63,6 +64,7 @@ class RecordCodec {
   std::size_t number_of(const Version& version);
   std::vector<Version> versions_;
   std::vector<std::size_t> numbers_;  // of fv's versions
+  RawText scratch_;
 };
 
 std::string_view delete_reason(ChangeType type);

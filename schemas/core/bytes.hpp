@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -10,19 +11,21 @@ namespace headwater {
 
 // Writers append to a string; ByteReader takes the same apart and never reads past its end.
 
-inline void put_varint(std::string& out, std::uint64_t value) {
-  if (value < 0x80) {
-    out.push_back(static_cast<char>(value));
-    return;
-  }
-  char bytes[10];
-  std::size_t size = 0;
+inline constexpr std::size_t kVarintRoom = 10;
+
+// write_… put the same bytes into raw memory and return where they ended.
+
+inline char* write_varint(char* to, std::uint64_t value) {
   while (value >= 0x80) {
-    bytes[size++] = static_cast<char>(value | 0x80);
+    *to++ = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  bytes[size++] = static_cast<char>(value);
-  out.append(bytes, size);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+inline void put_varint(std::string& out, std::uint64_t value) {
+  char bytes[kVarintRoom];
+  out.append(bytes, write_varint(bytes, value));
 }
 inline std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
@@ -30,7 +33,12 @@ inline std::uint64_t zigzag(std::int64_t value) {
 inline std::int64_t unzigzag(std::uint64_t value) {
   return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
 }
+inline char* write_signed(char* to, std::int64_t value) { return write_varint(to, zigzag(value)); }
 inline void put_signed(std::string& out, std::int64_t value) { put_varint(out, zigzag(value)); }
+/// REQUIRES: room for kVarintRoom + text.size().
+inline char* write_text(char* to, std::string_view text) {
+  return std::copy_n(text.data(), text.size(), write_varint(to, text.size()));
+}
 inline void put_text(std::string& out, std::string_view text) {
   put_varint(out, text.size());
   out.append(text);
@@ -39,16 +47,18 @@ inline void put_byte(std::string& out, std::uint8_t byte) {
   out.push_back(static_cast<char>(byte));
 }
 /// Big-endian: byte order is number order, as keys need it.
+inline char* write_be64(char* to, std::uint64_t value) {
+  for (int i = 0; i < 8; ++i) *to++ = static_cast<char>(value >> (56 - 8 * i));
+  return to;
+}
 inline void put_be64(std::string& out, std::uint64_t value) {
   char bytes[8];
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
-  out.append(bytes, 8);
+  out.append(bytes, write_be64(bytes, value));
 }
-inline void put_double(std::string& out, double value) {
+inline char* write_double(char* to, double value) {
   const auto bits = std::bit_cast<std::uint64_t>(value);
-  char raw[8];
-  std::memcpy(raw, &bits, 8);  // little-endian on every machine we build for
-  out.append(raw, 8);
+  std::memcpy(to, &bits, 8);  // little-endian on every machine we build for
+  return to + 8;
 }
 
 /// Takes bytes apart. After the first read that does not fit, ok() is false for good and every read
@@ -63,6 +73,9 @@ class ByteReader {
   const char* position() const { return at_; }
 
   std::uint64_t varint() {
+    if (at_ != end_ && static_cast<signed char>(*at_) >= 0) {  // one byte: nearly always
+      return static_cast<unsigned char>(*at_++);
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       if (at_ == end_) break;

@@ -1,11 +1,13 @@
 #include "schemas/core/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include "schemas/core/assert.hpp"
+#include "schemas/core/raw_text.hpp"
 
 namespace headwater {
 namespace {
@@ -19,35 +21,50 @@ constexpr std::array<std::uint8_t, 256> kClass = [] {
   return table;
 }();
 
-void append_escape(std::string& out, char c) {
+char* copy_text(char* to, std::string_view text) {
+  return std::copy_n(text.data(), text.size(), to);
+}
+
+char* write_escape(char* to, char c) {
   static constexpr std::string_view kHex = "0123456789abcdef";
+  *to++ = '\\';
   switch (c) {
     case '"':
-      out.append("\\\"");
-      return;
     case '\\':
-      out.append("\\\\");
-      return;
+      *to++ = c;
+      return to;
     case '\b':
-      out.append("\\b");
-      return;
+      *to++ = 'b';
+      return to;
     case '\f':
-      out.append("\\f");
-      return;
+      *to++ = 'f';
+      return to;
     case '\n':
-      out.append("\\n");
-      return;
+      *to++ = 'n';
+      return to;
     case '\r':
-      out.append("\\r");
-      return;
+      *to++ = 'r';
+      return to;
     case '\t':
-      out.append("\\t");
-      return;
+      *to++ = 't';
+      return to;
     default:
-      out.append("\\u00");
-      out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-      out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
+      to = copy_text(to, "u00");
+      *to++ = kHex[static_cast<unsigned char>(c) >> 4];
+      *to++ = kHex[static_cast<unsigned char>(c) & 15];
+      return to;
   }
+}
+
+/// True if one of eight bytes is above 0x7f, below 0x20, a quote or a backslash (or follows such a
+/// byte: a closer look then decides).
+bool maybe_special(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  const std::uint64_t control = word - kOnes * 0x20;
+  const std::uint64_t quote = (word ^ (kOnes * '"')) - kOnes;
+  const std::uint64_t backslash = (word ^ (kOnes * '\\')) - kOnes;
+  return ((word | control | quote | backslash) & kHigh) != 0;
 }
 
 }  // namespace
@@ -68,73 +85,67 @@ std::size_t utf8_length(std::string_view text) {
   return 4;
 }
 
-namespace {
-
-/// How many bytes from `at` on may be copied as they are: looks at eight at a time. Text is plain
-/// ASCII nearly always, and this scan is what rendering spends most of its time on.
-std::size_t plain_length(const char* at, std::size_t size) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHigh = 0x8080808080808080;
-  std::size_t i = 0;
-  for (; i + 8 <= size; i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at + i, 8);
-    // A byte's high bit is set below if it is above 0x7f, below 0x20, a quote or a backslash (or
-    // follows such a byte: the loop at the end then looks closely).
-    const std::uint64_t control = word - kOnes * 0x20;
-    const std::uint64_t quote = (word ^ (kOnes * '"')) - kOnes;
-    const std::uint64_t backslash = (word ^ (kOnes * '\\')) - kOnes;
-    if (((word | control | quote | backslash) & kHigh) != 0) break;
+char* write_json_string(char* to, std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  *to++ = '"';
+  while (at != end) {
+    // Text is plain ASCII nearly always, and this loop is what rendering spends most time on.
+    while (end - at >= 8) {
+      std::uint64_t word;
+      std::memcpy(&word, at, 8);
+      if (maybe_special(word)) break;
+      std::memcpy(to, &word, 8);
+      at += 8;
+      to += 8;
+    }
+    while (at != end && kClass[static_cast<unsigned char>(*at)] == 0) *to++ = *at++;
+    if (at == end) break;
+    if (kClass[static_cast<unsigned char>(*at)] == 1) {
+      to = write_escape(to, *at++);
+      continue;
+    }
+    const std::size_t length = utf8_length({at, static_cast<std::size_t>(end - at)});
+    if (length == 0) {
+      to = copy_text(to, "\xEF\xBF\xBD");
+      ++at;
+    } else {
+      to = copy_text(to, {at, length});
+      at += length;
+    }
   }
-  while (i < size && kClass[static_cast<unsigned char>(at[i])] == 0) ++i;
-  return i;
+  *to++ = '"';
+  return to;
 }
 
-}  // namespace
-
 void append_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  std::size_t from = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    i += plain_length(text.data() + i, text.size() - i);
-    if (i == text.size()) break;
-    std::size_t length = 1;
-    if (kClass[static_cast<unsigned char>(text[i])] == 2) {
-      length = utf8_length(text.substr(i));
-      if (length != 0) {
-        i += length;
-        continue;
-      }
-      length = 1;
-    }
-    out.append(text, from, i - from);
-    if (kClass[static_cast<unsigned char>(text[i])] == 1) {
-      append_escape(out, text[i]);
-    } else {
-      out.append("\xEF\xBF\xBD");
-    }
-    i += length;
-    from = i;
-  }
-  out.append(text, from, text.size() - from);
-  out.push_back('"');
+  thread_local RawText scratch;
+  scratch.append_to(out, write_json_string(scratch.room(json_string_room(text.size())), text));
+}
+
+char* write_json_number(char* to, std::int64_t value) {
+  return std::to_chars(to, to + kJsonNumberRoom, value).ptr;
 }
 
 void append_json_number(std::string& out, std::int64_t value) {
-  std::array<char, 24> digits;
-  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  std::array<char, kJsonNumberRoom> text;
+  out.append(text.data(), write_json_number(text.data(), value));
 }
 
 void append_json_number(std::string& out, double value) {
+  std::array<char, kJsonNumberRoom> text;
+  out.append(text.data(), write_json_number(text.data(), value));
+}
+
+char* write_json_number(char* to, double value) {
   HEADWATER_ASSERT(std::isfinite(value));
   if (value == 0) {
-    out.push_back('0');
-    return;
+    *to++ = '0';
+    return to;
   }
   // Integers that a double holds exactly are by far the most common amounts.
   if (std::fabs(value) < 9e15 && value == std::trunc(value)) {
-    append_json_number(out, static_cast<std::int64_t>(value));
-    return;
+    return write_json_number(to, static_cast<std::int64_t>(value));
   }
   std::array<char, 32> text;
   const auto end =
@@ -142,10 +153,7 @@ void append_json_number(std::string& out, double value) {
           .ptr;
   // text is [-]d[.ddd]e±xx: take it apart and lay it out as ECMAScript's Number::toString does.
   const char* at = text.data();
-  if (*at == '-') {
-    out.push_back('-');
-    ++at;
-  }
+  if (*at == '-') *to++ = *at++;
   std::array<char, 24> digits;
   int count = 0;
   for (; *at != 'e'; ++at) {
@@ -154,22 +162,23 @@ void append_json_number(std::string& out, double value) {
   int exponent = 0;
   std::from_chars(at + (at[1] == '+' ? 2 : 1), end, exponent);
   const int point = exponent + 1;  // decimal point stands after this many digits
-  const auto size = static_cast<std::size_t>(count);
+  const std::string_view all(digits.data(), static_cast<std::size_t>(count));
   if (point > 0 && point <= 21) {
-    if (count <= point) {
-      out.append(digits.data(), size).append(static_cast<std::size_t>(point - count), '0');
-    } else {
-      out.append(digits.data(), static_cast<std::size_t>(point)).push_back('.');
-      out.append(digits.data() + point, static_cast<std::size_t>(count - point));
-    }
-  } else if (point > -6 && point <= 0) {
-    out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits.data(), size);
-  } else {
-    out.push_back(digits[0]);
-    if (count > 1) out.append(1, '.').append(digits.data() + 1, size - 1);
-    out.append(exponent < 0 ? "e-" : "e+");
-    append_json_number(out, static_cast<std::int64_t>(std::abs(exponent)));
+    if (count <= point) return std::fill_n(copy_text(to, all), point - count, '0');
+    to = copy_text(to, all.substr(0, static_cast<std::size_t>(point)));
+    *to++ = '.';
+    return copy_text(to, all.substr(static_cast<std::size_t>(point)));
   }
+  if (point > -6 && point <= 0) {
+    return copy_text(std::fill_n(copy_text(to, "0."), -point, '0'), all);
+  }
+  *to++ = all[0];
+  if (count > 1) {
+    *to++ = '.';
+    to = copy_text(to, all.substr(1));
+  }
+  to = copy_text(to, exponent < 0 ? "e-" : "e+");
+  return write_json_number(to, static_cast<std::int64_t>(std::abs(exponent)));
 }
 
 }  // namespace headwater

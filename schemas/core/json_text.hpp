@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,14 @@ void append_json_string(std::string& out, std::string_view text);
 /// Appends the shortest digits as ECMAScript prints them. REQUIRES: value is finite.
 void append_json_number(std::string& out, double value);
 void append_json_number(std::string& out, std::int64_t value);
+
+/// Room that writing a text of so many bytes may need: six for a control character.
+constexpr std::size_t json_string_room(std::size_t size) { return 6 * size + 2; }
+inline constexpr std::size_t kJsonNumberRoom = 32;
+/// The same into raw memory; return where they ended. REQUIRES: the room named above.
+char* write_json_string(char* to, std::string_view text);
+char* write_json_number(char* to, double value);
+char* write_json_number(char* to, std::int64_t value);
 
 /// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none. REQUIRES:
 /// not empty.

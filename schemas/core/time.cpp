@@ -1,5 +1,7 @@
 #include "schemas/core/time.hpp"
 
+#include <array>
+
 #include "schemas/core/digits.hpp"
 
 namespace headwater {
@@ -99,33 +101,49 @@ std::int64_t SystemClock::monotonic_ms() const {
       .count();
 }
 
-void append_date(std::string& out, EpochDays days) {
+char* write_date(char* to, EpochDays days) {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
   const int year = static_cast<int>(date.year());
-  if (year < 0) out.push_back('-');
-  append_digits(out, magnitude(year), 4);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.month()), 2);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.day()), 2);
+  if (year < 0) *to++ = '-';
+  to = write_digits(to, magnitude(year), 4);
+  *to++ = '-';
+  to = write_digits(to, static_cast<unsigned>(date.month()), 2);
+  *to++ = '-';
+  return write_digits(to, static_cast<unsigned>(date.day()), 2);
+}
+
+char* write_time(char* to, std::int64_t ms_of_day) {
+  to = write_digits(to, magnitude(ms_of_day / 3'600'000), 2);
+  *to++ = ':';
+  to = write_digits(to, magnitude(ms_of_day / 60'000 % 60), 2);
+  *to++ = ':';
+  to = write_digits(to, magnitude(ms_of_day / 1000 % 60), 2);
+  *to++ = '.';
+  to = write_digits(to, magnitude(ms_of_day % 1000), 3);
+  *to++ = 'Z';
+  return to;
+}
+
+char* write_datetime(char* to, EpochMs ms) {
+  const std::int64_t days = floor_div(ms, kMsPerDay);
+  to = write_date(to, days);
+  *to++ = 'T';
+  return write_time(to, ms - days * kMsPerDay);
+}
+
+void append_date(std::string& out, EpochDays days) {
+  std::array<char, kTimeTextRoom> text;
+  out.append(text.data(), write_date(text.data(), days));
 }
 
 void append_time(std::string& out, std::int64_t ms_of_day) {
-  append_digits(out, magnitude(ms_of_day / 3'600'000), 2);
-  out.push_back(':');
-  append_digits(out, magnitude(ms_of_day / 60'000 % 60), 2);
-  out.push_back(':');
-  append_digits(out, magnitude(ms_of_day / 1000 % 60), 2);
-  out.push_back('.');
-  append_digits(out, magnitude(ms_of_day % 1000), 3);
-  out.push_back('Z');
+  std::array<char, kTimeTextRoom> text;
+  out.append(text.data(), write_time(text.data(), ms_of_day));
 }
 
 void append_datetime(std::string& out, EpochMs ms) {
-  const std::int64_t days = floor_div(ms, kMsPerDay);
-  append_date(out, days);
-  out.push_back('T');
-  append_time(out, ms - days * kMsPerDay);
+  std::array<char, kTimeTextRoom> text;
+  out.append(text.data(), write_datetime(text.data(), ms));
 }
 
 std::string format_datetime(EpochMs ms) {

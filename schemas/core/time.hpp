@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,12 @@ class SystemClock final : public Clock {
   std::int64_t now_us() const override;
   std::int64_t monotonic_ms() const override;
 };
+
+/// Room that each of the three writers below needs.
+inline constexpr std::size_t kTimeTextRoom = 64;
+char* write_datetime(char* to, EpochMs ms);
+char* write_date(char* to, EpochDays days);
+char* write_time(char* to, std::int64_t ms_of_day);
 
 /// Writes `2026-03-01T12:00:00.000Z` (24 characters for the years 0..9999, else a signed year).
 void append_datetime(std::string& out, EpochMs ms);

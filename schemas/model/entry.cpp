@@ -1,6 +1,9 @@
 #include "schemas/model/entry.hpp"
 
+#include <array>
 #include <cstring>
+
+#include "schemas/core/raw_text.hpp"
 
 namespace headwater {
 namespace {
@@ -46,32 +49,19 @@ Meta read_meta(ByteReader& reader) {
   return meta;
 }
 
-void put_origin(std::string& out, const Origin& origin) {
-  put_byte(out, static_cast<std::uint8_t>(origin.type));
-  put_byte(out, static_cast<std::uint8_t>(origin.snapshot));
-  for (const auto text : {origin.commit_user,
-                          origin.change_origin,
-                          origin.transaction_key,
-                          origin.schema_id,
-                          origin.event_uuid,
-                          origin.replay_id,
-                          origin.change_id}) {
-    put_text(out, text);
-  }
+std::array<std::string_view, 7> texts_of(const Origin& origin) {
+  return {origin.commit_user,
+          origin.change_origin,
+          origin.transaction_key,
+          origin.schema_id,
+          origin.event_uuid,
+          origin.replay_id,
+          origin.change_id};
 }
 
-void read_origin(ByteReader& reader, Origin& origin) {
-  origin.type = static_cast<ChangeType>(reader.byte() & 15);
-  origin.snapshot = static_cast<SnapshotMark>(reader.byte() & 3);
-  for (auto* text : {&origin.commit_user,
-                     &origin.change_origin,
-                     &origin.transaction_key,
-                     &origin.schema_id,
-                     &origin.event_uuid,
-                     &origin.replay_id,
-                     &origin.change_id}) {
-    *text = reader.text();
-  }
+void put_origin(std::string& out, const Origin& origin) {
+  thread_local RawText scratch;
+  scratch.append_to(out, write_origin(scratch.room(origin_room(origin)), origin));
 }
 
 void put_names(std::string& out, std::span<const NameId> names) {
@@ -166,6 +156,33 @@ void read_record(ByteReader& reader,
 }
 
 }  // namespace
+
+std::size_t origin_room(const Origin& origin) {
+  std::size_t room = 2;
+  for (const std::string_view text : texts_of(origin)) room += kVarintRoom + text.size();
+  return room;
+}
+
+char* write_origin(char* to, const Origin& origin) {
+  *to++ = static_cast<char>(origin.type);
+  *to++ = static_cast<char>(origin.snapshot);
+  for (const std::string_view text : texts_of(origin)) to = write_text(to, text);
+  return to;
+}
+
+void read_origin(ByteReader& reader, Origin& origin) {
+  origin.type = static_cast<ChangeType>(reader.byte() & 15);
+  origin.snapshot = static_cast<SnapshotMark>(reader.byte() & 3);
+  for (auto* text : {&origin.commit_user,
+                     &origin.change_origin,
+                     &origin.transaction_key,
+                     &origin.schema_id,
+                     &origin.event_uuid,
+                     &origin.replay_id,
+                     &origin.change_id}) {
+    *text = reader.text();
+  }
+}
 
 void put_entry(std::string& out, const EntryView& e) {
   put_byte(out, kFormat);

@@ -85,6 +85,11 @@ struct EntryView {
 /// Appends the entry's journal value (its rev is the key). Names must already be interned.
 void put_entry(std::string& out, const EntryView& entry);
 
+// An origin's bytes, the same in entries and in states.
+std::size_t origin_room(const Origin& origin);
+char* write_origin(char* to, const Origin& origin);  ///< REQUIRES: origin_room(origin) bytes
+void read_origin(ByteReader& reader, Origin& origin);
+
 /// Gives the NameTable of an object; the ledger is one. Thread-safe.
 class NameTables {
  public:

@@ -1,112 +1,106 @@
 #include "schemas/model/value.hpp"
 
+#include <algorithm>
+
 #include "schemas/core/assert.hpp"
 #include "schemas/core/json_text.hpp"
-#include "schemas/core/time.hpp"
+#include "schemas/core/raw_text.hpp"
 
 namespace headwater {
+namespace {
 
-void put_value(std::string& out, const ValueView& value) {
-  put_byte(out, static_cast<std::uint8_t>(value.tag));
+static_assert(kJsonNumberRoom <= kTimeTextRoom);
+
+char* copy(char* to, std::string_view text) { return std::copy_n(text.data(), text.size(), to); }
+
+template <typename Write>
+char* quoted(char* to, Write write) {
+  *to++ = '"';
+  to = write(to);
+  *to++ = '"';
+  return to;
+}
+
+char* write_multi(char* to, std::string_view rest) {
+  *to++ = '[';
+  bool first = true;
+  while (!rest.empty()) {
+    const auto end = rest.find(';');
+    if (!first) *to++ = ',';
+    first = false;
+    to = write_json_string(to, rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  *to++ = ']';
+  return to;
+}
+
+}  // namespace
+
+char* write_value(char* to, const ValueView& value) {
+  *to++ = static_cast<char>(value.tag);
   switch (value.tag) {
     case Tag::Null:
     case Tag::False:
     case Tag::True:
     case Tag::Absent:
-      return;
+      return to;
     case Tag::Int:
     case Tag::Date:
     case Tag::DateTime:
     case Tag::Time:
-      put_signed(out, value.number);
-      return;
+      return write_signed(to, value.number);
     case Tag::Double:
-      put_double(out, value.real);
-      return;
+      return write_double(to, value.real);
     case Tag::Text:
     case Tag::Multi:
     case Tag::Ref:
     case Tag::Json:
-      put_text(out, value.text);
-      return;
+      return write_text(to, value.text);
   }
+  return to;
 }
 
-ValueView read_value(ByteReader& reader) {
-  ValueView value;
-  const std::uint8_t tag = reader.byte();
-  if (tag > static_cast<std::uint8_t>(Tag::Absent)) {
-    reader.take(reader.left() + 1);  // not a tag we know: the bytes are damaged, fail the reader
-    return value;
-  }
-  value.tag = static_cast<Tag>(tag);
-  if (value.holds_number()) {
-    value.number = reader.signed_varint();
-  } else if (value.tag == Tag::Double) {
-    value.real = reader.float64();
-  } else if (value.holds_text()) {
-    value.text = reader.text();
-  }
-  return value;
+void put_value(std::string& out, const ValueView& value) {
+  thread_local RawText scratch;
+  scratch.append_to(out, write_value(scratch.room(value_room(value)), value));
 }
 
-void append_json_value(std::string& out, const ValueView& value) {
+char* write_json_value(char* to, const ValueView& value) {
   switch (value.tag) {
     case Tag::Null:
-      out.append("null");
-      return;
+      return copy(to, "null");
     case Tag::False:
-      out.append("false");
-      return;
+      return copy(to, "false");
     case Tag::True:
-      out.append("true");
-      return;
+      return copy(to, "true");
     case Tag::Int:
-      append_json_number(out, value.number);
-      return;
+      return write_json_number(to, value.number);
     case Tag::Double:
-      append_json_number(out, value.real);
-      return;
+      return write_json_number(to, value.real);
     case Tag::Text:
     case Tag::Ref:
-      append_json_string(out, value.text);
-      return;
+      return write_json_string(to, value.text);
     case Tag::Json:
-      out.append(value.text);
-      return;
+      return copy(to, value.text);
     case Tag::Date:
-      out.push_back('"');
-      append_date(out, value.number);
-      out.push_back('"');
-      return;
+      return quoted(to, [&](char* at) { return write_date(at, value.number); });
     case Tag::DateTime:
-      out.push_back('"');
-      append_datetime(out, value.number);
-      out.push_back('"');
-      return;
+      return quoted(to, [&](char* at) { return write_datetime(at, value.number); });
     case Tag::Time:
-      out.push_back('"');
-      append_time(out, value.number);
-      out.push_back('"');
-      return;
-    case Tag::Multi: {
-      out.push_back('[');
-      std::string_view rest = value.text;
-      bool first = true;
-      while (!rest.empty()) {
-        const auto end = rest.find(';');
-        if (!first) out.push_back(',');
-        first = false;
-        append_json_string(out, rest.substr(0, end));
-        if (end == std::string_view::npos) break;
-        rest.remove_prefix(end + 1);
-      }
-      out.push_back(']');
-      return;
-    }
+      return quoted(to, [&](char* at) { return write_time(at, value.number); });
+    case Tag::Multi:
+      return write_multi(to, value.text);
     case Tag::Absent:
       HEADWATER_ASSERT(value.tag != Tag::Absent);
   }
+  return to;
+}
+
+void append_json_value(std::string& out, const ValueView& value) {
+  thread_local RawText scratch;
+  scratch.append_to(out, write_json_value(scratch.room(json_value_room(value)), value));
 }
 
 }  // namespace headwater

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "schemas/core/bytes.hpp"
+#include "schemas/core/time.hpp"
 
 namespace headwater {
 
@@ -61,11 +62,38 @@ struct ValueView {
 /// Appends tag and payload: 1 byte for null and bool, else 1 + a varint, 8 bytes, or length and
 /// text.
 void put_value(std::string& out, const ValueView& value);
+/// The same into raw memory; returns where it ended. REQUIRES: value_room(value) bytes.
+char* write_value(char* to, const ValueView& value);
+inline std::size_t value_room(const ValueView& value) {
+  return 1 + kVarintRoom + value.text.size();
+}
 /// Reads what put_value wrote; the view borrows from the reader's bytes. Check reader.ok()
 /// afterwards.
-ValueView read_value(ByteReader& reader);
+inline ValueView read_value(ByteReader& reader) {
+  ValueView value;
+  const std::uint8_t tag = reader.byte();
+  if (tag > static_cast<std::uint8_t>(Tag::Absent)) {
+    reader.take(reader.left() + 1);  // not a tag we know: the bytes are damaged, fail the reader
+    return value;
+  }
+  value.tag = static_cast<Tag>(tag);
+  if (value.holds_text()) {
+    value.text = reader.text();
+  } else if (value.holds_number()) {
+    value.number = reader.signed_varint();
+  } else if (value.tag == Tag::Double) {
+    value.real = reader.float64();
+  }
+  return value;
+}
 
 /// Appends the value as JSON: section 4's "JSON" column. Absent is not a value: never passed here.
 void append_json_value(std::string& out, const ValueView& value);
+/// The same into raw memory; returns where it ended. REQUIRES: json_value_room(value) bytes.
+char* write_json_value(char* to, const ValueView& value);
+/// The worst is a multi-select of empty or escaped pieces: each gets quotes and a comma.
+inline std::size_t json_value_room(const ValueView& value) {
+  return kTimeTextRoom + 9 * value.text.size();
+}
 
 }  // namespace headwater

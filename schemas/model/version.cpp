@@ -1,25 +1,36 @@
 #include "schemas/model/version.hpp"
 
+#include <array>
+
 #include "schemas/core/digits.hpp"
 
 namespace headwater {
 
+void append_version(std::string& out, const Version& version) {
+  append_digits(out, version.epoch, 3);
+  out.push_back('-');
+  append_digits(out, static_cast<std::uint64_t>(version.commit_number), 20);
+  out.push_back('-');
+  append_digits(out, version.sequence, 10);
+}
+
 std::string Version::str() const {
   std::string text;
   text.reserve(36);
-  append_digits(text, epoch, 3);
-  text.push_back('-');
-  append_digits(text, static_cast<std::uint64_t>(commit_number), 20);
-  text.push_back('-');
-  append_digits(text, sequence, 10);
+  append_version(text, *this);
   return text;
 }
 
+char* write_version(char* to, const Version& version) {
+  to = write_varint(to, version.epoch);
+  to = write_signed(to, version.commit_number);
+  to = write_varint(to, version.sequence);
+  return write_signed(to, version.at_ms);
+}
+
 void put_version(std::string& out, const Version& version) {
-  put_varint(out, version.epoch);
-  put_signed(out, version.commit_number);
-  put_varint(out, version.sequence);
-  put_signed(out, version.at_ms);
+  std::array<char, kVersionRoom> bytes;
+  out.append(bytes.data(), write_version(bytes.data(), version));
 }
 
 Version read_version(ByteReader& reader) {

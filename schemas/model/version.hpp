@@ -49,7 +49,12 @@ struct Version {
   std::string str() const;
 };
 
+/// Appends what str() returns.
+void append_version(std::string& out, const Version& version);
+
 void put_version(std::string& out, const Version& version);
+inline constexpr std::size_t kVersionRoom = 4 * kVarintRoom;
+char* write_version(char* to, const Version& version);  ///< REQUIRES: kVersionRoom bytes
 Version read_version(ByteReader& reader);
 
 }  // namespace headwater
