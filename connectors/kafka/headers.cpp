@@ -15,23 +15,6 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
-void append_padded(std::string& out, std::uint64_t number, std::size_t width) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  const auto size = static_cast<std::size_t>(end - digits);
-  if (size < width) out.append(width - size, '0');
-  out.append(digits, size);
-}
-
-/// Version::str() without its temporary.
-void append_version(std::string& out, const Version& version) {
-  append_padded(out, version.epoch, 3);
-  out += '-';
-  append_padded(out, static_cast<std::uint64_t>(version.commit_number), 20);
-  out += '-';
-  append_padded(out, version.sequence, 10);
-}
-
 void add_number(HeaderList& out, std::string_view name, std::uint64_t number) {
   append_number(out.text(), number);
   out.end(name);
@@ -46,22 +29,23 @@ std::string_view HeaderList::find(std::string_view name) const {
   return {};
 }
 
-void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
+void render_fixed_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
   out.add(kOrgHeader, entry.org);
   const char op = static_cast<char>(entry.op);
   out.add("op", {&op, 1});
-  add_number(out, kRevHeader, entry.meta.rev.value);
   add_number(out, "epoch", epoch);
 }
 
-void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
-  render_record_headers(out, entry, epoch);
+void render_varying_record_headers(HeaderList& out, const EntryView& entry) {
+  add_number(out, kRevHeader, entry.meta.rev.value);
+}
+
+void render_fixed_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
+  render_fixed_record_headers(out, entry, epoch);
   out.add("bu", entry.bu);
   out.add("entity", entry.entity);
   out.add("content-type", "application/json");
   out.add("ce_specversion", "1.0");
-  append_change_id(out.text(), entry);
-  out.end("ce_id");
   std::string& text = out.text();
   text += "com.headwater.";
   const std::size_t colon = entry.entity.find(':');
@@ -77,10 +61,16 @@ void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_
   text += "/salesforce/";
   text += entry.org;
   out.end("ce_source");
+}
+
+void render_varying_change_headers(HeaderList& out, const EntryView& entry) {
+  render_varying_record_headers(out, entry);
+  append_change_id(out.text(), entry);
+  out.end("ce_id");
   out.add("ce_subject", entry.rkey);
-  append_datetime(text, entry.meta.commit_ts);
+  append_datetime(out.text(), entry.meta.commit_ts);
   out.end("ce_time");
-  append_version(text, entry.meta.version);
+  append_version(out.text(), entry.meta.version);
   out.end("ce_sequence");
   out.add("ce_partitionkey", entry.rkey);
 }

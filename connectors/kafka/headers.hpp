@@ -51,12 +51,17 @@ class HeaderList {
 inline constexpr std::string_view kOrgHeader = "org";
 inline constexpr std::string_view kRevHeader = "rev";
 
-/// CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch`
-/// is the sink's fencing epoch.
-void render_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
-/// On a records topic, `org op rev epoch` alone: a tombstone has no value to look into, and every
-/// header costs a quarter of a microsecond.
-void render_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+// CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch` is
+// the sink's fencing epoch. Fixed ones are equal for all entries of one org, epoch, operation,
+// verb, business unit and entity; the others differ from entry to entry.
+void render_fixed_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+void render_varying_change_headers(HeaderList& out, const EntryView& entry);
+
+// On a records topic, `org op rev epoch` alone: a tombstone has no value to look into, and every
+// header costs.
+void render_fixed_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+void render_varying_record_headers(HeaderList& out, const EntryView& entry);
+
 /// On the quarantine topic; reason_code, stage, attempts and first_seen are taken from the row.
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 

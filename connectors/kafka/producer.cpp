@@ -33,6 +33,25 @@ rd_kafka_headers_t* headers_of(const HeaderList& list) {
   return headers;
 }
 
+/// The parts that every message has; the number of them.
+std::size_t begin_parts(rd_kafka_vu_t* parts,
+                        const Producer::Topic& topic,
+                        std::string_view key,
+                        int flags) {
+  parts[0].vtype = RD_KAFKA_VTYPE_RKT;
+  parts[0].u.rkt = topic.handle;
+  parts[1].vtype = RD_KAFKA_VTYPE_KEY;
+  parts[1].u.mem = {const_cast<char*>(key.data()), key.size()};
+  parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  parts[2].u.i = flags;
+  return 3;
+}
+
+void add_value(rd_kafka_vu_t& part, std::string_view value) {
+  part.vtype = RD_KAFKA_VTYPE_VALUE;
+  part.u.mem = {const_cast<char*>(value.data()), value.size()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& config,
@@ -60,6 +79,9 @@ Producer::~Producer() {
 void Producer::on_delivery(rd_kafka_s*, const rd_kafka_message_s* message, void* owner) {
   auto* self = static_cast<Producer*>(owner);
   auto* topic = static_cast<Topic*>(rd_kafka_topic_opaque(message->rkt));
+  if (message->_private != nullptr) {
+    self->take_back(*message, *static_cast<HeaderPool::Set*>(message->_private));
+  }
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     // Purged ones follow an error that says why.
     const bool purged = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
@@ -98,50 +120,85 @@ Producer::Topic& Producer::topic(const std::string& name) {
   return topic;
 }
 
+/// What a delivered or refused message no longer needs.
+void Producer::take_back(const rd_kafka_message_s& message, HeaderPool::Set& set) {
+  rd_kafka_headers_t* headers = nullptr;
+  rd_kafka_message_detach_headers(const_cast<rd_kafka_message_t*>(&message), &headers);
+  HEADWATER_ASSERT(headers == set.handle);
+  if (set.chunk != nullptr) values_.let_go(*set.chunk);
+  header_pool_.give_back(set);
+}
+
 Result<void> Producer::produce(Topic& topic,
                                std::string_view key,
                                std::optional<std::string_view> value,
                                const HeaderList& headers,
                                Deadline deadline) {
   rd_kafka_vu_t parts[5];
-  parts[0].vtype = RD_KAFKA_VTYPE_RKT;
-  parts[0].u.rkt = topic.handle;
-  parts[1].vtype = RD_KAFKA_VTYPE_KEY;
-  parts[1].u.mem.ptr = const_cast<char*>(key.data());
-  parts[1].u.mem.size = key.size();
-  parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  parts[2].u.i = RD_KAFKA_MSG_F_COPY;
-  std::size_t count = 3;
+  std::size_t count = begin_parts(parts, topic, key, RD_KAFKA_MSG_F_COPY);
+  if (value) add_value(parts[count++], *value);
   rd_kafka_headers_t* own_headers = nullptr;
   if (headers.size() != 0) {
     own_headers = headers_of(headers);
     parts[count].vtype = RD_KAFKA_VTYPE_HEADERS;
     parts[count++].u.headers = own_headers;
   }
-  if (value) {
-    parts[count].vtype = RD_KAFKA_VTYPE_VALUE;
-    parts[count].u.mem.ptr = const_cast<char*>(value->data());
-    parts[count++].u.mem.size = value->size();
+  auto done = hand_over(parts, count, topic, key, value ? value->size() : 0, deadline);
+  if (!done && own_headers != nullptr) rd_kafka_headers_destroy(own_headers);
+  return done;
+}
+
+Result<void> Producer::produce(Topic& topic,
+                               std::string_view key,
+                               std::optional<ValueStore::Value> value,
+                               HeaderPool::Set& headers,
+                               Deadline deadline) {
+  rd_kafka_vu_t parts[6];
+  std::size_t count = begin_parts(parts, topic, key, 0);
+  if (value) add_value(parts[count++], value->text);
+  parts[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+  parts[count++].u.headers = headers.handle;
+  parts[count].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  parts[count++].u.ptr = &headers;
+  headers.out = true;  // from here on the report may come
+  headers.chunk = value ? value->chunk : nullptr;
+  auto done = hand_over(parts, count, topic, key, value ? value->text.size() : 0, deadline);
+  if (!done) {
+    if (headers.chunk != nullptr) values_.let_go(*headers.chunk);
+    header_pool_.give_back(headers);
+  }
+  return done;
+}
+
+Result<void> Producer::hand_over(const rd_kafka_vu_s* parts,
+                                 std::size_t count,
+                                 const Topic& topic,
+                                 std::string_view key,
+                                 std::size_t size,
+                                 Deadline deadline) {
+  // Before, not after: what was handed over last is not reported, and so in place, until the next
+  // message is on its way.
+  if (++since_poll_ >= kPollEvery) {
+    since_poll_ = 0;
+    rd_kafka_poll(client_->handle(), 0);
   }
   for (;;) {
     rd_kafka_error_t* error = rd_kafka_produceva(client_->handle(), parts, count);
-    if (error == nullptr) break;
+    if (error == nullptr) return {};
     if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__QUEUE_FULL && left_ms(deadline) > 0) {
       rd_kafka_error_destroy(error);
       rd_kafka_poll(client_->handle(), std::min(left_ms(deadline), 50));
       continue;
     }
-    if (own_headers != nullptr) rd_kafka_headers_destroy(own_headers);
-    const std::size_t size = value ? value->size() : 0;
     return settle(
         error,
         fmt::format("send {} ({} bytes) to {}", key, size, rd_kafka_topic_name(topic.handle)));
   }
-  if (++since_poll_ >= kPollEvery) {
-    since_poll_ = 0;
-    rd_kafka_poll(client_->handle(), 0);
-  }
-  return {};
+}
+
+void Producer::shrink() {
+  values_.shrink();
+  header_pool_.shrink();
 }
 
 Result<void> Producer::wait(Deadline deadline) {

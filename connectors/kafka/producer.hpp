@@ -11,10 +11,13 @@
 
 #include "connectors/kafka/client.hpp"
 #include "connectors/kafka/cursor_record.hpp"
+#include "connectors/kafka/header_pool.hpp"
 #include "connectors/kafka/headers.hpp"
+#include "connectors/kafka/value_store.hpp"
 
 struct rd_kafka_topic_s;
 struct rd_kafka_error_s;
+struct rd_kafka_vu_s;
 
 namespace headwater::kafka {
 
@@ -52,6 +55,17 @@ class Producer {
                        std::optional<std::string_view> value,
                        const HeaderList& headers,
                        Deadline deadline);
+  /// The same for the many: value and headers stand in values() and header_pool() and are taken
+  /// back by the delivery report, or by the refusal. Only the key is copied.
+  Result<void> produce(Topic& topic,
+                       std::string_view key,
+                       std::optional<ValueStore::Value> value,
+                       HeaderPool::Set& headers,
+                       Deadline deadline);
+  ValueStore& values() { return values_; }
+  HeaderPool& header_pool() { return header_pool_; }
+  /// Gives back the memory that only a busy time needs.
+  void shrink();
   /// Waits for the reports of all that was handed over; the first failure is the error.
   Result<void> wait(Deadline deadline);
 
@@ -68,9 +82,19 @@ class Producer {
   static void on_delivery(rd_kafka_s* handle,
                           const struct rd_kafka_message_s* message,
                           void* owner);
+  void take_back(const struct rd_kafka_message_s& message, HeaderPool::Set& set);
+  Result<void> hand_over(const rd_kafka_vu_s* parts,
+                         std::size_t count,
+                         const Topic& topic,
+                         std::string_view key,
+                         std::size_t size,
+                         Deadline deadline);
   Result<void> settle(rd_kafka_error_s* error, std::string_view doing);
 
   TopicEnds& ends_;
+  // Before client_, which reads them to its end.
+  ValueStore values_;
+  HeaderPool header_pool_;
   std::unique_ptr<Client> client_;
   std::map<std::string, Topic, std::less<>> topics_;
   std::size_t since_poll_ = 0;

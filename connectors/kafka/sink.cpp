@@ -52,6 +52,7 @@ Result<void> KafkaSink::idle() {
   if (auto done = send_owed(true, until); !done) return fail(std::move(done).error());
   for (auto& [name, lane] : lanes_) {
     if (auto done = lane.producer->wait(until); !done) return fail(std::move(done).error());
+    lane.producer->shrink();
   }
   if (config_.transactions) return {};
   if (auto done = note_cursor_offsets(); !done) return fail(std::move(done).error());
@@ -111,13 +112,35 @@ Result<void> KafkaSink::ensure_topics(Entries entries) {
                              create_command(missing->front(), config_.brokers)));
 }
 
-KafkaSink::Lane::Pair& KafkaSink::topics_of(Lane& lane, std::string_view entity) {
+KafkaSink::Lane::Entity& KafkaSink::entity_of(Lane& lane, std::string_view entity) {
   const auto found = lane.entities.find(entity);
   if (found != lane.entities.end()) return found->second;
-  Lane::Pair& pair = lane.entities[std::string(entity)];
-  pair.changes = &lane.producer->topic(topics_.changes(entity).name);
-  pair.records = &lane.producer->topic(topics_.records(entity).name);
-  return pair;
+  Lane::Entity& added = lane.entities[std::string(entity)];
+  added.changes = &lane.producer->topic(topics_.changes(entity).name);
+  added.records = &lane.producer->topic(topics_.records(entity).name);
+  return added;
+}
+
+/// What render_fixed_…_headers depend on, but for the epoch: that is one for as long as the lane
+/// lives.
+KafkaSink::Lane::Shapes& KafkaSink::shapes_of(Lane& lane,
+                                              Lane::Entity& entity,
+                                              const EntryView& entry,
+                                              const Org& org) {
+  Lane::Shapes& shapes = entity.shapes[entry.op];
+  const std::string_view verb = event_verb(entry);
+  if (shapes.org == &org && shapes.verb == verb && shapes.bu == entry.bu) return shapes;
+  HeaderPool& pool = lane.producer->header_pool();
+  shapes.org = &org;
+  shapes.verb = verb;
+  shapes.bu = entry.bu;
+  headers_.clear();
+  render_fixed_change_headers(headers_, entry, org.record.epoch);
+  shapes.changes = &pool.shape(headers_);
+  headers_.clear();
+  render_fixed_record_headers(headers_, entry, org.record.epoch);
+  shapes.records = &pool.shape(headers_);
+  return shapes;
 }
 
 KafkaSink::Org* KafkaSink::org_of(std::string_view name) {
@@ -263,6 +286,7 @@ Result<std::size_t> KafkaSink::send_entries(Lane& lane,
 
 Result<void> KafkaSink::send_entry(
     Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until) {
+  image_.reset();
   if (entry.kind == EntryKind::Hole) return {};
   if (entry.kind == EntryKind::Quarantine) return send_quarantine(lane, entry, org, until);
   // A purge removes every trace that compaction can remove; the history runs out by itself.
@@ -285,15 +309,28 @@ Result<void> KafkaSink::send_change(Lane& lane,
     org_id_ = options_.org_id ? options_.org_id(org.name) : std::string();
   }
   value_.clear();
-  append_envelope_json(value_, entry, {options_.version, org_id_}, arena_);
-  arena_.release();
+  const std::string_view after = envelopes_.append(value_, entry, {options_.version, org_id_});
+  const ValueStore::Value value = lane.producer->values().keep(value_);
+  const auto after_at = static_cast<std::size_t>(after.data() - value_.data());
+  image_ = {value.text.substr(after_at, after.size()), value.chunk};
+
+  Lane::Entity& entity = entity_of(lane, entry.entity);
+  HeaderPool::Shape& shape = *shapes_of(lane, entity, entry, org).changes;
   headers_.clear();
-  render_change_headers(headers_, entry, org.record.epoch);
-  return lane.producer->produce(*topics_of(lane, entry.entity).changes,
-                                entry.rkey,
-                                std::string_view(value_),
-                                headers_,
-                                until);
+  render_varying_change_headers(headers_, entry);
+  HeaderPool::Set& headers = lane.producer->header_pool().take(shape, headers_);
+  return lane.producer->produce(*entity.changes, entry.rkey, value, headers, until);
+}
+
+/// The bytes for the records topic: mostly those that the envelope just sent holds already.
+ValueStore::Value KafkaSink::image_of(Lane& lane, const EntryView& entry) {
+  if (image_) {
+    ValueStore::hold(*image_->chunk);
+    return *image_;
+  }
+  value_.clear();
+  append_record_json(value_, entry);
+  return lane.producer->values().keep(value_);
 }
 
 Result<void> KafkaSink::send_record(Lane& lane,
@@ -304,16 +341,14 @@ Result<void> KafkaSink::send_record(Lane& lane,
     ++skipped_;
     return {};
   }
+  std::optional<ValueStore::Value> value;
+  if (!entry.purge && !entry.meta.deleted && entry.op != Op::Delete) value = image_of(lane, entry);
+  Lane::Entity& entity = entity_of(lane, entry.entity);
+  HeaderPool::Shape& shape = *shapes_of(lane, entity, entry, org).records;
   headers_.clear();
-  render_record_headers(headers_, entry, org.record.epoch);
-  std::optional<std::string_view> value;
-  if (!entry.purge && !entry.meta.deleted && entry.op != Op::Delete) {
-    value_.clear();
-    append_record_json(value_, entry);
-    value = value_;
-  }
-  return lane.producer->produce(
-      *topics_of(lane, entry.entity).records, entry.rkey, value, headers_, until);
+  render_varying_record_headers(headers_, entry);
+  HeaderPool::Set& headers = lane.producer->header_pool().take(shape, headers_);
+  return lane.producer->produce(*entity.records, entry.rkey, value, headers, until);
 }
 
 Result<void> KafkaSink::send_quarantine(Lane& lane,

@@ -3,7 +3,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,6 +16,7 @@
 #include "connectors/kafka/tail.hpp"
 #include "connectors/kafka/topics.hpp"
 #include "connectors/sink.hpp"
+#include "schemas/model/render.hpp"
 
 namespace headwater::kafka {
 
@@ -94,11 +94,20 @@ class KafkaSink final : public Sink {
   /// A producer and its topics by entity: one, or with transactions one per org.
   struct Lane {
     std::unique_ptr<Producer> producer;
-    struct Pair {
+    /// The headers that the last entry of an operation had in common with the one before it.
+    struct Shapes {
+      const Org* org = nullptr;
+      std::string_view verb;  // a literal
+      std::string bu;
+      HeaderPool::Shape* changes = nullptr;
+      HeaderPool::Shape* records = nullptr;
+    };
+    struct Entity {
       Producer::Topic* changes = nullptr;
       Producer::Topic* records = nullptr;
+      std::map<Op, Shapes> shapes;
     };
-    std::map<std::string, Pair, std::less<>> entities;
+    std::map<std::string, Entity, std::less<>> entities;
     Producer::Topic* cursors = nullptr;
     Producer::Topic* quarantine = nullptr;
   };
@@ -137,13 +146,15 @@ class KafkaSink final : public Sink {
       Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until);
   Result<void> send_change(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
   Result<void> send_record(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  ValueStore::Value image_of(Lane& lane, const EntryView& entry);
   Result<void> send_quarantine(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
   Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
   Result<void> send_owed(bool all, Deadline until);
   void note_ends(Org& org);
   Result<void> owe(std::span<const CursorMove> moves);
   void mark_last_of_keys(Entries entries);
-  Lane::Pair& topics_of(Lane& lane, std::string_view entity);
+  Lane::Entity& entity_of(Lane& lane, std::string_view entity);
+  Lane::Shapes& shapes_of(Lane& lane, Lane::Entity& entity, const EntryView& entry, const Org& org);
   Org* org_of(std::string_view name);
   Deadline deadline() const { return std::chrono::steady_clock::now() + config_.timeout; }
 
@@ -174,7 +185,8 @@ class KafkaSink final : public Sink {
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;
 
-  std::pmr::monotonic_buffer_resource arena_{1U << 16};
+  EnvelopeWriter envelopes_;
+  std::optional<ValueStore::Value> image_;  // of the entry being sent, within its envelope
   std::string value_;
   HeaderList headers_;
   std::string org_id_of_, org_id_;  // the last org asked for, and its id

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schemas/core/raw_text.hpp"
+
 namespace headwater {
 namespace {
 
@@ -58,19 +60,20 @@ bool ImageView::empty() const {
 }
 
 void put_image(std::string& out, const ImageView& image) {
+  thread_local RawText scratch;
   std::size_t room = 0;
   for (const auto& section : image.sections) {
-    for (const Member& member : section) room += 12 + member.value.text.size();
+    room += kVarintRoom;
+    for (const Member& member : section) room += kVarintRoom + value_room(member.value);
   }
-  if (out.capacity() - out.size() < room)
-    out.reserve(std::max(out.size() + room, 2 * out.capacity()));
+  char* to = scratch.room(room);
   for (const auto& section : image.sections) {
-    put_varint(out, section.size());
+    to = write_varint(to, section.size());
     for (const Member& member : section) {
-      put_varint(out, member.name);
-      put_value(out, member.value);
+      to = write_value(write_varint(to, member.name), member.value);
     }
   }
+  scratch.append_to(out, to);
 }
 
 ImageView read_image(ByteReader& reader, const NameTable& names, std::pmr::memory_resource& arena) {
@@ -120,29 +123,6 @@ ImageView diff_image(const ImageView& before,
     old.sections[s] = keep(scratch, arena);
   }
   return old;
-}
-
-ImageView patch_image(const ImageView& after,
-                      const ImageView& old,
-                      std::pmr::memory_resource& arena) {
-  thread_local std::vector<Member> scratch;
-  ImageView before;
-  before.names = after.names != nullptr ? after.names : old.names;
-  const auto put_back = [](const Member& was) {
-    if (was.value.tag != Tag::Absent) scratch.push_back(was);
-  };
-  for (std::size_t s = 0; s < kSections; ++s) {
-    scratch.clear();
-    merge_sections(
-        *before.names,
-        after.sections[s],
-        old.sections[s],
-        [&](const Member&, const Member& was) { put_back(was); },
-        [](const Member& is) { scratch.push_back(is); },
-        put_back);
-    before.sections[s] = keep(scratch, arena);
-  }
-  return before;
 }
 
 }  // namespace headwater

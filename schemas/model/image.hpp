@@ -55,9 +55,5 @@ ImageView read_image(ByteReader& reader, const NameTable& names, std::pmr::memor
 ImageView diff_image(const ImageView& before,
                      const ImageView& after,
                      std::pmr::memory_resource& arena);
-/// `after` with the old values put back: the inverse of diff_image.
-ImageView patch_image(const ImageView& after,
-                      const ImageView& old,
-                      std::pmr::memory_resource& arena);
 
 }  // namespace headwater

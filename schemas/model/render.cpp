@@ -1,6 +1,9 @@
 #include "schemas/model/render.hpp"
 
+#include <algorithm>
+
 #include "schemas/core/json_text.hpp"
+#include "schemas/core/raw_text.hpp"
 
 namespace headwater {
 namespace {
@@ -36,14 +39,22 @@ void append_bool_member(std::string& out, std::string_view key_colon, bool value
 }
 
 void append_hash(std::string& out, std::uint64_t hash) {
-  std::string bytes;
-  put_be64(bytes, hash);  // eight characters: inside the small string
-  out.append(",\"hash\":\"").append(to_hex(bytes)).append(1, '"');
+  out.append(",\"hash\":\"");
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    out.push_back("0123456789abcdef"[(hash >> shift) & 15]);
+  }
+  out.push_back('"');
+}
+
+void append_version_member(std::string& out, std::string_view key_colon, const Version& version) {
+  out.append(key_colon).push_back('"');
+  append_version(out, version);
+  out.push_back('"');
 }
 
 void append_meta(std::string& out, const Meta& meta, std::string_view merged_into) {
   append_number_member(out, "\"meta\":{\"rev\":", meta.rev.value);
-  append_text_member(out, ",\"ver\":", meta.version.str());
+  append_version_member(out, ",\"ver\":", meta.version);
   append_time_or_null(out, ",\"commit_ts\":", meta.commit_ts);
   append_bool_member(out, ",\"complete\":", meta.complete);
   append_bool_member(out, ",\"deleted\":", meta.deleted);
@@ -53,12 +64,46 @@ void append_meta(std::string& out, const Meta& meta, std::string_view merged_int
   out.push_back('}');
 }
 
-void append_sections(std::string& out, const ImageView& image) {
+void append_member(std::string& out, const NameTable& names, const Member& member) {
+  out.append(names.at(member.name).json_key);
+  append_json_value(out, member.value);
+}
+
+/// Calls `marks(from, to)` with the bounds of each member, its comma left out.
+template <typename Marks>
+void append_section(std::string& out, const ImageView& image, std::size_t s, Marks marks) {
+  thread_local RawText scratch;
+  const auto members = image.sections[s];
+  std::size_t room = 2;
+  for (const Member& member : members) {
+    room += image.names->at(member.name).json_key.size() + json_value_room(member.value) + 1;
+  }
+  char* const start = scratch.room(room);
+  char* to = start;
+  const auto at = [&] { return out.size() + static_cast<std::size_t>(to - start); };
+  *to++ = '{';
+  for (const Member& member : members) {
+    const std::size_t from = at();
+    const std::string& key = image.names->at(member.name).json_key;
+    to = write_json_value(std::copy_n(key.data(), key.size(), to), member.value);
+    marks(from, at());
+    *to++ = ',';
+  }
+  if (!members.empty()) --to;  // the last comma
+  *to++ = '}';
+  scratch.append_to(out, to);
+}
+
+/// `"fields":…,"extra":…,"raw":…,"refs":…`, each section by `section(s)`.
+template <typename AppendSection>
+void append_sections(std::string& out, AppendSection section) {
   for (std::size_t s = 0; s < kSections; ++s) {
     out.append(s == 0 ? "\"" : ",\"").append(kSectionNames[s]).append("\":");
-    append_section_json(out, image, static_cast<Section>(s));
+    section(s);
   }
 }
+
+constexpr auto kNoMarks = [](std::size_t, std::size_t) {};
 
 void append_head(std::string& out, const EntryView& e, std::string_view bu) {
   append_text_member(out, "{\"key\":", e.rkey);
@@ -70,16 +115,51 @@ void append_head(std::string& out, const EntryView& e, std::string_view bu) {
   out.append(",\"customer\":null,");
 }
 
-void append_record(std::string& out,
-                   const EntryView& e,
-                   std::string_view bu,
-                   const ImageView& image,
-                   const Meta& meta,
-                   std::string_view merged_into) {
-  append_head(out, e, bu);
-  append_sections(out, image);
+template <typename Marks>
+void append_after(std::string& out, const EntryView& e, Marks marks) {
+  append_head(out, e, e.bu);
+  append_sections(out, [&](std::size_t s) { append_section(out, e.after, s, marks); });
   out.push_back(',');
-  append_meta(out, meta, merged_into);
+  append_meta(out, e.meta, e.merged_into);
+  out.push_back('}');
+}
+
+/// A section as it was: runs of unchanged members are copied from the rendered after-image, whose
+/// `marks` hold two numbers per member.
+void append_old_section(std::string& out,
+                        const NameTable& names,
+                        std::span<const Member> after,
+                        std::span<const Member> old,
+                        std::string_view rendered,
+                        const std::size_t* marks) {
+  out.push_back('{');
+  bool first = true;
+  const auto comma = [&] {
+    if (!first) out.push_back(',');
+    first = false;
+  };
+  const auto copy = [&](std::size_t from, std::size_t to) {
+    if (from == to) return;
+    comma();
+    out.append(rendered.substr(marks[2 * from], marks[2 * to - 1] - marks[2 * from]));
+  };
+  std::size_t at = 0;
+  for (const Member& was : old) {
+    const auto same = std::find_if(after.begin() + static_cast<std::ptrdiff_t>(at),
+                                   after.end(),
+                                   [&](const Member& is) { return is.name == was.name; });
+    auto to = static_cast<std::size_t>(same - after.begin());
+    if (same == after.end()) {  // gone since: it stood between members in the order of names
+      to = at;
+      while (to < after.size() && names.text(after[to].name) < names.text(was.name)) ++to;
+    }
+    copy(at, to);
+    at = same == after.end() ? to : to + 1;
+    if (was.value.tag == Tag::Absent) continue;
+    comma();
+    append_member(out, names, was);
+  }
+  copy(at, after.size());
   out.push_back('}');
 }
 
@@ -164,64 +244,68 @@ const NameTable* names_of(const EntryView& e) {
 }  // namespace
 
 void append_section_json(std::string& out, const ImageView& image, Section section) {
-  out.push_back('{');
-  bool first = true;
-  for (const Member& member : image[section]) {
-    if (!first) out.push_back(',');
-    first = false;
-    out.append(image.names->at(member.name).json_key);
-    append_json_value(out, member.value);
-  }
-  out.push_back('}');
+  append_section(out, image, static_cast<std::size_t>(section), kNoMarks);
 }
 
 void append_hash_input(std::string& out, std::string_view bu, const ImageView& image) {
   append_text_member(out, "{\"bu\":", bu);
   out.append(",\"customer\":null,");
-  append_sections(out, image);
+  append_sections(out, [&](std::size_t s) { append_section(out, image, s, kNoMarks); });
   out.push_back('}');
 }
 
-void append_record_json(std::string& out, const EntryView& e) {
-  append_record(out, e, e.bu, e.after, e.meta, e.merged_into);
+void append_record_json(std::string& out, const EntryView& e) { append_after(out, e, kNoMarks); }
+
+void EnvelopeWriter::append_before(std::string& out, const EntryView& e) const {
+  append_head(out, e, e.before_bu);
+  const std::size_t* marks = marks_.data();
+  append_sections(out, [&](std::size_t s) {
+    const auto members = e.after.sections[s];
+    append_old_section(out, *names_of(e), members, e.old.sections[s], after_, marks);
+    marks += 2 * members.size();
+  });
+  out.push_back(',');
+  append_meta(out, e.before, {});
+  out.push_back('}');
 }
 
-void append_before_json(std::string& out, const EntryView& e, std::pmr::memory_resource& arena) {
-  if (!e.has_before) {
-    out.append("null");
-    return;
+std::string_view EnvelopeWriter::append(std::string& out,
+                                        const EntryView& e,
+                                        const EnvelopeContext& context) {
+  after_.clear();
+  marks_.clear();
+  if (e.op != Op::Delete) {
+    append_after(after_, e, [this](std::size_t from, std::size_t to) {
+      marks_.push_back(from);
+      marks_.push_back(to);
+    });
   }
-  append_record(out, e, e.before_bu, patch_image(e.after, e.old, arena), e.before, {});
-}
-
-void append_envelope_json(std::string& out,
-                          const EntryView& e,
-                          const EnvelopeContext& context,
-                          std::pmr::memory_resource& arena) {
   out.append("{\"op\":\"").append(1, static_cast<char>(e.op)).append("\",\"ts_ms\":");
   append_json_number(out, e.ts_ms);
   append_text_member(out, ",\"key\":", e.rkey);
   append_text_member(out, ",\"entity\":", e.entity);
   append_text_member(out, ",\"bu\":", e.bu);
   out.append(",\"before\":");
-  append_before_json(out, e, arena);
-  out.append(",\"after\":");
-  if (e.op == Op::Delete) {
-    out.append("null");
+  if (e.has_before) {
+    append_before(out, e);
   } else {
-    append_record_json(out, e);
+    out.append("null");
   }
+  out.append(",\"after\":");
+  const std::size_t after_at = out.size();
+  out.append(e.op == Op::Delete ? std::string_view("null") : std::string_view(after_));
   append_changed(out, e);
   append_name_list(out, ",\"changed_source\":", names_of(e), e.changed_source);
   append_name_list(out, ",\"nulled_source\":", names_of(e), e.nulled_source);
   append_source(out, e, context);
   append_transaction(out, e);
   append_number_member(out, ",\"rev\":", e.meta.rev.value);
-  append_text_member(out, ",\"ver\":", e.meta.version.str());
+  append_version_member(out, ",\"ver\":", e.meta.version);
   append_number_member(out, ",\"mapping_rev\":", e.meta.mapping_rev);
   append_bool_member(out, ",\"late\":", e.late);
   append_text_or_null(out, ",\"merged_into\":", e.merged_into);
   out.append(",\"merged_from\":[]}");
+  return std::string_view(out).substr(after_at, after_.size());
 }
 
 void append_change_id(std::string& out, const EntryView& e) {

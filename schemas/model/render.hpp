@@ -1,15 +1,15 @@
 #pragma once
 
-#include <memory_resource>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "schemas/model/entry.hpp"
 
 namespace headwater {
 
 // The one place that turns entries into the bytes of unified-model.md section 8. Append only; no
-// allocation beyond the output string and, for `before`, the arena. Thread-safe: no state.
+// allocation beyond the output string. The functions are thread-safe: no state.
 
 /// What a sink's envelope says of the whole org.
 struct EnvelopeContext {
@@ -24,14 +24,21 @@ void append_hash_input(std::string& out, std::string_view bu, const ImageView& i
 /// which is what Redis keeps so that late writes lose.
 void append_record_json(std::string& out, const EntryView& entry);
 
-/// The record before the change, `null` if there was none.
-void append_before_json(std::string& out, const EntryView& entry, std::pmr::memory_resource& arena);
+/// Renders envelopes. An envelope holds nearly the same record twice: the after-image is rendered
+/// once, and the before-image is put together from its bytes and the old values. Keeps its memory
+/// from one envelope to the next; used by one thread.
+class EnvelopeWriter {
+ public:
+  /// Appends the Debezium-shaped value of a changes topic. Returns the after-image within `out`,
+  /// byte for byte what append_record_json writes; empty for a delete. Valid until `out` changes.
+  std::string_view append(std::string& out, const EntryView& entry, const EnvelopeContext& context);
 
-/// The Debezium-shaped value of a changes topic.
-void append_envelope_json(std::string& out,
-                          const EntryView& entry,
-                          const EnvelopeContext& context,
-                          std::pmr::memory_resource& arena);
+ private:
+  void append_before(std::string& out, const EntryView& entry) const;
+
+  std::string after_;
+  std::vector<std::size_t> marks_;  // where each member of after_ begins, and where it ends
+};
 
 /// One section as a JSON object, as Postgres' jsonb columns want it.
 void append_section_json(std::string& out, const ImageView& image, Section section);

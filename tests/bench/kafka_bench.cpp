@@ -133,14 +133,15 @@ class Naked {
       Message& change = messages_.emplace_back();
       change.topic = changes_;
       change.key = entry.rkey;
-      append_envelope_json(change.value, entry, {"0.1.0", "00D5f000000AbCdEAK"}, arena_);
-      render_change_headers(change.headers, entry, 1);
+      envelopes_.append(change.value, entry, {"0.1.0", "00D5f000000AbCdEAK"});
+      render_fixed_change_headers(change.headers, entry, 1);
+      render_varying_change_headers(change.headers, entry);
       Message& record = messages_.emplace_back();
       record.topic = records_;
       record.key = entry.rkey;
       append_record_json(record.value, entry);
-      render_record_headers(record.headers, entry, 1);
-      arena_.release();
+      render_fixed_record_headers(record.headers, entry, 1);
+      render_varying_record_headers(record.headers, entry);
     }
   }
 
@@ -181,7 +182,7 @@ class Naked {
   rd_kafka_t* handle_ = nullptr;
   rd_kafka_topic_t *changes_ = nullptr, *records_ = nullptr;
   std::vector<Message> messages_;
-  std::pmr::monotonic_buffer_resource arena_;
+  EnvelopeWriter envelopes_;
 };
 
 struct Round {

@@ -23,7 +23,8 @@ TEST(KafkaHeaders, AChangeCarriesCloudEventsAndOurs) {
   entry.meta.commit_ts = 1772366400000;
   entry.origin.transaction_key = "00006bec-ce66-0611-9018-30a98446c9f2";
   HeaderList list;
-  render_change_headers(list, entry, 7);
+  render_fixed_change_headers(list, entry, 7);
+  render_varying_change_headers(list, entry);
   const std::map<std::string, std::string> expected{
       {"ce_specversion", "1.0"},
       {"ce_id", "emea/00006bec-ce66-0611-9018-30a98446c9f2/1/0035f00000ABCDeAAP"},
@@ -49,14 +50,16 @@ TEST(KafkaHeaders, ACustomObjectsTypeHasADotForTheColon) {
   HeaderList list;
   const auto& entry =
       maker.add({.op = Op::Create, .object = "Invoice__c", .entity = "custom:Invoice__c"});
-  render_change_headers(list, entry, 1);
+  render_fixed_change_headers(list, entry, 1);
+  render_varying_change_headers(list, entry);
   EXPECT_TRUE(list.find("ce_type").starts_with("com.headwater.custom.Invoice__c."));
 }
 
 TEST(KafkaHeaders, ARecordCarriesWhatATombstoneCannotSay) {
   test::EntryMaker maker;
   HeaderList list;
-  render_record_headers(list, maker.add({.op = Op::Delete, .rev = 9}), 2);
+  render_fixed_record_headers(list, maker.add({.op = Op::Delete, .rev = 9}), 2);
+  render_varying_record_headers(list, maker.add({.op = Op::Delete, .rev = 9}));
   const std::map<std::string, std::string> expected{
       {"org", "emea"}, {"op", "d"}, {"rev", "9"}, {"epoch", "2"}};
   EXPECT_EQ(all(list), expected);

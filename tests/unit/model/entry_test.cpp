@@ -67,10 +67,10 @@ TEST(Entry, ReadsWhatItWrites) {
   original.org = "emea";
   original.object = "Contact";
   original.id = "0035f00000ABCDeAAP";
-  std::pmr::monotonic_buffer_resource arena;
+  EnvelopeWriter writer;
   std::string want, got;
-  append_envelope_json(want, original, {"1", "00D"}, arena);
-  append_envelope_json(got, read, {"1", "00D"}, arena);
+  writer.append(want, original, {"1", "00D"});
+  writer.append(got, read, {"1", "00D"});
   EXPECT_EQ(got, want);
   std::string again;
   put_entry(again, read);

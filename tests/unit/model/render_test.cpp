@@ -83,25 +83,50 @@ TEST(Render, RecordOfTheDocumentedExample) {
       R"("meta":{"rev":1769904000123456,"ver":"001-00000001100670838951-0000000001","commit_ts":"2026-03-01T12:00:00.000Z","complete":true,"deleted":false,"merged_into":null,"mapping_rev":7,"hash":"e7789524cfff8600"}})");
 }
 
-TEST(Render, BeforeIsAfterWithTheOldValuesPutBack) {
-  const Example after;
-  Example before;
-  before.members[0][7].value = ValueView::of_text("+447700900100");
-  before.members[1].pop_back();  // Region_Code__c did not exist
+/// The envelope's `before` of an entry that turns one image into the other must be the record that
+/// the first image alone renders, and its `after` the record of the second.
+void expect_both_images(const Example& before, const Example& after, bool keep_all = true) {
   std::pmr::monotonic_buffer_resource arena;
-  EntryView e = after.entry();
-  e.old = diff_image(before.image(), after.image(), arena);
-  e.has_before = true;
-  e.before = e.meta;
-  e.before_bu = "uk";
-  EXPECT_EQ(e.old[Section::Fields].size(), 1U);
-  EXPECT_EQ(e.old[Section::Extra][0].value.tag, Tag::Absent);
   EntryView was = after.entry();
   was.after = before.image();
-  std::string want, got;
-  append_record_json(want, was);
-  append_before_json(got, e, arena);
-  EXPECT_EQ(got, want);
+  EntryView is = after.entry();
+  is.has_before = true;
+  is.before = is.meta;
+  is.before_bu = is.bu;
+  is.old = diff_image(before.image(), after.image(), arena);
+  EXPECT_EQ(is.old.empty(), keep_all);
+  std::string want_before, want_after, got;
+  append_record_json(want_before, was);
+  append_record_json(want_after, is);
+  EnvelopeWriter writer;
+  for (int again = 0; again < 2; ++again) {
+    got.assign("x");
+    EXPECT_EQ(writer.append(got, is, {"1", "00D"}), want_after);
+    const std::size_t at = got.find(R"("before":)") + 9;
+    EXPECT_EQ(got.substr(at, want_before.size()), want_before);
+    EXPECT_EQ(got.substr(at + want_before.size(), 10 + want_after.size()),
+              R"(,"after":)" + want_after + ',');
+  }
+}
+
+TEST(Render, BeforeIsAfterWithTheOldValuesPutBack) {
+  expect_both_images({}, {});
+  // Each member in turn, then all of a section: changed, new, or gone.
+  for (std::size_t s = 0; s < kSections; ++s) {
+    const std::size_t members = Example().members[s].size();
+    for (std::size_t i = 0; i < members; ++i) {
+      Example other;
+      other.members[s][i].value = ValueView::of_text("another");
+      expect_both_images(other, {}, false);
+      other.members[s].erase(other.members[s].begin() + static_cast<std::ptrdiff_t>(i));
+      expect_both_images(other, {}, false);
+      expect_both_images({}, other, false);
+    }
+    Example none;
+    none.members[s].clear();
+    expect_both_images(none, {}, false);
+    expect_both_images({}, none, false);
+  }
 }
 
 TEST(Render, EnvelopeOfADeleteCarriesTheLastImage) {
@@ -114,11 +139,12 @@ TEST(Render, EnvelopeOfADeleteCarriesTheLastImage) {
   e.before = e.meta;
   e.before_bu = "uk";
   e.origin.type = ChangeType::Delete;
-  std::pmr::monotonic_buffer_resource arena;
   std::string out;
-  append_envelope_json(out, e, {"0.1.0", "00D5f000000AbCdEAK"}, arena);
+  EXPECT_EQ(EnvelopeWriter().append(out, e, {"0.1.0", "00D5f000000AbCdEAK"}), "");
   EXPECT_NE(out.find(R"("after":null,"changed":[])"), std::string::npos) << out;
-  EXPECT_NE(out.find(R"("before":{"key":"emea:Contact)"), std::string::npos);
+  std::string last;
+  append_record_json(last, example.entry());
+  EXPECT_NE(out.find(R"("before":)" + last), std::string::npos);
   EXPECT_EQ(event_verb(e), "deleted");
 }
 
