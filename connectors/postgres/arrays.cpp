@@ -9,6 +9,7 @@ namespace headwater::postgres {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 20;  // dimensions, flags, element type, count, lower bound
+constexpr std::size_t kEmptyBytes = 12;   // the first three
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 void put_be32(std::string& out, std::uint32_t value) {
@@ -89,31 +90,33 @@ void clean_json_tail(std::string& out, std::size_t from) {
 void ArrayBuffer::clear() {
   bytes_.assign(kHeaderBytes, '\0');
   count_ = 0;
+  written_ = 0;
   has_null_ = false;
 }
 
-void ArrayBuffer::add_null() {
-  bytes_.append(4, '\xff');
+void ArrayBuffer::put_pending_nulls() {
+  if (written_ == count_) return;
+  bytes_.append(std::size_t{4} * (count_ - written_), '\xff');
+  written_ = count_;
   has_null_ = true;
-  ++count_;
 }
 
 void ArrayBuffer::add_bool(bool value) {
+  begin_value();
   put_be32(bytes_, 1);
   bytes_.push_back(value ? '\1' : '\0');
-  ++count_;
 }
 
 void ArrayBuffer::add_int4(std::int32_t value) {
+  begin_value();
   put_be32(bytes_, 4);
   put_be32(bytes_, static_cast<std::uint32_t>(value));
-  ++count_;
 }
 
 void ArrayBuffer::add_int8(std::int64_t value) {
+  begin_value();
   put_be32(bytes_, 8);
   put_be64(bytes_, static_cast<std::uint64_t>(value));
-  ++count_;
 }
 
 void ArrayBuffer::add_text(std::string_view text) {
@@ -121,7 +124,14 @@ void ArrayBuffer::add_text(std::string_view text) {
   end_element();
 }
 
+void ArrayBuffer::begin_value() {
+  put_pending_nulls();
+  ++count_;
+  ++written_;
+}
+
 std::string& ArrayBuffer::begin_element() {
+  begin_value();
   element_at_ = bytes_.size();
   bytes_.append(4, '\0');
   return bytes_;
@@ -129,16 +139,16 @@ std::string& ArrayBuffer::begin_element() {
 
 void ArrayBuffer::end_element() {
   put_length(element_at_, static_cast<std::uint32_t>(bytes_.size() - element_at_ - 4));
-  ++count_;
 }
 
 std::string_view ArrayBuffer::finish() {
-  put_length(0, 1);
+  put_length(0, written_ == 0 ? 0 : 1);
   put_length(4, has_null_ ? 1 : 0);
   put_length(8, static_cast<std::uint32_t>(element_));
-  put_length(12, count_);
+  put_length(12, written_);
   put_length(16, 1);
-  return bytes_;
+  // An array without dimensions ends before the length of its first.
+  return written_ == 0 ? std::string_view(bytes_).substr(0, kEmptyBytes) : bytes_;
 }
 
 void ArrayBuffer::put_length(std::size_t at, std::uint32_t value) {

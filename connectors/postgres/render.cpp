@@ -33,14 +33,10 @@ void add_optional_text(ArrayBuffer& out, std::string_view text) {
   }
 }
 
+/// Null for an empty one: the statement makes that `{}`, which the server then need not parse.
 void add_section(ArrayBuffer& out, const ImageView& image, Section section) {
-  add_json(out, [&](std::string& json) {
-    if (image[section].empty()) {
-      json.append("{}");
-    } else {
-      append_section_json(json, image, section);
-    }
-  });
+  if (image[section].empty()) return out.add_null();
+  add_json(out, [&](std::string& json) { append_section_json(json, image, section); });
 }
 
 void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
@@ -268,7 +264,16 @@ Result<void> Renderer::add_head(RowSet& rows, const EntryView& entry, const Imag
   }
   add_optional_text(next(), deleted ? entry.delete_reason : std::string_view{});
   add_optional_text(next(), entry.merged_into);
-  add_json(next(), [&](std::string& json) {
+  add_leftovers(next(), image);
+  add_section(next(), image, Section::Extra);
+  add_section(next(), image, Section::Raw);
+  HEADWATER_ASSERT(at == head_columns().size());
+  return {};
+}
+
+void Renderer::add_leftovers(ArrayBuffer& out, const ImageView& image) const {
+  if (leftovers_.empty()) return out.add_null();
+  add_json(out, [&](std::string& json) {
     json.push_back('{');
     for (const Member* member : leftovers_) {
       if (member != leftovers_.front()) json.push_back(',');
@@ -277,10 +282,6 @@ Result<void> Renderer::add_head(RowSet& rows, const EntryView& entry, const Imag
     }
     json.push_back('}');
   });
-  add_section(next(), image, Section::Extra);
-  add_section(next(), image, Section::Raw);
-  HEADWATER_ASSERT(at == head_columns().size());
-  return {};
 }
 
 Result<void> Renderer::add_row(std::size_t plan, const EntryView& entry) {

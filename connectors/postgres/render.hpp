@@ -85,6 +85,7 @@ class Renderer {
   std::uint32_t group_of(const EntryView& entry);
   Result<void> add_row(std::size_t plan, const EntryView& entry);
   Result<void> add_head(RowSet& rows, const EntryView& entry, const ImageView& image);
+  void add_leftovers(ArrayBuffer& out, const ImageView& image) const;
   Result<void> add_edges(const EntryView& entry);
   void add_purge(std::size_t plan, const EntryView& entry);
   void add_mirror(MirrorRows& mirror, const EntryView& entry);

@@ -43,7 +43,10 @@ std::vector<Target> targets(const TablePlan& plan) {
     return fmt::format("u.c{}{}", out.size(), cast);
   };
   for (const std::string_view name : head_columns()) {
-    out.push_back({quoted(name), value(ColumnType::Text)});
+    const bool section = name == "fields" || name == "extra" || name == "raw";
+    std::string from = value(ColumnType::Text);
+    if (section) from = fmt::format("coalesce({}, '{{}}')", from);
+    out.push_back({quoted(name), std::move(from)});
   }
   for (const Column& column : common_columns())
     out.push_back({quoted(column.name), value(column.type)});

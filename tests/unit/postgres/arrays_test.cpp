@@ -18,19 +18,34 @@ std::string clean_json(std::string json) {
 
 TEST(Arrays, HaveDimensionNullFlagElementTypeCountAndLowerBoundInFront) {
   ArrayBuffer array(Element::Int4);
-  array.add_int4(258);
   array.add_null();
+  array.add_int4(258);
   const std::string expected{
       "\0\0\0\1"
       "\0\0\0\1"
       "\0\0\0\x17"
       "\0\0\0\2"
       "\0\0\0\1"
+      "\xff\xff\xff\xff"
       "\0\0\0\4"
-      "\0\0\1\2"
-      "\xff\xff\xff\xff",
+      "\0\0\1\2",
       32};
   EXPECT_EQ(array.finish(), expected);
+}
+
+TEST(Arrays, EndWithTheirLastValue) {
+  ArrayBuffer array(Element::Bool);
+  array.add_bool(true);
+  array.add_null();
+  array.add_null();
+  EXPECT_EQ(array.finish().substr(12), std::string_view("\0\0\0\1\0\0\0\1\0\0\0\1\1", 13));
+  EXPECT_EQ(array.size(), 3U);
+}
+
+TEST(Arrays, OfNullsOnlyHaveNoDimension) {
+  ArrayBuffer array(Element::Bool);
+  array.add_null();
+  EXPECT_EQ(array.finish(), std::string_view("\0\0\0\0\0\0\0\0\0\0\0\x10", 12));
 }
 
 TEST(Arrays, AreEmptyAgainAfterClear) {
