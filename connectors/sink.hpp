@@ -37,6 +37,10 @@ struct CursorMove {
 enum class Mode : std::uint8_t {
   Follow,       ///< entries from the journal
   Materialize,  ///< record states in rev order: relations are replaced as a set
+  /// States at or below the cursor, which stays where it is: records that the target was passed
+  /// over with, or holds already. Relations are replaced as a set; a target that is guarded by rev
+  /// and holds them does nothing, but refuses what it would refuse.
+  Rewrite,
 };
 
 /// One write. `entries` may be empty (only cursors move: a touch). A repeat after an unknown
@@ -47,7 +51,7 @@ struct Batch {
   Mode mode = Mode::Follow;
   /// The target may not hold what these entries build on (a materialization left out a record that
   /// changed meanwhile, or was cut short by a crash): relations are written whole, though an entry
-  /// changes none. Always with Materialize.
+  /// changes none. Always with Materialize and Rewrite.
   bool whole_relations = false;
 };
 

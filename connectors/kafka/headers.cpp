@@ -83,7 +83,8 @@ void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uin
   boost::system::error_code failed;
   const auto row = boost::json::parse({entry.row.data(), entry.row.size()}, failed);
   if (failed || !row.is_object()) return;  // the row itself is the message's value, whatever it is
-  for (const std::string_view name : {"reason_code", "stage", "attempts", "first_seen"}) {
+  for (const std::string_view name :
+       {"subject", "reason_code", "stage", "attempts", "first_seen"}) {
     const auto* value = row.get_object().if_contains({name.data(), name.size()});
     if (value == nullptr || value->is_null()) continue;
     if (value->is_string()) {

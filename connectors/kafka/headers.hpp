@@ -62,7 +62,8 @@ void render_varying_change_headers(HeaderList& out, const EntryView& entry);
 void render_fixed_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 void render_varying_record_headers(HeaderList& out, const EntryView& entry);
 
-/// On the quarantine topic; reason_code, stage, attempts and first_seen are taken from the row.
+/// On the quarantine topic; subject (which is the message's key too), reason_code, stage, attempts
+/// and first_seen are taken from the row.
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 
 }  // namespace headwater::kafka

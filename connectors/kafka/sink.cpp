@@ -178,7 +178,7 @@ Result<void> KafkaSink::send_idempotent(const Batch& batch, Lane& lane, Deadline
   } else if (batch.entries.back().meta.rev.value > known_.ceiling()) {
     if (auto done = read_back(batch.entries.front().meta.rev.value - 1); !done) return done;
   }
-  auto sent = send_entries(lane, batch.entries, nullptr, until);
+  auto sent = send_entries(lane, batch.entries, nullptr, Rev{0}, until);
   if (sent) return {};
 
   Error error = std::move(sent).error();
@@ -213,14 +213,16 @@ Result<void> KafkaSink::write_transaction(Org& org, const Batch& batch) {
   }
   const bool touch = batch.entries.empty();
   // A repeat of a batch of which this org's part was committed.
-  if (move == nullptr || (!touch && move->rev.value <= org.committed)) return {};
+  const bool rewrite = batch.mode == Mode::Rewrite;
+  if (move == nullptr || (!touch && !rewrite && move->rev.value <= org.committed)) return {};
 
   Lane& lane = lanes_.at(org.name);
   const Deadline until = deadline();
   const CursorRecord before = org.record;
   const auto attempt = [&]() -> Result<void> {
     if (auto done = lane.producer->begin(); !done) return done;
-    if (auto sent = send_entries(lane, batch.entries, &org, until); !sent)
+    const Rev after{rewrite ? 0 : org.committed};
+    if (auto sent = send_entries(lane, batch.entries, &org, after, until); !sent)
       return std::move(sent).error();
     org.record.ledger = holder_.ledger;
     org.record.rev = move->rev;
@@ -255,11 +257,9 @@ void KafkaSink::mark_last_of_keys(Entries entries) {
   }
 }
 
-/// Sends all entries, or those of one org. The number sent.
-Result<std::size_t> KafkaSink::send_entries(Lane& lane,
-                                            Entries entries,
-                                            const Org* only,
-                                            Deadline until) {
+/// Sends all entries, or those of one org with a rev above `after`. The number sent.
+Result<std::size_t> KafkaSink::send_entries(
+    Lane& lane, Entries entries, const Org* only, Rev after, Deadline until) {
   mark_last_of_keys(entries);
   org_id_of_.clear();
   const Org* org = only;
@@ -267,7 +267,7 @@ Result<std::size_t> KafkaSink::send_entries(Lane& lane,
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const EntryView& entry = entries[i];
     if (only != nullptr) {
-      if (entry.org != only->name || entry.meta.rev.value <= only->committed) continue;
+      if (entry.org != only->name || entry.meta.rev <= after) continue;
     } else if (org == nullptr || org->name != entry.org) {
       org = org_of(entry.org);
       if (org == nullptr) {
@@ -355,15 +355,17 @@ Result<void> KafkaSink::send_quarantine(Lane& lane,
                                         const EntryView& entry,
                                         const Org& org,
                                         Deadline until) {
-  if (known_.has_change(entry.rkey, entry.meta.rev.value)) {
+  headers_.clear();
+  render_quarantine_headers(headers_, entry, org.record.epoch);
+  const std::string_view subject = headers_.find("subject");
+  const std::string_view key = subject.empty() ? entry.rkey : subject;
+  if (known_.has_change(key, entry.meta.rev.value)) {
     ++skipped_;
     return {};
   }
   if (lane.quarantine == nullptr)
     lane.quarantine = &lane.producer->topic(topics_.quarantine().name);
-  headers_.clear();
-  render_quarantine_headers(headers_, entry, org.record.epoch);
-  return lane.producer->produce(*lane.quarantine, entry.rkey, entry.row, headers_, until);
+  return lane.producer->produce(*lane.quarantine, key, entry.row, headers_, until);
 }
 
 // ---- cursors

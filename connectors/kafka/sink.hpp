@@ -141,7 +141,8 @@ class KafkaSink final : public Sink {
   Result<void> send_idempotent(const Batch& batch, Lane& lane, Deadline until);
   Result<void> write_transactions(const Batch& batch);
   Result<void> write_transaction(Org& org, const Batch& batch);
-  Result<std::size_t> send_entries(Lane& lane, Entries entries, const Org* only, Deadline until);
+  Result<std::size_t> send_entries(
+      Lane& lane, Entries entries, const Org* only, Rev after, Deadline until);
   Result<void> send_entry(
       Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until);
   Result<void> send_change(Lane& lane, const EntryView& entry, const Org& org, Deadline until);

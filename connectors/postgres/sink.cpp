@@ -346,8 +346,7 @@ Result<void> PostgresSink::Impl::write(const Batch& batch) {
   if (fenced_) return *fenced_;
   if (!connection_) return transient("postgres: write: the connection is closed; open it again");
   if (auto taken = take(batch); !taken) return taken;
-  if (auto rendered =
-          renderer_.render(taken_, batch.whole_relations || batch.mode == Mode::Materialize);
+  if (auto rendered = renderer_.render(taken_, batch.whole_relations || batch.mode != Mode::Follow);
       !rendered)
     return rendered;
   if (batch.cursors.empty()) return {};

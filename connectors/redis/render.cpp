@@ -91,9 +91,9 @@ void Renderer::coalesce(const Batch& batch) {
     }
     auto& record = records_[at->second];
     record.last = &entry;
-    record.all_relations |= states_all(entry) || batch.mode == Mode::Materialize;
-    record.needs_held |= entry.purge || batch.mode == Mode::Materialize ||
-                         (entry.op != Op::Create && !entry.has_before);
+    record.all_relations |= states_all(entry) || batch.mode != Mode::Follow;
+    record.needs_held |=
+        entry.purge || batch.mode != Mode::Follow || (entry.op != Op::Create && !entry.has_before);
     for_each_relation(entry.old, [&](std::string_view rel, const ValueView& value) {
       record.changed.push_back(rel);
       if (value.holds_text()) record.old.push_back({rel, value.text});
@@ -210,7 +210,8 @@ void Renderer::write_purges(Pipeline& out) const {
 }
 
 void Renderer::write_feed(Pipeline& out) const {
-  if (options_.feed_key.empty() || order_.empty()) return;
+  // What is written again is no news, and stands before what the feed has told.
+  if (options_.feed_key.empty() || order_.empty() || mode_ == Mode::Rewrite) return;
   const auto entry_args = [&](std::string_view key,
                               std::string_view entity,
                               std::string_view op,

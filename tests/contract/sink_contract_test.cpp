@@ -141,6 +141,22 @@ TEST_P(SinkContract, OrderIsKeptWithinABatchAndOverBatches) {
   }
 }
 
+TEST_P(SinkContract, ARecordThatTheCursorPassedIsWrittenAgainAndTheCursorStays) {
+  auto sink = opened();
+  must(write(*sink, {named(kAnn, 5, "Ann")}));
+  must(write(*sink, {renamed(kAnn, 9, "Ann Lee")}));
+  EntryMaker maker;
+  maker.add({.op = Op::Read, .id = kBob, .rev = 7, .fields = {{"name", "Bob"}}});
+  const CursorMove stay{"emea", Rev(9), 0}, later{"emea", Rev(11), 0};
+  must(sink->write({maker.entries(), {&stay, 1}, Mode::Rewrite, true}));
+  EXPECT_EQ(target_->row(kBob), (Row{7, "Bob", false}));
+  EXPECT_EQ(target_->row(kAnn), (Row{9, "Ann Lee", false}));
+  must(write(*sink, {renamed(kBob, 11, "Bob Ray")}));
+  EXPECT_EQ(target_->row(kBob), (Row{11, "Bob Ray", false}));
+  must(sink->write({maker.entries(), {&later, 1}, Mode::Rewrite, true}));
+  EXPECT_EQ(target_->row(kBob), (Row{11, "Bob Ray", false})) << "a newer image never goes back";
+}
+
 TEST_P(SinkContract, ADeletedRecordStaysDeletedWhateverComesLate) {
   auto sink = opened();
   must(write(*sink, {named(kAnn, 5, "Ann")}));

@@ -135,13 +135,15 @@ TEST_F(KafkaMock, AQuarantineEntryGoesToItsTopicWithItsReason) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());
   auto entry = kafka.maker.add({.rev = 4, .kind = EntryKind::Quarantine});
-  entry.row = R"({"reason_code":"bad_value","stage":"decode","attempts":2})";
+  entry.row =
+      R"({"subject":"emea:/data/ChangeEvents","reason_code":"bad_value","stage":"decode","attempts":2})";
   ASSERT_TRUE(kafka.write(*sink, {&entry, 1}).ok());
   const auto rows = kafka.read("quarantine");
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].headers.at("reason_code"), "bad_value");
   EXPECT_EQ(rows[0].headers.at("attempts"), "2");
   EXPECT_EQ(rows[0].headers.at("status"), "open");
+  EXPECT_EQ(rows[0].key, "emea:/data/ChangeEvents") << "in one partition with all of its stream";
 }
 
 TEST_F(KafkaMock, ATooLargeEntryIsRejectedAndItsNeighboursLandOnce) {
