@@ -225,6 +225,13 @@ Result<bool> Ledger::get(const RecordKey& key, EntryBatch& out) {
   return impl_->reader_.get(key, out);
 }
 
+Result<void> Ledger::sample(std::string_view org,
+                            std::string_view object,
+                            std::size_t most,
+                            EntryBatch& out) {
+  return impl_->reader_.sample(org, object, most, out);
+}
+
 Result<CursorVerdict> Ledger::found_cursor(std::string_view, std::string_view ledger_id, Rev rev) {
   return impl_->write([&] { return impl_->found_cursor(ledger_id, rev); });
 }

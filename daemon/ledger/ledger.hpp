@@ -215,6 +215,11 @@ class Ledger : public NameTables {
   void read_open_rows(std::string_view org, EntryBatch& out) const;
   /// The record as an entry, nothing if it was never seen.
   Result<bool> get(const RecordKey& key, EntryBatch& out);
+  /// The states of an object's first `most` records, by key, as get() gives them.
+  Result<void> sample(std::string_view org,
+                      std::string_view object,
+                      std::size_t most,
+                      EntryBatch& out);
 
   // ---- sinks
   /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or

@@ -140,6 +140,20 @@ Result<bool> StateReader::get(const RecordKey& key, EntryBatch& out) {
   return add(key.str(), std::nullopt, out, bytes);
 }
 
+Result<void> StateReader::sample(std::string_view org,
+                                 std::string_view object,
+                                 std::size_t most,
+                                 EntryBatch& out) {
+  const std::lock_guard lock(mutex_);
+  const std::string prefix = make_key(org, object, "");
+  auto scan = store_.scan(Family::Records, prefix);
+  std::size_t bytes = 0;
+  for (; most > 0 && scan->valid() && scan->key().starts_with(prefix); scan->next(), --most) {
+    if (auto added = add(scan->key(), std::nullopt, out, bytes); !added) return added.error();
+  }
+  return scan->valid() ? Result<void>() : scan->status();
+}
+
 Result<bool> StateReader::add(std::string_view rkey,
                               std::optional<Rev> rev,
                               EntryBatch& out,

@@ -30,6 +30,11 @@ class StateReader {
                     std::size_t bytes_max,
                     EntryBatch& out);
   Result<bool> get(const RecordKey& key, EntryBatch& out);
+  /// The first `most` states of an object, by key.
+  Result<void> sample(std::string_view org,
+                      std::string_view object,
+                      std::size_t most,
+                      EntryBatch& out);
 
  private:
   struct Item {

@@ -19,70 +19,15 @@ constexpr std::int64_t kTouchMs = 10'000;
 constexpr std::int64_t kQuietMs = 100;
 /// A write of so few entries that failed for a passing reason is repeated as it was.
 constexpr std::size_t kTriedWhole = 64;
-/// So many single entries refused with no success between them: it is the target, not the entries.
-constexpr unsigned kRefusedInARowMax = 5;
-
-observe::Counter retries(observe::Metrics& metrics, const std::string& sink, const char* kind) {
-  return metrics.counter("headwater_sink_retries_total",
-                         "Writes and opens tried again, by kind of error",
-                         {{"sink", sink}, {"class", kind}});
-}
-observe::Counter entries_by_op(observe::Metrics& metrics, const std::string& sink, const char* op) {
-  return metrics.counter("headwater_sink_entries_total",
-                         "Entries durably written, by operation",
-                         {{"sink", sink}, {"op", op}});
-}
-observe::Counter closed_by(observe::Metrics& metrics, const std::string& sink, const char* bound) {
-  return metrics.counter("headwater_sink_write_closed_total",
-                         "Writes, by the bound that closed them",
-                         {{"sink", sink}, {"by", bound}});
-}
 
 }  // namespace
-
-SinkMetrics::SinkMetrics(observe::Metrics& m, const std::string& sink)
-    : up(m.gauge("headwater_sink_up", "1 while the sink is open and writing", {{"sink", sink}})),
-      cursor_rev(
-          m.gauge("headwater_sink_cursor_rev", "Last rev durably applied", {{"sink", sink}})),
-      lag_entries(m.gauge("headwater_sink_lag_entries",
-                          "Entries in the journal after the cursor",
-                          {{"sink", sink}})),
-      lag_seconds(m.gauge("headwater_sink_lag_seconds",
-                          "Age of the oldest entry not yet written",
-                          {{"sink", sink}})),
-      materializing(m.gauge("headwater_sink_materializing_ratio",
-                            "Share of states sent; 1 when following",
-                            {{"sink", sink}})),
-      write_seconds(
-          m.seconds("headwater_sink_write_seconds", "One write of the sink", {{"sink", sink}})),
-      write_entries(
-          m.sizes("headwater_sink_write_entries", "Entries in one write", {{"sink", sink}})),
-      late_repeats(m.gauge(
-          "headwater_kafka_late_repeats_total",
-          "Messages that arrived late from a dead predecessor; the consumer rule drops them",
-          {{"sink", sink}})),
-      created(entries_by_op(m, sink, "c")),
-      updated(entries_by_op(m, sink, "u")),
-      read(entries_by_op(m, sink, "r")),
-      deleted(entries_by_op(m, sink, "d")),
-      fenced(m.counter("headwater_sink_fenced_total",
-                       "Times that another holder took the target",
-                       {{"sink", sink}})),
-      quarantined(m.counter("headwater_quarantined_total",
-                            "Entries that the target refuses for good",
-                            {{"stage", "sink." + sink}})),
-      closed_by_entries(closed_by(m, sink, "entries")),
-      closed_by_bytes(closed_by(m, sink, "bytes")),
-      closed_by_head(closed_by(m, sink, "head")),
-      retries_transient(retries(m, sink, "transient")),
-      retries_blocked(retries(m, sink, "blocked")),
-      retries_rejected(retries(m, sink, "rejected")) {}
 
 SinkLoop::SinkLoop(Parts parts)
     : parts_(std::move(parts)),
       ledger_id_(parts_.ledger.id()),
       sink_(parts_.make(ledger_id_)),
       metrics_(parts_.metrics, parts_.name),
+      refusals_(parts_.name, parts_.ledger, parts_.clock),
       backoff_(std::chrono::milliseconds{200},
                std::chrono::seconds{30},
                std::hash<std::string>{}(parts_.name)),
@@ -95,6 +40,7 @@ SinkLoop::SinkLoop(Parts parts)
 
 Step SinkLoop::step() {
   parts_.health.beat();
+  if (const auto request = retries_.pop()) return serve(*request);
   const std::int64_t now = parts_.clock.monotonic_ms();
   if (now < retry_at_) return Step::wait(retry_at_);
   if (parts_.ledger.id() != ledger_id_) rebuild();
@@ -149,15 +95,11 @@ Step SinkLoop::open() {
   // A materialization that a crash cut short goes on as following: what changed since then stands
   // in the journal up to here.
   settled_ = parts_.ledger.head();
-  refused_.clear();
-  for (const auto& row : parts_.ledger.quarantined(parts_.ledger.quarantine_open())) {
-    if (row.stage == stage()) refused_.insert(fmt::format("{}:{}:{}", row.org, row.object, row.id));
-  }
+  refusals_.load();
   opened_ = true;
-  metrics_.up.set(1);
   for (const std::string& warning : sink_->warnings())
     log::warning(warning, {{"sink", parts_.name}});
-  parts_.health.set(PartState::Ok);
+  if (nothing_owed()) works();
   publish(0);
   return Step::again();
 }
@@ -167,8 +109,8 @@ Step SinkLoop::open() {
 std::optional<Error> SinkLoop::write_open_rows(OrgCursor& cursor) {
   batch_.clear();
   parts_.ledger.read_open_rows(cursor.org, batch_);
-  const CursorMove stay{cursor.org, cursor.rev, cursor.commit_ts};
-  auto error = write(batch_.entries(), {&stay, 1}, Mode::Materialize);
+  const CursorMove here = stay(cursor);
+  auto error = write(batch_.entries(), {&here, 1}, Mode::Materialize);
   if (error && error->kind == ErrorKind::Rejected) {
     log::warning(error->message + "; the mirrors of holes and quarantine stay empty",
                  {{"sink", parts_.name}});
@@ -236,8 +178,7 @@ Step SinkLoop::idle() {
   std::vector<CursorMove> stale;
   std::int64_t due = INT64_MAX;
   for (const OrgCursor& cursor : cursors_) {
-    if (now - cursor.touched_at >= kTouchMs)
-      stale.push_back({cursor.org, cursor.rev, cursor.commit_ts});
+    if (now - cursor.touched_at >= kTouchMs) stale.push_back(stay(cursor));
     due = std::min(due, cursor.touched_at + kTouchMs);
   }
   if (!stale.empty()) {
@@ -261,24 +202,18 @@ std::optional<Error> SinkLoop::write(Entries entries,
                                      std::span<const CursorMove> moves,
                                      Mode mode) {
   const std::int64_t started_us = parts_.clock.now_us();
-  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground(entries)});
+  // The target may not hold what these build on: then relations go out whole, though an entry
+  // changes none.
+  const bool lacks_ground =
+      !entries.empty() && (entries.front().meta.rev <= settled_ || refusals_.concern(entries));
+  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
-  moved(entries, moves);
+  if (auto kept = moved(entries, moves); !kept) return std::move(kept).error();
   return std::nullopt;
 }
 
-/// True if the target may not hold what these entries build on: then relations go out whole, though
-/// an entry changes none.
-bool SinkLoop::lacks_ground(Entries entries) const {
-  if (entries.empty()) return false;
-  if (entries.front().meta.rev <= settled_) return true;
-  return !refused_.empty() && std::any_of(entries.begin(), entries.end(), [&](const EntryView& e) {
-    return refused_.contains(e.rkey);
-  });
-}
-
-void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
+Result<void> SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
   const std::int64_t now = parts_.clock.monotonic_ms();
   for (const CursorMove& move : moves) {
     for (OrgCursor& cursor : cursors_) {
@@ -289,23 +224,30 @@ void SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
     }
   }
   hold_journal();
-  if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
   backoff_.reset();
-  if (entries.empty()) return;
-  refused_in_a_row_ = 0;
+  const bool records = std::any_of(entries.begin(), entries.end(), [](const EntryView& entry) {
+    return entry.kind == EntryKind::Record;
+  });
+  if (records || nothing_owed()) works();
+  if (entries.empty()) return {};
   entries_limit_ = std::min(sink_->entries_max(), entries_limit_ * 2);
-  metrics_.write_entries.observe(static_cast<double>(entries.size()));
-  std::size_t by_op[4] = {};
-  for (const EntryView& entry : entries) {
-    ++by_op[entry.op == Op::Create ? 0 : entry.op == Op::Update ? 1 : entry.op == Op::Read ? 2 : 3];
+  metrics_.wrote(entries);
+  {
+    const std::lock_guard lock(status_mutex_);
+    status_.entries_written += entries.size();
   }
-  observe::Counter* const counters[4] = {
-      &metrics_.created, &metrics_.updated, &metrics_.read, &metrics_.deleted};
-  for (std::size_t i = 0; i < 4; ++i) {
-    if (by_op[i] > 0) counters[i]->add(static_cast<double>(by_op[i]));
-  }
-  const std::lock_guard lock(status_mutex_);
-  status_.entries_written += entries.size();
+  return refusals_.accepted(entries, sink_->needs_history());
+}
+
+bool SinkLoop::nothing_owed() const {
+  return least_cursor() >= parts_.ledger.head() &&
+         std::none_of(
+             cursors_.begin(), cursors_.end(), [](const auto& c) { return c.materializing; });
+}
+
+void SinkLoop::works() {
+  metrics_.up.set(1);
+  if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
 }
 
 Step SinkLoop::on_error(const Error& error,
@@ -325,41 +267,46 @@ Step SinkLoop::on_error(const Error& error,
                  {{"sink", parts_.name}, {"entries", entries.size()}, {"next", entries_limit_}});
     return Step::again();
   }
-  if (refused_in_a_row_ + 1 >= kRefusedInARowMax) {
-    return retry(blocked(fmt::format(
-        "{}: {} entries in a row were refused, so it is the target and not the entries; "
-        "nothing more goes to quarantine",
-        error.message,
-        kRefusedInARowMax)));
-  }
-  if (auto kept = quarantine(entries.front(), error); !kept) return retry(kept.error());
+  return on_refusal(entries.front(), error, moves, mode);
+}
+
+/// One entry, alone, is refused.
+Step SinkLoop::on_refusal(const EntryView& entry,
+                          const Error& error,
+                          std::span<const CursorMove> moves,
+                          Mode mode) {
+  const OrgCursor* cursor = cursor_of(entry.org);
+  HEADWATER_ASSERT(cursor != nullptr);  // ours() lets no other entry pass
+  if (auto poison = refusals_.judge(*sink_, entry, error, stay(*cursor)); !poison)
+    return retry(poison.error());
+  if (auto kept = refusals_.quarantine(entry, error); !kept) return retry(kept.error());
+  metrics_.quarantined.add();
   // The row is written: now the cursor may pass.
   if (auto failed = write({}, moves, mode)) return retry(*failed);
-  ++refused_in_a_row_;
   return Step::again();
 }
 
-Result<void> SinkLoop::quarantine(const EntryView& entry, const Error& error) {
-  ledger::QuarantineRow row;
-  row.org = entry.org;
-  row.object = entry.object;
-  row.id = entry.id;
-  row.stage = stage();
-  row.reason_code = error.code.empty() ? "refused" : error.code;
-  row.reason = error.message;
-  row.schema_id = entry.origin.schema_id;
-  row.replay_id = entry.origin.replay_id;
-  if (entry.kind == EntryKind::Record) put_entry(row.payload, entry);
-  row.first_seen = row.last_seen = parts_.clock.now_ms();
-  if (auto kept = parts_.ledger.quarantine({&row, 1}); !kept) return kept;
-  refused_.emplace(entry.rkey);
-  metrics_.quarantined.add();
-  log::error("sink refuses an entry for good: kept in quarantine, the rest goes on",
-             {{"sink", parts_.name},
-              {"key", entry.rkey},
-              {"rev", entry.meta.rev.value},
-              {"reason", error.message}});
-  return {};
+// ---- retries that a person asked for
+
+bool SinkLoop::try_again(RetryRequest& request) {
+  if (!retries_.try_push(request)) return false;
+  parts_.ledger.wake();
+  return true;
+}
+
+Step SinkLoop::serve(const RetryRequest& request) {
+  const OrgCursor* cursor = cursor_of(request.row.org);
+  if (!opened_ || cursor == nullptr || cursor->materializing) {
+    const std::string why = parts_.health.snapshot().sentence;
+    request.done(
+        transient(fmt::format("sink {} {}; nothing was tried",
+                              parts_.name,
+                              opened_ ? "is being sent record states" : "is not open: " + why)));
+    return Step::again();
+  }
+  std::optional<Error> trouble;
+  request.done(refusals_.write_again(*sink_, request, stay(*cursor), trouble));
+  return trouble ? retry(*trouble) : Step::again();
 }
 
 Step SinkLoop::retry(const Error& error) {
@@ -411,6 +358,12 @@ Rev SinkLoop::least_cursor() const {
   Rev least{UINT64_MAX};
   for (const OrgCursor& cursor : cursors_) least = std::min(least, cursor.rev);
   return cursors_.empty() ? Rev{0} : least;
+}
+
+const SinkLoop::OrgCursor* SinkLoop::cursor_of(std::string_view org) const {
+  const auto found =
+      std::find_if(cursors_.begin(), cursors_.end(), [&](const auto& c) { return c.org == org; });
+  return found == cursors_.end() ? nullptr : &*found;
 }
 
 /// When the ledger wrote the first entry that the target does not hold; 0: there is none, or

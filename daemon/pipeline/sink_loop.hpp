@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -13,19 +12,12 @@
 #include "daemon/observe/health.hpp"
 #include "daemon/observe/metrics.hpp"
 #include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/refusals.hpp"
+#include "daemon/pipeline/retry_lane.hpp"
+#include "daemon/pipeline/sink_metrics.hpp"
 #include "daemon/pipeline/step.hpp"
 
 namespace headwater {
-
-struct SinkMetrics {
-  SinkMetrics(observe::Metrics& metrics, const std::string& sink);
-  observe::Gauge up, cursor_rev, lag_entries, lag_seconds, materializing;
-  observe::Histogram write_seconds, write_entries;
-  observe::Gauge late_repeats;
-  observe::Counter created, updated, read, deleted, fenced, quarantined;
-  observe::Counter closed_by_entries, closed_by_bytes, closed_by_head;
-  observe::Counter retries_transient, retries_blocked, retries_rejected;
-};
 
 /// What /status says of a sink.
 struct SinkStatus {
@@ -50,9 +42,15 @@ struct SinkStatus {
 ///
 ///   Blocked:     the same every 60 s
 ///
-///   Rejected:    halve until one entry stands alone; to quarantine with it, the cursor passes
+///   Rejected:    halve until one entry stands alone; to quarantine with it, the cursor passes,
+///                if the target is sound
 ///
 ///   Fatal:       stop this sink, red; it never claims again by itself
+///
+/// Whether the target is sound, Refusals says. Blocked ends by itself: every 60 s the same entry is
+/// tried first.
+///
+/// Green is what was seen to work: a write that was accepted, or an open with nothing owed.
 ///
 /// The cursor lives in the target, so nothing here needs to survive a crash. One thread.
 class SinkLoop {
@@ -76,6 +74,9 @@ class SinkLoop {
   SinkStatus status() const;  ///< any thread
   /// Everything up to the ledger's head is in the target. Any thread.
   bool caught_up() const;
+  /// A row of this sink's is written again as its record's newest image, by the sink's own thread.
+  /// False, and nothing taken: too many wait. Any thread.
+  bool try_again(RetryRequest& request);
 
  private:
   /// Where one org stands in the target.
@@ -96,35 +97,43 @@ class SinkLoop {
   std::optional<Error> write_open_rows(OrgCursor& cursor);
   Step idle();
   std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
-  bool lacks_ground(Entries entries) const;
   Step on_error(const Error& error, Entries entries, std::span<const CursorMove> moves, Mode mode);
-  Result<void> quarantine(const EntryView& entry, const Error& error);
+  Step on_refusal(const EntryView& entry,
+                  const Error& error,
+                  std::span<const CursorMove> moves,
+                  Mode mode);
+  Step serve(const RetryRequest& request);
   Step retry(const Error& error);
-  void moved(Entries entries, std::span<const CursorMove> moves);
+  Result<void> moved(Entries entries, std::span<const CursorMove> moves);
+  bool nothing_owed() const;
+  void works();
   EpochMs oldest_unwritten();
   void publish(EpochMs oldest_unwritten_ts);
   double seconds_since(EpochMs ts) const;
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
+  const OrgCursor* cursor_of(std::string_view org) const;
+  static CursorMove stay(const OrgCursor& cursor) {
+    return {cursor.org, cursor.rev, cursor.commit_ts};
+  }
   void hold_journal();
-  std::string stage() const { return "sink." + parts_.name; }  ///< of its rows in quarantine
 
   Parts parts_;
   std::string ledger_id_;  // that sink_ was made for
   std::unique_ptr<Sink> sink_;
   SinkMetrics metrics_;
+  Refusals refusals_;
+  RetryLane retries_;
   Backoff backoff_;
   std::vector<OrgCursor> cursors_;
   EntryBatch batch_;
   std::vector<EntryView> filtered_;
   bool opened_ = false;
-  Rev settled_;  // entries up to here may build on what the target never got
-  std::set<std::string, std::less<>> refused_;  // keys of records that it refused an entry of
-  bool quiet_told_ = false;                     // the sink was told that nothing is coming
+  Rev settled_;              // entries up to here may build on what the target never got
+  bool quiet_told_ = false;  // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
   std::size_t entries_limit_;  // halved while a poison entry is sought
-  unsigned refused_in_a_row_ = 0;
 
   mutable std::mutex status_mutex_;
   SinkStatus status_;

@@ -34,7 +34,17 @@ struct FakeTarget {
 
   std::vector<std::string> keys() const {
     std::vector<std::string> out;
-    for (const Write& write : writes) out.insert(out.end(), write.keys.begin(), write.keys.end());
+    for (const Write& write : writes) {
+      if (write.mode != Mode::Rewrite) out.insert(out.end(), write.keys.begin(), write.keys.end());
+    }
+    return out;
+  }
+  /// Records that were written though the cursor had passed them.
+  std::vector<std::string> rewritten() const {
+    std::vector<std::string> out;
+    for (const Write& write : writes) {
+      if (write.mode == Mode::Rewrite) out.insert(out.end(), write.keys.begin(), write.keys.end());
+    }
     return out;
   }
 };
@@ -125,14 +135,47 @@ class SinkLoopTest : public test::PipelineTest {
   static bool is_quarantine_row(const std::string& rkey) {
     return rkey.find(":sink.target:") != std::string::npos;
   }
-  /// A target that refuses this record for good.
-  void refuse(const std::string& rkey) {
-    target.fail = [rkey](const Batch& batch) -> std::optional<Error> {
+  /// A target that refuses these records for good.
+  void refuse(const std::vector<std::string>& rkeys) {
+    target.fail = [rkeys](const Batch& batch) -> std::optional<Error> {
       for (const EntryView& entry : batch.entries) {
-        if (entry.rkey == rkey) return rejected("target: write: refused", "22003");
+        if (std::ranges::count(rkeys, entry.rkey) > 0)
+          return rejected("target: write: refused", "22003");
       }
       return std::nullopt;
     };
+  }
+  void refuse(const std::string& rkey) { refuse(std::vector{rkey}); }
+  void refuse_all_records() {
+    target.fail = [](const Batch& batch) -> std::optional<Error> {
+      for (const EntryView& entry : batch.entries) {
+        if (entry.kind == EntryKind::Record) return rejected("target: write: refused", "23514");
+      }
+      return std::nullopt;
+    };
+  }
+  void accept_all() {
+    target.fail = [](const Batch&) { return std::nullopt; };
+  }
+  /// As run(), and health is never green on the way.
+  Step run_never_green() {
+    for (int i = 0; i < 1'000; ++i) {
+      const Step step = loop->step();
+      EXPECT_NE(part.state(), PartState::Ok);
+      if (step.next != Step::Next::Again) return step;
+    }
+    ADD_FAILURE() << "the loop does not come to rest";
+    return Step::done();
+  }
+  /// Asks for a row to be tried again, steps once, and tells what came of it.
+  std::string try_again(const ledger::QuarantineRow& row) {
+    std::string said;
+    RetryRequest request{row, "alice", [&](const Result<std::string>& what) {
+                           said = what ? *what : "error: " + what.error().message;
+                         }};
+    EXPECT_TRUE(loop->try_again(request));
+    loop->step();
+    return said;
   }
 
   FakeTarget target;
@@ -272,22 +315,27 @@ TEST_F(SinkLoopTest, ARecordThatLostAnEntryGetsItsRelationsWholeNextTime) {
   follow_from_head();
   make();
   run();
-  refuse(key(1));
-  create_accounts(1, 2);
+  refuse({key(1), key(3)});
+  create_accounts(1, 3);
   run();
-  ASSERT_EQ(ledger->quarantine_open(), 1U);
-  target.fail = [](const Batch&) { return std::nullopt; };
+  ASSERT_EQ(ledger->quarantine_open(), 2U);
+  accept_all();
   auto whole_after = [this, commit = 100](int number) mutable {
     ++commit;
     apply({{account(number), commit, "N" + std::to_string(commit), false}});
     run();
-    return target.writes.back().whole_relations;
+    const auto of_record = [&](const auto& write) {
+      return std::ranges::count(write.keys, key(number)) > 0;
+    };
+    const auto last = std::find_if(target.writes.rbegin(), target.writes.rend(), of_record);
+    return last != target.writes.rend() && last->whole_relations;
   };
   EXPECT_TRUE(whole_after(1));
+  EXPECT_FALSE(whole_after(1)) << "it has them now";
   EXPECT_FALSE(whole_after(2));
   make();  // another start knows it from the quarantine
   run();
-  EXPECT_TRUE(whole_after(1));
+  EXPECT_TRUE(whole_after(3));
   EXPECT_FALSE(whole_after(2));
 }
 
@@ -302,30 +350,245 @@ TEST_F(SinkLoopTest, TheCursorPassesARefusedEntryOnlyOnceItIsInQuarantine) {
   EXPECT_EQ(target.cursors["emea"].rev, before);
 }
 
-TEST_F(SinkLoopTest, FiveRefusalsInARowBlameTheTargetAndQuarantineNothingMore) {
+TEST_F(SinkLoopTest, ATargetThatRefusesWhatItHoldsIsBrokenAndNothingGoesToQuarantine) {
   follow_from_head();
-  create_accounts(1, 20);
-  target.fail = [](const Batch& batch) -> std::optional<Error> {
-    if (batch.entries.empty()) return std::nullopt;
-    return rejected("target: write: refused");
-  };
+  create_accounts(1, 3);
   make();
-  const Step step = run();
+  run();
+  ASSERT_EQ(part.state(), PartState::Ok);
+  refuse_all_records();
+  create_accounts(4, 200);
+  Step step = run();
   EXPECT_EQ(part.state(), PartState::Blocked);
-  EXPECT_EQ(ledger->quarantine_open(), 4U);
-  EXPECT_EQ(step.until_ms - clock.ms, 60'000);
+  EXPECT_EQ(part.snapshot().sentence,
+            "target: write: refused; Account records that the target holds already are refused as "
+            "well, so it is the target and not the change: mend what refuses them; nothing goes to "
+            "quarantine, tried again every 60 s");
   for (int i = 0; i < 3; ++i) {
-    clock.ms += 60'000;
-    run();
+    EXPECT_EQ(step.until_ms - clock.ms, 60'000);
+    clock.ms = step.until_ms;
+    step = run_never_green();
   }
-  EXPECT_EQ(ledger->quarantine_open(), 4U);
+  EXPECT_EQ(target.opened, 4);
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
 
-  target.fail = [](const Batch&) { return std::nullopt; };
-  clock.ms += 60'000;
+  accept_all();
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(part.state(), PartState::Ok) << "by itself, once the cause is gone";
+  EXPECT_EQ(target.keys(), keys(1, 200)) << "each once, in order";
+}
+
+TEST_F(SinkLoopTest, APoisonedRunGoesToQuarantineThoughNothingElseChanges) {
+  follow_from_head();
+  create_accounts(1, 3);
+  make();
+  run();
+  refuse(keys(4, 53));
+  create_accounts(4, 53);
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 50U);
+  EXPECT_EQ(part.state(), PartState::Ok);
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+  EXPECT_EQ(target.rewritten(), std::vector(50, key(1))) << "asked once for each";
+}
+
+TEST_F(SinkLoopTest, WhatAProbeCannotShowFillsNoQuarantineInAMoment) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(keys(2, 151));
+  create_accounts(2, 151);
+  Step step = run();
+  EXPECT_EQ(ledger->quarantine_open(), 100U);
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  EXPECT_NE(
+      part.snapshot().sentence.find("100 changes in a row were refused and are in quarantine"),
+      std::string::npos)
+      << part.snapshot().sentence;
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 150U) << "the run ends, though it took a minute more";
+  EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(SinkLoopTest, ATargetThatCannotBeAskedIsBlamedAfterTwentyInARow) {
+  target.history = true;
+  create_accounts(1, 3);
+  make();
+  run();
+  refuse_all_records();
+  create_accounts(4, 40);
+  Step step = run();
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  EXPECT_NE(part.snapshot().sentence.find("20 changes in a row were refused"), std::string::npos);
+  for (int i = 0; i < 3; ++i) {
+    clock.ms = step.until_ms;
+    step = run_never_green();
+  }
+  EXPECT_EQ(ledger->quarantine_open(), 20U);
+  EXPECT_TRUE(target.rewritten().empty()) << "a repeat would be a change";
+  accept_all();
+  clock.ms = step.until_ms;
   run();
   auto got = target.keys();
   std::erase_if(got, is_quarantine_row);
-  EXPECT_EQ(got, keys(5, 20)) << "once the target is mended it gets the rest";
+  auto expected = keys(1, 3);
+  const auto rest = keys(24, 40);
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  EXPECT_EQ(got, expected) << "once the target is mended it gets the rest";
+}
+
+TEST_F(SinkLoopTest, AProbeThatFindsTheTargetGoneQuarantinesNothing) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  create_accounts(2, 2);
+  target.fail = [](const Batch& batch) -> std::optional<Error> {
+    if (batch.mode == Mode::Rewrite) return transient("target: write: connection reset");
+    return rejected("target: write: refused");
+  };
+  run();
+  EXPECT_EQ(part.state(), PartState::Waiting);
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
+TEST_F(SinkLoopTest, ALaterChangeThatIsAcceptedClosesWhatWasRefusedOfItsRecord) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse({key(2), key(3)});
+  create_accounts(2, 3);
+  apply({{account(2), 10, "still bad", false}});
+  run();
+  ASSERT_EQ(ledger->quarantine_open(), 3U) << "each refused change with its own bytes";
+  make();  // another start knows them from the ledger
+  run();
+  accept_all();
+  apply({{account(2), 11, "good", false}});
+  run();
+  const auto open = ledger->quarantined();
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].id, account(3));
+  const auto closed = ledger->quarantine_closed();
+  ASSERT_EQ(closed.size(), 2U);
+  for (const auto& row : closed) {
+    EXPECT_EQ(row.id, account(2));
+    EXPECT_EQ(row.closing.how, ledger::Closing::How::Released);
+    EXPECT_EQ(row.closing.by, "sink.target");
+    EXPECT_TRUE(row.closing.evidence.starts_with("target accepted rev ")) << row.closing.evidence;
+  }
+}
+
+TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 2);
+  run();
+  const auto row = ledger->quarantined().at(0);
+  const Rev before = target.cursors["emea"].rev;
+
+  EXPECT_EQ(try_again(row), "error: refused again: target: write: refused");
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 2U);
+
+  accept_all();
+  const std::string said = try_again(row);
+  EXPECT_EQ(said,
+            "target accepted rev " + std::to_string(row.entry_rev.value) +
+                " of the record when it was written again");
+  EXPECT_EQ(target.writes.back().keys, std::vector{key(2)});
+  EXPECT_EQ(target.writes.back().mode, Mode::Rewrite);
+  EXPECT_EQ(target.writes.back().moves.at("emea"), target.cursors["emea"].rev);
+  EXPECT_GE(target.cursors["emea"].rev, before) << "the cursor does not go back";
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+  const auto closed = ledger->quarantine_row(row.rev);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->closing.how, ledger::Closing::How::Retried);
+  EXPECT_EQ(closed->closing.by, "alice");
+  EXPECT_EQ(closed->closing.evidence, said);
+}
+
+TEST_F(SinkLoopTest, ARetryNeverRunsAheadOfTheJournal) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 2);
+  run();
+  const auto row = ledger->quarantined().at(0);
+  accept_all();
+  apply({{account(2), 50, "newer", false}});
+  const auto writes = target.writes.size();
+  EXPECT_NE(try_again(row).find("is on its way to target"), std::string::npos);
+  EXPECT_EQ(target.writes.size(), writes);
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 0U) << "the row closed by itself";
+}
+
+TEST_F(SinkLoopTest, ARetryAtASinkThatIsNotOpenTriesNothingAndSaysWhy) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 2);
+  run();
+  const auto row = ledger->quarantined().at(0);
+  target.fail = [](const Batch&) { return transient("target: away"); };
+  create_accounts(3, 3);
+  run();
+  const int tries = target.tries;
+  EXPECT_EQ(try_again(row), "error: sink target is not open: target: away; nothing was tried");
+  EXPECT_EQ(target.tries, tries);
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
+}
+
+TEST_F(SinkLoopTest, ARetryThatLosesTheTargetIsNotCountedAndTheLoopBacksOff) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 2);
+  run();
+  const auto row = ledger->quarantined().at(0);
+  target.fail = [](const Batch&) { return transient("target: away"); };
+  EXPECT_EQ(try_again(row), "error: target: away; not counted as a try, the row stays");
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
+  EXPECT_EQ(part.state(), PartState::Waiting);
+}
+
+TEST_F(SinkLoopTest, OnlySoManyRetriesWaitAtATime) {
+  make();
+  std::size_t taken = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    RetryRequest request;
+    taken += loop->try_again(request) ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 100U);
+}
+
+TEST_F(SinkLoopTest, GreenIsWhatWasSeenToWork) {
+  follow_from_head();
+  make();
+  loop->step();
+  EXPECT_EQ(part.state(), PartState::Ok) << "open, and nothing is owed";
+  create_accounts(1, 1);
+  target.fail = [](const Batch&) { return transient("target: write: timed out"); };
+  for (int i = 0; i < 5; ++i) {
+    const Step step = i == 0 ? run() : run_never_green();
+    clock.ms = step.until_ms;
+  }
+  accept_all();
+  run();
+  EXPECT_EQ(part.state(), PartState::Ok);
 }
 
 TEST_F(SinkLoopTest, BlockedIsTriedAgainAfterSixtySeconds) {
