@@ -30,16 +30,15 @@ void ObjectProjector::project(const RecordState& state,
   // Names are written no later than the states that use them.
   HEADWATER_ASSERT(state.src.empty() || state.src.back().name < slots_.size());
   for (const Member& member : state.src) slots_[member.name] = member.value;
-  out.clear();
   projector_.project(slots_, facts, out);
 }
 
 void ObjectProjector::project_before(std::span<const Member> replaced,
                                      const crm::StateFacts& facts,
+                                     const crm::Projection& after,
                                      crm::Projection& out) {
   for (const Member& member : replaced) slots_[member.name] = member.value;
-  out.clear();
-  projector_.project(slots_, facts, out);
+  projector_.project_again(slots_, facts, replaced, after, out);
 }
 
 Result<void> Objects::load() {

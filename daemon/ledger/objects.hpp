@@ -30,9 +30,10 @@ class ObjectProjector {
   /// The canonical record of a state; texts borrow from the state's and from `out`.
   void project(const RecordState& state, const crm::StateFacts& facts, crm::Projection& out);
   /// That of the state projected last, with some fields put back to older values (Absent: not
-  /// there).
+  /// there). Borrows from `after`, which is what project() made of it.
   void project_before(std::span<const Member> replaced,
                       const crm::StateFacts& facts,
+                      const crm::Projection& after,
                       crm::Projection& out);
   crm::StateFacts facts_of(const RecordState& state, std::string_view id) const;
 

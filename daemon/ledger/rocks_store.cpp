@@ -198,7 +198,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family,
   options.compression = rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kDisableCompressionOption;
   if (family == Family::Records) {
-    options.compression = rocksdb::kLZ4Compression;
+    // A flush has the writer's pace, and what it writes is soon merged with the level below.
+    options.bottommost_compression = rocksdb::kLZ4Compression;
     table.block_size = kRecordBlockBytes;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;

@@ -221,7 +221,7 @@ Result<void> Writer::step(Touched& record,
   if (!in.present && state.deleted_at == 0) state.deleted_at = parts_.clock.now_ms();
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());
   projector.project(state, facts_after, after_);
-  if (had) projector.project_before(outcome_.replaced, facts_before, before_);
+  if (had) projector.project_before(outcome_.replaced, facts_before, after_, before_);
 
   Change change = like;
   change.rkey = record.rkey;

@@ -1,5 +1,6 @@
 #include "schemas/crm/evaluate.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "schemas/core/time.hpp"
@@ -406,6 +407,13 @@ class Evaluation {
   const EvaluationInput& input_;
   bool failed_ = false;
 };
+
+bool Program::reads_meta() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return node.kind == Syntax::Kind::Variable &&
+           (node.variable == Variable::MetaCommitTs || node.variable == Variable::MetaTouchedAt);
+  });
+}
 
 Program::Outcome Program::run(const EvaluationInput& input) const {
   Evaluation evaluation(*this, input);

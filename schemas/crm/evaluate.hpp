@@ -49,6 +49,8 @@ class Program {
     bool failed = false;  ///< an error: the field is null, and what was read stays in `raw`
   };
   Outcome run(const EvaluationInput& input) const;
+  /// True if it reads StateFacts other than the id, which change without any field doing so.
+  bool reads_meta() const;
 
  private:
   friend class Evaluation;

@@ -101,6 +101,7 @@ class Planner {
       plan.kind = FieldPlan::Kind::Program;
       plan.index = static_cast<std::uint32_t>(out_.programs.size());
       out_.programs.emplace_back(*field.expr, *names_, org_);
+      if (out_.programs.back().reads_meta()) out_.meta_fields.push_back(index);
       for (const auto& path : field.expr->paths()) {
         const auto source = SourcePath::resolve(*names_, path);
         consume(source.self).read_by.push_back(index);
@@ -179,12 +180,14 @@ class Planner {
 
   void plan_raws() {
     consumed_.erase(kNoName);
+    out_.raw_of.assign(out_.names_size, Layout::kNone);
     for (const auto& entry : names_->all()) {  // in the order of names
       const auto at = consumed_.find(entry.id);
       if (at == consumed_.end()) continue;
       if (at->second.shown_by.empty()) {
         out_.computed.push_back(static_cast<std::uint32_t>(out_.raws.size()));
       }
+      out_.raw_of[entry.id] = static_cast<std::uint32_t>(out_.raws.size());
       out_.raws.push_back(at->second);
     }
   }

@@ -75,6 +75,8 @@ struct Layout {
   std::vector<RawPlan> raws;
   std::vector<std::uint32_t>
       computed;  ///< those of raws that no field shows: looked at for every record
+  std::vector<std::uint32_t> raw_of;       ///< by NameId: its place in raws, or kNone
+  std::vector<std::uint32_t> meta_fields;  ///< computed with $meta: of no source path
   std::vector<RefPlan> refs;
   std::uint32_t sort_field = kNone, created_field = kNone;
 

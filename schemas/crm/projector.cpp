@@ -31,11 +31,6 @@ ImageView Projection::image(const NameTable& names) const {
   return view;
 }
 
-void Projection::clear() {
-  begin();
-  sections[static_cast<std::size_t>(Section::Fields)].clear();
-}
-
 void Projection::begin() {
   bu = {};
   sort_at.reset();
@@ -75,7 +70,12 @@ struct Projector::Plan {
     layout = Layout::make(entity, variables, names);
   }
 
+  std::vector<std::uint8_t> stale;  // by field: to be made again
+
   void fields(const RawSlots& raw, const StateFacts& facts, Projection& out);
+  void field(std::size_t i, const RawSlots& raw, const StateFacts& facts, Projection& out);
+  void fields_fed_by(std::span<const Member> changed);
+  void rest(const RawSlots& raw, Projection& out);
   Fit compound(const FieldPlan& field, const RawSlots& raw, Projection& out, ValueView& value);
   Fit computed(const FieldPlan& field,
                const RawSlots& raw,
@@ -91,27 +91,55 @@ struct Projector::Plan {
 };
 
 void Projector::Plan::fields(const RawSlots& raw, const StateFacts& facts, Projection& out) {
-  auto& members = section(out, Section::Fields);
-  members.resize(layout.fields.size());  // every one is written below
-  fits.assign(layout.fields.size(), Fit::Same);
-  for (std::size_t i = 0; i < layout.fields.size(); ++i) {
-    const FieldPlan& field = layout.fields[i];
-    Member& member = members[i];
-    member.name = field.name;
-    member.value = ValueView::null();
-    if (field.kind == FieldPlan::Kind::Program) {
-      fits[i] = computed(field, raw, facts, out, member.value);
-      continue;
-    }
-    const ValueView& source = slot(raw, field.source);
-    if (nothing(source)) {
-      if (field.kind != FieldPlan::Kind::Bare) fits[i] = compound(field, raw, out, member.value);
-    } else if (fits_as_is(field.type, source.tag)) {
-      member.value = source;
-    } else {
-      fits[i] = convert(*field.mapping, source, out.arena, member.value);
-    }
+  section(out, Section::Fields).resize(layout.fields.size());  // every one is written below
+  fits.resize(layout.fields.size());
+  for (std::size_t i = 0; i < layout.fields.size(); ++i) field(i, raw, facts, out);
+}
+
+void Projector::Plan::field(std::size_t i,
+                            const RawSlots& raw,
+                            const StateFacts& facts,
+                            Projection& out) {
+  const FieldPlan& field = layout.fields[i];
+  Member& member = section(out, Section::Fields)[i];
+  member.name = field.name;
+  member.value = ValueView::null();
+  fits[i] = Fit::Same;
+  if (field.kind == FieldPlan::Kind::Program) {
+    fits[i] = computed(field, raw, facts, out, member.value);
+    return;
   }
+  const ValueView& source = slot(raw, field.source);
+  if (nothing(source)) {
+    if (field.kind != FieldPlan::Kind::Bare) fits[i] = compound(field, raw, out, member.value);
+  } else if (fits_as_is(field.type, source.tag)) {
+    member.value = source;
+  } else {
+    fits[i] = convert(*field.mapping, source, out.arena, member.value);
+  }
+}
+
+/// Marks them in `stale`.
+void Projector::Plan::fields_fed_by(std::span<const Member> changed) {
+  stale.assign(layout.fields.size(), 0);
+  for (const std::uint32_t i : layout.meta_fields) stale[i] = 1;
+  for (const Member& member : changed) {
+    const std::uint32_t at =
+        member.name < layout.raw_of.size() ? layout.raw_of[member.name] : Layout::kNone;
+    if (at == Layout::kNone) continue;
+    for (const std::uint32_t i : layout.raws[at].shown_by) stale[i] = 1;
+    for (const std::uint32_t i : layout.raws[at].read_by) stale[i] = 1;
+  }
+}
+
+/// What is made from the fields and the sources, once the fields stand.
+void Projector::Plan::rest(const RawSlots& raw, Projection& out) {
+  const bool all_as_is =
+      std::all_of(fits.begin(), fits.end(), [](Fit fit) { return fit == Fit::Same; });
+  raws(raw, all_as_is, out);
+  refs(raw, out);
+  extras(raw, out);
+  sort_time(out);
 }
 
 Fit Projector::Plan::compound(const FieldPlan& field,
@@ -238,12 +266,26 @@ void Projector::project(const RawSlots& raw, const StateFacts& facts, Projection
   out.begin();
   out.bu = plan.variables.bu;
   plan.fields(raw, facts, out);
-  const bool all_as_is =
-      std::all_of(plan.fits.begin(), plan.fits.end(), [](Fit fit) { return fit == Fit::Same; });
-  plan.raws(raw, all_as_is, out);
-  plan.refs(raw, out);
-  plan.extras(raw, out);
-  plan.sort_time(out);
+  plan.rest(raw, out);
+}
+
+void Projector::project_again(const RawSlots& raw,
+                              const StateFacts& facts,
+                              std::span<const Member> changed,
+                              const Projection& from,
+                              Projection& out) {
+  Plan& plan = *plan_;
+  // A name that project() added asks for another layout: then all is made anew.
+  if (plan.names.size() != plan.layout.names_size) return project(raw, facts, out);
+  out.begin();
+  out.bu = plan.variables.bu;
+  const auto& known = from.sections[static_cast<std::size_t>(Section::Fields)];
+  section(out, Section::Fields).assign(known.begin(), known.end());
+  plan.fields_fed_by(changed);
+  for (std::size_t i = 0; i < plan.stale.size(); ++i) {
+    if (plan.stale[i] != 0) plan.field(i, raw, facts, out);
+  }
+  plan.rest(raw, out);
 }
 
 }  // namespace headwater::crm

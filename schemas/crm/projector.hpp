@@ -6,6 +6,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,7 +38,7 @@ struct StateFacts {
   EpochMs touched_at = 0;  ///< $meta.touched_at; 0: null
 };
 
-/// The canonical record. Reused: clear() keeps memory. Texts borrow from the raw slots or from
+/// The canonical record. Reused, so that its memory is. Texts borrow from the raw slots or from
 /// `arena`.
 struct Projection {
   std::string_view bu;
@@ -46,8 +47,7 @@ struct Projection {
   std::pmr::monotonic_buffer_resource arena;
 
   ImageView image(const NameTable& names) const;
-  void clear();
-  void begin();  ///< clear(), but for the fields, which a projector writes all of
+  void begin();  ///< empties all but the fields, which a projector writes all of
 };
 
 /// Raw image -> canonical record, compiled for one object of one org. A pure function of its
@@ -64,6 +64,13 @@ class Projector {
 
   std::string_view entity() const;  ///< `contact`, `custom:Invoice__c`
   void project(const RawSlots& raw, const StateFacts& facts, Projection& out);
+  /// The same record with other values for `changed` alone: what no changed path feeds is taken
+  /// from `from`, and borrows its memory. REQUIRES: `from` is what project() made last.
+  void project_again(const RawSlots& raw,
+                     const StateFacts& facts,
+                     std::span<const Member> changed,
+                     const Projection& from,
+                     Projection& out);
 
  private:
   struct Plan;
