@@ -1,5 +1,3 @@
-#include "tests/org/control.hpp"
-
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -8,6 +6,7 @@
 
 #include "schemas/core/ids.hpp"
 #include "schemas/core/json_text.hpp"
+#include "tests/org/control.hpp"
 #include "tests/org/emit.hpp"
 #include "tests/org/org.hpp"
 #include "tests/org/text.hpp"
@@ -85,10 +84,12 @@ HttpResponse set_faults(Org& org, const object& body) {
   if (flag(body, "clear", false)) faults.clear();
   faults.keepalives_off = flag(body, "keepalives_off", faults.keepalives_off);
   faults.half_credit_withheld = flag(body, "half_credit_withheld", faults.half_credit_withheld);
+  faults.events_held = flag(body, "events_held", faults.events_held);
   faults.getschema_unavailable =
       number(body, "getschema_unavailable", faults.getschema_unavailable.load());
   faults.token_failures = number(body, "token_failures", faults.token_failures.load());
   faults.token_failure_status = number(body, "token_status", faults.token_failure_status.load());
+  if (const auto error = text(body, "token_error"); !error.empty()) faults.set_token_error(error);
   faults.rest_failures = number(body, "rest_failures", faults.rest_failures.load());
   faults.rest_failure_status = number(body, "rest_status", faults.rest_failure_status.load());
   if (const auto schema = text(body, "refuse_schema"); !schema.empty()) {

@@ -15,6 +15,7 @@ class Faults {
  public:
   std::atomic<bool> keepalives_off{false};
   std::atomic<bool> half_credit_withheld{false};
+  std::atomic<bool> events_held{false};       ///< keepalives come, events do not
   std::atomic<std::int64_t> latency_ms{0};    ///< before each batch of a stream
   std::atomic<int> getschema_unavailable{0};  ///< this many calls still fail
   std::atomic<int> token_failures{0};         ///< this many token requests still fail
@@ -31,6 +32,15 @@ class Faults {
     return false;
   }
 
+  /// The `error` that failing token requests answer.
+  void set_token_error(std::string code) {
+    const std::lock_guard lock(mutex_);
+    token_error_ = std::move(code);
+  }
+  std::string token_error() const {
+    const std::lock_guard lock(mutex_);
+    return token_error_;
+  }
   void refuse_topic(std::string topic, std::string code) {
     const std::lock_guard lock(mutex_);
     topics_[std::move(topic)] = std::move(code);
@@ -50,16 +60,19 @@ class Faults {
     return schemas_.contains(schema_id);
   }
   void clear() {
-    keepalives_off = half_credit_withheld = false;
+    keepalives_off = half_credit_withheld = events_held = false;
     latency_ms = 0;
     getschema_unavailable = token_failures = rest_failures = 0;
     const std::lock_guard lock(mutex_);
+    token_error_ = kTokenError;
     topics_.clear();
     schemas_.clear();
   }
 
  private:
+  static constexpr const char* kTokenError = "server_error";
   mutable std::mutex mutex_;
+  std::string token_error_ = kTokenError;
   std::map<std::string, std::string> topics_;
   std::set<std::string> schemas_;
 };

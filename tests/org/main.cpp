@@ -50,6 +50,10 @@ int main(int argc, char** argv) {
   add_duration(app, "--credit-timeout", options.credit_timeout, "life of a stream without credit");
   add_duration(
       app, "--token-lifetime", options.token_lifetime, "idle time after which a session ends");
+  add_duration(app,
+               "--connection-age",
+               options.connection_age,
+               "after which a Pub/Sub connection gets GOAWAY, and its end as much later; 0: never");
   add_duration(app, "--retention", options.retention, "how long events stay on the bus");
   add_duration(app,
                "--clock-lag",

@@ -144,7 +144,7 @@ HttpResponse Oauth::handle(const HttpRequest& request) {
 HttpResponse Oauth::token(const HttpRequest& request) {
   if (Faults::take(faults_.token_failures)) {
     return refuse(
-        faults_.token_failure_status, "server_error", "the login service is out of order");
+        faults_.token_failure_status, faults_.token_error(), "the login service is out of order");
   }
   const auto grant_type = request.param("grant_type");
   if (grant_type == "urn:ietf:params:oauth:grant-type:jwt-bearer") return jwt_bearer(request);

@@ -39,6 +39,7 @@ struct OrgOptions {
   std::vector<std::string> audiences{"https://login.salesforce.com", "https://test.salesforce.com"};
   std::string tls_certificate_pem, tls_key_pem;  ///< of the Pub/Sub port; empty: plaintext
   bool multi_currency = false;
+  Millis connection_age{0};  ///< of Pub/Sub connections, until their GOAWAY; 0: no end
 };
 
 /// Where to reach a running org.

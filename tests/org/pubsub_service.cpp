@@ -238,6 +238,10 @@ Result<int> PubsubServer::start() {
   builder.AddListeningPort(fmt::format("127.0.0.1:{}", impl.settings.port), credentials, &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  if (const auto age = static_cast<int>(impl.settings.connection_age.count()); age > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, age);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, age);
+  }
   builder.RegisterService(&impl);
   impl.server = builder.BuildAndStart();
   if (!impl.server || port == 0) {

@@ -20,6 +20,8 @@ struct PubsubSettings {
   Millis keepalive_interval{60'000};             ///< silence after which an empty response goes out
   Millis credit_timeout{60'000};                 ///< a stream without credit ends after this
   std::string tls_certificate_pem, tls_key_pem;  ///< both empty: plaintext
+  Millis connection_age{
+      0};  ///< a connection gets GOAWAY after this, and its end as much later; 0: never
 };
 
 /// What streams did so far.

@@ -196,7 +196,7 @@ SubscribeStream::Next SubscribeStream::decide() {
   }
   const std::int64_t withheld = world_.faults.half_credit_withheld ? kCreditMax / 2 : 0;
   const auto room = outstanding_ - withheld;
-  if (room > 0 && world_.bus.has_more(cursor_, topic_.object)) {
+  if (room > 0 && !world_.faults.events_held && world_.bus.has_more(cursor_, topic_.object)) {
     const Millis latency(world_.faults.latency_ms);
     if (!waiting_since_) waiting_since_ = now;
     if (now - *waiting_since_ < latency) return Next::Nothing;  // a tick will come

@@ -215,6 +215,38 @@ TEST_F(StreamTest, KeepaliveHasAPositionToResumeFrom) {
   EXPECT_EQ(received, org->bus().published());
 }
 
+TEST_F(StreamTest, HeldEventsLeaveKeepalivesAtThePositionBeforeThem) {
+  start();
+  org->load(5, 0);
+  Stream stream(*this);
+  const auto before = stream.keepalive().latest_replay_id();
+  org->faults().events_held = true;
+  org->load(5, 0);
+  for (int i = 0; i < 3; ++i) {
+    FetchResponse response;
+    ASSERT_TRUE(stream.read(response));
+    EXPECT_EQ(response.events_size(), 0);
+    EXPECT_EQ(response.latest_replay_id(), before);
+  }
+  org->faults().clear();
+  FetchResponse response;
+  do {
+    ASSERT_TRUE(stream.read(response));
+  } while (response.events_size() == 0);
+  EXPECT_NE(response.latest_replay_id(), before);
+}
+
+TEST_F(StreamTest, AConnectionOfAgeIsEndedAndTheNextOneServes) {
+  options.connection_age = Millis(100);
+  start();
+  Stream old(*this);
+  old.end();
+  EXPECT_EQ(old.status().error_code(), grpc::StatusCode::UNAVAILABLE);
+  org->load(5, 0);
+  FetchResponse response;
+  EXPECT_TRUE(Stream(*this).read(response));
+}
+
 TEST_F(StreamTest, TopicOfOneObjectCarriesOnlyItsEvents) {
   start();
   org->load(300, 0);
