@@ -4,7 +4,8 @@
 #   kafka.sh start DIR [k=v ...]    start a node with its data in DIR, print its bootstrap address
 #   kafka.sh stop DIR               stop it (the data stays: start it again on the same ports)
 #   kafka.sh kill DIR               SIGKILL it
-# Extra k=v words are broker settings. With KAFKA_OWNER=PID set, the node ends when that process does.
+# Extra k=v words are broker settings. With KAFKA_OWNER=PID set, the node ends when that process does. KAFKA_ADVERTISED=host:port:
+# what clients are told instead of the node's own address, for one behind a proxy.
 # Exit code 3: there are no jars and none can be fetched.
 
 kafka_root() { (cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd); }
@@ -70,7 +71,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISED:-127.0.0.1:$port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs=$dir/data
@@ -97,7 +98,7 @@ END
     -c "$dir/server.properties" >"$dir/format.log" 2>&1)
 }
 
-kafka_address() { sed -n 's|^advertised.listeners=PLAINTEXT://||p' "$1/server.properties"; }
+kafka_address() { sed -n 's|^listeners=PLAINTEXT://\([^,]*\),.*|\1|p' "$1/server.properties"; }
 
 # True once the broker answers on its port.
 kafka_ready() {
@@ -166,6 +167,6 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     start) kafka_start "$@" ;;
     stop) kafka_stop "$@" ;;
     kill) kafka_kill "$@" ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 fi

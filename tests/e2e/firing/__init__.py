@@ -1,0 +1,1 @@
+"""The real daemon under fire: servers, worlds, faults, cells. Run by ../fire."""

@@ -1,0 +1,146 @@
+"""A cell of the matrix: one fault at one component, while load runs, and what must hold during it and after it.
+
+A cell is a function of its Scene. It injects the fault, waits for what must be seen while it lasts, ends it and calls
+`scene.over()`. What holds for every cell is checked by the runner: recovery to in-step, /readyz, equality by headwater-verify,
+nothing quarantined that was not announced, bounds on memory, descriptors and threads.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+
+from .wait import Failed, until
+from .world import SINKS, World
+
+CELLS = []
+
+
+@dataclasses.dataclass
+class Cell:
+    component: str
+    fault: str
+    expected: str
+    run: Callable
+    world: dict | None  # settings of a world of its own; None: the main one
+    quick: bool
+    rate: float  # transactions per second of the load; 0: none
+    recovery_max: float  # seconds
+
+    @property
+    def name(self):
+        return f"{self.component}/{self.fault}"
+
+
+def cell(component, fault, expected, world=None, quick=False, rate=20, recovery_max=60):
+    def register(run):
+        CELLS.append(Cell(component, fault, expected, run, world, quick, rate, recovery_max))
+        return run
+
+    return register
+
+
+class Scene:
+    """What a cell sees and says. Sinks not named are those of its world."""
+
+    def __init__(self, each, world: World, fire):
+        self.cell, self.world, self.fire = each, world, fire
+        self.servers, self.org, self.daemon = world.servers, world.org, world.daemon
+        self.quarantined = 0  # rows that this cell announces
+        self.holes = 0  # that stay open, as this version cannot close them
+        self.verify = True  # False: equality is out of reach in this version, and the cell says what is checked instead
+        self.ready = True  # False: /readyz stays 503, and the cell checks why
+        self.notes = []
+        self.told = None  # the sentence that an operator read first
+        self.over_at = None
+        self.kept = contextlib.ExitStack()  # what must be undone, whatever happens
+
+    def over(self):
+        """The fault is over: recovery counts from here."""
+        self.over_at = time.monotonic()
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def part(self, name, state, *texts, seconds=30):
+        """Waits until a part is in that state, with all texts in its sentence."""
+
+        def holds():
+            part = self.world.part(name)
+            return part["state"] == state and all(text in (part["why"] or "") for text in texts) and part
+
+        seen = until(f"{name} {state} with {texts}", holds, seconds, told=lambda: self.world.part(name))
+        self.told = self.told or seen["why"]
+
+    def sink_is(self, sink, state, *texts, seconds=30):
+        self.part(f"sink {sink}", state, *texts, seconds=seconds)
+
+    def stream_is(self, state, *texts, seconds=30):
+        self.part("stream demo /data/ChangeEvents", state, *texts, seconds=seconds)
+
+    def org_is(self, state, *texts, seconds=30):
+        self.part("org demo", state, *texts, seconds=seconds)
+
+    def red(self, *texts):
+        """/readyz says 503 now, and why."""
+        ready, text = self.world.ready()
+        if ready or not all(each in text for each in texts):
+            raise Failed(f"/readyz is {'200' if ready else '503'} and says {text!r}, without {texts}")
+
+    def moves(self, *sinks, seconds=20, times=2):
+        """These sinks write on: their cursors advance, `times` times in a row."""
+        for _ in range(times):
+            before = {sink: self.world.sink(sink)["cursor_rev"] for sink in sinks}
+            until(f"{', '.join(sinks)} write on",
+                  lambda: all(self.world.sink(sink)["cursor_rev"] > before[sink] for sink in sinks), seconds,
+                  told=lambda: self.daemon.status()["sinks"])
+
+    def others_move(self, *sinks, seconds=20):
+        self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds)
+
+    def stands(self, sink):
+        """A cursor that must not have moved when the block ends."""
+        return contextlib.closing(Standing(self.world, sink))
+
+    def logged(self, *texts, seconds=10):
+        until(f"the log says {texts}", lambda: all(text in self.daemon.said() for text in texts), seconds)
+
+    def never_logged(self, text):
+        if text in self.daemon.said():
+            raise Failed(f"the log says: {text}")
+
+    def until(self, what, condition, seconds=30, told=None):
+        return until(what, condition, seconds, told=told)
+
+    def same(self, what, before, after):
+        if before != after:
+            raise Failed(f"{what}: {before:g} before, {after:g} after")
+
+    def metric(self, start):
+        """Sum of the metrics whose name with labels begins so."""
+        return sum(value for name, value in self.daemon.metrics().items() if name.startswith(start))
+
+
+class Standing:
+    def __init__(self, world, sink):
+        self.world, self.sink, self.at = world, sink, world.sink(sink)["cursor_rev"]
+
+    def close(self):
+        now = self.world.sink(self.sink)["cursor_rev"]
+        if now != self.at:
+            raise Failed(f"{self.sink} moved from {self.at} to {now}")
+
+
+def counters(metrics):
+    """The few that tell a cell's story: by a short name."""
+    out = {}
+    for name, value in metrics.items():
+        for start, short in (("headwater_sink_retries_total", "retries"), ("headwater_source_reconnects_total", "reconnects"),
+                             ("headwater_sink_entries_total", "entries"), ("headwater_token_refreshes_failed", "logins failed"),
+                             ("headwater_sink_fenced_total", "fenced"), ("headwater_quarantined_total", "quarantined")):
+            if name.startswith(start):
+                out[short] = out.get(short, 0) + value
+    return out
+
+
+__all__ = ["CELLS", "Cell", "Failed", "SINKS", "Scene", "cell", "counters", "until"]
