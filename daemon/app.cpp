@@ -57,6 +57,7 @@ struct Org {
   std::string name;
   std::shared_ptr<salesforce::OrgMetrics> counts;
   std::shared_ptr<salesforce::TokenSource> tokens;
+  std::shared_ptr<salesforce::QuotaGovernor> quota;
   std::unique_ptr<salesforce::OrgApi> api;
   std::atomic<bool> ready{false};
   RowLane rows{kLaneBatchesMax};
@@ -80,6 +81,7 @@ struct App::Impl {
   void build_org(salesforce::OrgConfig org_config);
   void build_sinks(const std::shared_ptr<const crm::Mapping>& mapping);
   Result<void> open_doors();
+  Result<void> try_again(RetryRequest& request);
   StatusSources sources() const;
   void arm_signals();
   void arm_reload();
@@ -100,6 +102,7 @@ struct App::Impl {
   std::vector<std::unique_ptr<Org>> orgs;
   std::vector<std::unique_ptr<SinkLoop>> sinks;
   std::unique_ptr<observe::HttpServer> http;
+  std::unique_ptr<Orders> orders;
   std::unique_ptr<runtime::ControlServer> control;
   // Last: what calls into all of the above ends first.
   std::vector<std::unique_ptr<LoopThread>> org_threads, sink_threads;
@@ -132,7 +135,9 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
   org.name = org_config.name;
   org.counts = std::make_shared<salesforce::OrgMetrics>();
   org.tokens = std::make_shared<salesforce::TokenSource>(org_config, org.counts, clock);
-  org.api = salesforce::make_org_client(org_config, org.tokens, org.counts);
+  org.quota = std::make_shared<salesforce::QuotaGovernor>(
+      org.name, org_config.api_reserve_share, org.counts, clock);
+  org.api = salesforce::make_org_client(org_config, org.tokens, org.counts, org.quota);
   // A ledger that knows the org can go on with its streams while REST is away.
   org.ready = ledger->org_facts(org.name).has_value();
 
@@ -206,9 +211,13 @@ void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) 
 }
 
 Result<void> App::Impl::open_doors() {
-  auto socket =
-      runtime::ControlServer::open(io, config.control_socket, [this](const std::string& line) {
-        return answer(line, sources(), *ledger, clock);
+  orders = std::make_unique<Orders>(
+      *ledger, clock, [this](RetryRequest& request) { return try_again(request); });
+  auto socket = runtime::ControlServer::open(
+      io,
+      config.control_socket,
+      [this](const runtime::Question& question, runtime::Reply reply) {
+        answer(question, sources(), *ledger, clock, *orders, std::move(reply));
       });
   if (!socket) return socket.error();
   control = std::move(socket).value();
@@ -235,6 +244,32 @@ Result<void> App::Impl::open_doors() {
   if (!server) return server.error();
   http = std::move(server).value();
   return {};
+}
+
+/// A row of a sink goes back to that sink, an event to its stream, or to any of its org if the row is
+/// from before rows knew their stream.
+Result<void> App::Impl::try_again(RetryRequest& request) {
+  const std::string stage = request.row.stage;
+  static constexpr std::string_view kSink = "sink.";
+  const auto full = [&](bool taken) {
+    return taken ? Result<void>() : transient("too many retries wait already; ask again later");
+  };
+  if (stage.starts_with(kSink)) {
+    for (const auto& sink : sinks) {
+      if (sink->status().name == stage.substr(kSink.size())) return full(sink->try_again(request));
+    }
+    return rejected(fmt::format("no {} is configured: discard the row", stage));
+  }
+  for (const auto& org : orgs) {
+    for (const auto& ingest : org->ingests) {
+      if (org->name == request.row.org &&
+          (request.row.topic.empty() || request.row.topic == ingest->topic()))
+        return full(ingest->try_again(request));
+    }
+  }
+  return rejected(fmt::format("no stream {} of org {} is configured: discard the row",
+                              request.row.topic,
+                              request.row.org));
 }
 
 StatusSources App::Impl::sources() const {
@@ -377,6 +412,15 @@ void App::Impl::export_metrics() {
           "REST requests sent since the start",
           static_cast<double>(org->counts->api_calls.load()),
           labels);
+    for (const auto priority : {salesforce::Priority::Repair,
+                                salesforce::Priority::Snapshot,
+                                salesforce::Priority::Audit}) {
+      const auto& refused = org->counts->api_refused[static_cast<std::size_t>(priority)];
+      gauge("headwater_api_calls_withheld",
+            "REST requests not sent since the start, to leave some to others",
+            static_cast<double>(refused.load()),
+            {{"org", org->name}, {"priority", to_string(priority)}});
+    }
     gauge("headwater_token_refreshes_ok",
           "Logins that succeeded since the start",
           static_cast<double>(org->counts->token_refreshes_ok.load()),

@@ -200,6 +200,8 @@ OrgConfig OrgConfig::parse(config::Node& node) {
     node.problem("api_version", fmt::format("must look like 66.0, got {}", org.api_version));
   org.http_timeout = node.duration("http_timeout", org.http_timeout);
   if (org.http_timeout <= Millis::zero()) node.problem("http_timeout", "must be above zero");
+  org.api_reserve_share =
+      static_cast<double>(node.integer("api_reserve_percent", 20, 0, 95)) / 100.0;
 
   auto auth = node.child("auth");
   org.auth = parse_auth(auth, org.login_url);

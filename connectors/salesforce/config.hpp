@@ -49,6 +49,7 @@ struct OrgConfig {
   bool insecure = false;  ///< allows http:// to a host that is not loopback
   std::string api_version = "66.0";
   Millis http_timeout = std::chrono::seconds{30};  ///< for one login or REST call
+  double api_reserve_share = 0.2;  ///< of the org's daily API requests, left to others
   AuthConfig auth;
   PubSubConfig pubsub;
   std::vector<StreamConfig> streams;

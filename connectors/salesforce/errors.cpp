@@ -208,6 +208,9 @@ Error rest_error(std::string_view doing, int status, std::string_view body) {
   if (status >= 500 || status == 429) return with(ErrorKind::Transient, "trying again");
   if (status == 401) return with(ErrorKind::Transient, "logging in again");
   if (status == 403) {
+    // The same code for too many requests at once, which passes within seconds.
+    if (code == "REQUEST_LIMIT_EXCEEDED" && has(message, "Concurrent"))
+      return with(ErrorKind::Transient, "too many requests at once; trying again");
     if (code == "REQUEST_LIMIT_EXCEEDED")
       return with(ErrorKind::Blocked, "the org's API requests of the last 24 hours are used up");
     if (code == "API_DISABLED_FOR_ORG" || code == "API_CURRENTLY_DISABLED")
@@ -217,6 +220,13 @@ Error rest_error(std::string_view doing, int status, std::string_view body) {
   if (status == 420)
     return with(ErrorKind::Blocked, "no route to this org's host: check login_url, ask Salesforce");
   if (code == "INVALID_FIELD") return with(ErrorKind::Rejected, "describing the object again");
+  if (code == "INVALID_TYPE")
+    return with(ErrorKind::Rejected,
+                "the object does not exist, or the integration user may not read it any more");
+  if (code == "INVALID_QUERY_LOCATOR")
+    return with(ErrorKind::Rejected, "a query's place lives 2 days: start the query again");
+  if (code == "QUERY_TIMEOUT" || code == "OPERATION_TOO_LARGE")
+    return with(ErrorKind::Rejected, "ask for fewer records at once");
   if (status == 404)
     return with(ErrorKind::Rejected, "it does not exist, or the integration user may not see it");
   return with(ErrorKind::Rejected, "not sent again as it is");

@@ -85,30 +85,47 @@ Result<HttpReply> HttpClient::send(const HttpRequest& request) {
   for (const auto& [name, value] : request.headers) out.set_header(name.c_str(), value);
   if (!request.content_type.empty()) out.set_header("Content-Type", request.content_type);
 
+  const auto timeout = request.timeout > Millis{0} && request.timeout < options.timeout
+                           ? request.timeout
+                           : options.timeout;
+  impl_->client.set_read_timeout(timeout);
   // The library's read timeout starts again with every byte; a deadline over the whole body does
   // not.
-  const auto deadline = SteadyClock::now() + options.timeout;
-  bool too_large = false;
+  const auto deadline = SteadyClock::now() + timeout;
+  bool too_large = false, refused = false;
   HttpReply reply;
+  out.response_handler = [&](const httplib::Response& head) {
+    reply.status = head.status;
+    return true;
+  };
   out.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    if (request.stop.stop_requested() || SteadyClock::now() > deadline) return false;
+    if (request.on_body && reply.status == 200) return !(refused = !request.on_body({data, size}));
     too_large = reply.body.size() + size > options.body_bytes_max;
-    if (too_large || SteadyClock::now() > deadline) return false;
+    if (too_large) return false;
     reply.body.append(data, size);
     return true;
   };
 
   httplib::Response in;
   auto error = httplib::Error::Success;
-  const bool answered = impl_->client.send(out, in, error);
+  bool answered = false;
+  {
+    const std::stop_callback stopper(request.stop, [this] { impl_->client.stop(); });
+    answered = !request.stop.stop_requested() && impl_->client.send(out, in, error);
+  }
   OPENSSL_cleanse(out.body.data(), out.body.size());  // a login's holds secrets
   if (!answered) {
+    if (request.stop.stop_requested())
+      return transient(fmt::format("{}: stopped", doing), std::string(kStopped));
     if (too_large)
       return transient(
           fmt::format("{}: the answer is larger than {} bytes", doing, options.body_bytes_max),
           std::string(kBodyTooLarge));
+    if (refused) return transient(fmt::format("{}: the answer was not read to its end", doing));
     if (error == httplib::Error::Canceled)
-      return transient(fmt::format(
-          "{}: no complete answer within {} ms; trying again", doing, options.timeout.count()));
+      return transient(
+          fmt::format("{}: no complete answer within {} ms; trying again", doing, timeout.count()));
     return failed(doing, error, options);
   }
   reply.status = in.status;

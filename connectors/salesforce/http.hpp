@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,11 +15,16 @@
 namespace headwater::salesforce {
 
 struct HttpRequest {
-  std::string method = "GET";  ///< GET or POST
+  std::string method = "GET";  ///< GET, POST, PATCH or DELETE
   std::string path;            ///< after the base URL, with the query: `/services/oauth2/token`
   std::string body;
   std::string content_type;  ///< of the body
   std::vector<std::pair<std::string, std::string>> headers;
+  Millis timeout{0};     ///< if above 0 and shorter than the client's: for this request
+  std::stop_token stop;  ///< ends the request early: Transient, code kStopped
+  /// Takes the body of an answer 200 piece by piece instead of HttpReply::body; false ends the
+  /// request.
+  std::function<bool(std::string_view)> on_body;
 };
 
 struct HttpReply {
@@ -28,6 +35,8 @@ struct HttpReply {
 
 /// Code of the Error for a body above HttpOptions::body_bytes_max.
 inline constexpr std::string_view kBodyTooLarge = "BODY_TOO_LARGE";
+/// Code of the Error for a request that its stop_token ended.
+inline constexpr std::string_view kStopped = "STOPPED";
 
 struct HttpOptions {
   std::string ca_file;  ///< PEM; empty: the system's roots
@@ -47,7 +56,8 @@ class HttpClient {
   HttpClient& operator=(HttpClient&&) noexcept;
 
   /// Any answer is a reply, whatever its status. Errors: Transient (no or half an answer;
-  /// kBodyTooLarge), Blocked (the server's certificate is not trusted, the CA file not readable).
+  /// kBodyTooLarge, kStopped), Blocked (the server's certificate is not trusted, the CA file not
+  /// readable).
   Result<HttpReply> send(const HttpRequest& request);
   const std::string& base_url() const { return base_url_; }
 

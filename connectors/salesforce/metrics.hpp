@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -15,6 +16,10 @@ struct OrgMetrics {
   std::atomic<std::int64_t> api_used{
       -1};                                ///< the org's requests of the last 24 h; -1: not yet told
   std::atomic<std::int64_t> api_max{-1};  ///< its allowance; -1: not yet told
+  /// Calls that were not sent, to leave requests to others; by Priority.
+  std::array<std::atomic<std::uint64_t>, 3> api_refused{};
+  std::atomic<std::uint64_t> rows_read{0};          ///< by query, REST or Bulk
+  std::atomic<std::uint64_t> bulk_jobs_created{0};  ///< 10,000 are allowed in 24 h
   std::atomic<std::uint64_t> schema_fetches{0};
 };
 

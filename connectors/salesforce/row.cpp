@@ -174,6 +174,9 @@ struct RowHandler {
     text.clear();
     return fits;
   }
+
+ public:
+  /// Takes the value of `key`. False: it does not fit the field's type, see misfit.
   bool put(const Scalar& scalar) {
     const auto found = by_name->find(key);
     if (key == "Id") {
@@ -196,34 +199,73 @@ struct RowHandler {
   }
 };
 
+/// A cell has no type of its own: describe's decides how it is read.
+Scalar scalar_of_cell(std::string_view text, std::string_view type) {
+  if (text.empty()) return {};
+  if (type == "boolean" && (text == "true" || text == "false"))
+    return {Scalar::Kind::Bool, text == "true", {}};
+  const bool number = type == "int" || type == "long" || type == "double" || type == "currency" ||
+                      type == "percent";
+  return {number ? Scalar::Kind::Number : Scalar::Kind::Text, false, text};
+}
+
+void clear(RecordRow& row) {
+  row.id = {};
+  row.stamp = 0;
+  row.fields.clear();
+  row.texts->release();
+}
+
+/// A person's name comes in parts, as in events; a business has no parts.
+void drop_whole_name(RecordRow& row) {
+  std::erase_if(row.fields, [](const RowField& field) { return field.path == "Name"; });
+}
+
 }  // namespace
 
 RowDecoder::RowDecoder(const ObjectDescription& object) : object_(object) {
   for (const auto& field : object.fields) by_name_.emplace(field.name, &field);
 }
 
+Error RowDecoder::misfit(const FieldInfo& field) const {
+  return rejected(fmt::format("read a row of {}: field {} holds no {}; describing the object again",
+                              object_.name,
+                              field.name,
+                              field.type));
+}
+
 Result<void> RowDecoder::decode(std::string_view text, RecordRow& out) const {
-  out.id = {};
-  out.stamp = 0;
-  out.fields.clear();
-  out.texts->release();
+  clear(out);
   json::basic_parser<RowHandler> parser(json::parse_options{});
   auto& handler = parser.handler();
   handler.by_name = &by_name_;
   handler.row = &out;
   error_code error;
   const auto used = parser.write_some(false, text.data(), text.size(), error);
-  if (handler.misfit)
-    return rejected(
-        fmt::format("read a row of {}: field {} holds no {}; describing the object again",
-                    object_.name,
-                    handler.misfit->name,
-                    handler.misfit->type));
+  if (handler.misfit) return misfit(*handler.misfit);
   if (error || used != text.size() || !handler.is_object || !handler.has_id)
     return rejected(fmt::format("read a row of {}: not a JSON object with an Id", object_.name));
-  // A person's name comes in parts, as in events; a business has no parts.
-  if (handler.person)
-    std::erase_if(out.fields, [](const RowField& field) { return field.path == "Name"; });
+  if (handler.person) drop_whole_name(out);
+  return {};
+}
+
+Result<void> RowDecoder::decode(const CsvPage& page,
+                                std::size_t row,
+                                std::span<const std::string> columns,
+                                RecordRow& out) const {
+  clear(out);
+  RowHandler handler;
+  handler.by_name = &by_name_;
+  handler.row = &out;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    handler.key = columns[i];
+    const auto field = by_name_.find(handler.key);
+    const auto type = field == by_name_.end() ? std::string_view() : field->second->type;
+    if (!handler.put(scalar_of_cell(page.cell(row, i), type))) break;
+  }
+  if (handler.misfit) return misfit(*handler.misfit);
+  if (!handler.has_id) return rejected(fmt::format("read a row of {}: it has no Id", object_.name));
+  if (handler.person) drop_whole_name(out);
   return {};
 }
 

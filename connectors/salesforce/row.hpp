@@ -2,10 +2,13 @@
 
 #include <memory>
 #include <memory_resource>
+#include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "connectors/salesforce/csv.hpp"
 #include "connectors/salesforce/org_api.hpp"
 #include "schemas/core/result.hpp"
 #include "schemas/model/value.hpp"
@@ -42,8 +45,15 @@ class RowDecoder {
   /// `json`: a FetchedRecord's. Fields that were not asked for are not given. Rejected: not such an
   /// object, or a value that does not fit its type (named by field, never by content).
   Result<void> decode(std::string_view json, RecordRow& out) const;
+  /// The same of a row of a Bulk result, whose columns these are.
+  Result<void> decode(const CsvPage& page,
+                      std::size_t row,
+                      std::span<const std::string> columns,
+                      RecordRow& out) const;
 
  private:
+  Error misfit(const FieldInfo& field) const;
+
   const ObjectDescription& object_;
   std::unordered_map<std::string_view, const FieldInfo*> by_name_;
 };

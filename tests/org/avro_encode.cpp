@@ -33,6 +33,11 @@ void put_array(std::string& out, const std::vector<std::string>& items) {
   put_signed(out, 0);
 }
 
+void put_double(std::string& out, double value) {
+  char bytes[8];
+  out.append(bytes, write_double(bytes, value));
+}
+
 struct PutValue {
   std::string& out;
   void operator()(std::monostate) const {}

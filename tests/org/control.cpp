@@ -1,3 +1,5 @@
+#include "tests/org/control.hpp"
+
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -6,7 +8,6 @@
 
 #include "schemas/core/ids.hpp"
 #include "schemas/core/json_text.hpp"
-#include "tests/org/control.hpp"
 #include "tests/org/emit.hpp"
 #include "tests/org/org.hpp"
 #include "tests/org/text.hpp"
@@ -92,6 +93,20 @@ HttpResponse set_faults(Org& org, const object& body) {
   if (const auto error = text(body, "token_error"); !error.empty()) faults.set_token_error(error);
   faults.rest_failures = number(body, "rest_failures", faults.rest_failures.load());
   faults.rest_failure_status = number(body, "rest_status", faults.rest_failure_status.load());
+  const std::pair<const char*, std::atomic<int>*> counts[] = {
+      {"pages_failed", &faults.pages_failed},
+      {"pages_short", &faults.pages_short},
+      {"pages_repeated", &faults.pages_repeated},
+      {"pages_cut", &faults.pages_cut},
+      {"bulk_polls", &faults.bulk_polls},
+      {"bulk_failed", &faults.bulk_failed},
+      {"bulk_aborted", &faults.bulk_aborted}};
+  for (const auto& [name, count] : counts) *count = number(body, name, count->load());
+  faults.api_used = number(body, "api_used", faults.api_used.load());
+  faults.api_max = number(body, "api_max", faults.api_max.load());
+  if (const auto object = text(body, "withdraw_object"); !object.empty())
+    faults.withdraw_object(object);
+  if (const auto object = text(body, "hide_records"); !object.empty()) faults.hide_records(object);
   if (const auto schema = text(body, "refuse_schema"); !schema.empty()) {
     const auto* named = org.catalog().find(schema);
     faults.refuse_schema(named != nullptr ? named->schema_id : schema);

@@ -22,6 +22,18 @@ class Faults {
   std::atomic<int> token_failure_status{503};
   std::atomic<int> rest_failures{0};  ///< this many REST calls still fail
   std::atomic<int> rest_failure_status{503};
+  // Pages of queries and of Bulk results: this many still…
+  std::atomic<int> pages_failed{0};    ///< answer 503
+  std::atomic<int> pages_short{0};     ///< lack their last row
+  std::atomic<int> pages_repeated{0};  ///< are the page before, under the right next locator
+  std::atomic<int> pages_cut{0};       ///< end in the middle (Bulk: of a row)
+  // Bulk jobs
+  std::atomic<int> bulk_polls{0};    ///< status calls that a job stays InProgress for
+  std::atomic<int> bulk_failed{0};   ///< this many jobs still end as Failed
+  std::atomic<int> bulk_aborted{0};  ///< this many still end as Aborted
+  /// The org's requests of 24 h: `api_used` counts on with every call.
+  std::atomic<std::int64_t> api_used{0};
+  std::atomic<std::int64_t> api_max{100'000};
 
   /// Takes one from the count. True: this call fails.
   static bool take(std::atomic<int>& count) {
@@ -51,6 +63,24 @@ class Faults {
     const auto found = topics_.find(topic);
     return found == topics_.end() ? std::string{} : found->second;
   }
+  /// The integration user may not read this object any more: it looks as if there were none.
+  void withdraw_object(std::string object) {
+    const std::lock_guard lock(mutex_);
+    withdrawn_.insert(std::move(object));
+  }
+  bool withdrawn(const std::string& object) const {
+    const std::lock_guard lock(mutex_);
+    return withdrawn_.contains(object);
+  }
+  /// The user may read the object, but sees none of its records.
+  void hide_records(std::string object) {
+    const std::lock_guard lock(mutex_);
+    hidden_.insert(std::move(object));
+  }
+  bool records_hidden(const std::string& object) const {
+    const std::lock_guard lock(mutex_);
+    return hidden_.contains(object);
+  }
   void refuse_schema(std::string schema_id) {
     const std::lock_guard lock(mutex_);
     schemas_.insert(std::move(schema_id));
@@ -63,10 +93,16 @@ class Faults {
     keepalives_off = half_credit_withheld = events_held = false;
     latency_ms = 0;
     getschema_unavailable = token_failures = rest_failures = 0;
+    pages_failed = pages_short = pages_repeated = pages_cut = 0;
+    bulk_polls = bulk_failed = bulk_aborted = 0;
+    api_used = 0;
+    api_max = 100'000;
     const std::lock_guard lock(mutex_);
     token_error_ = kTokenError;
     topics_.clear();
     schemas_.clear();
+    withdrawn_.clear();
+    hidden_.clear();
   }
 
  private:
@@ -74,7 +110,7 @@ class Faults {
   mutable std::mutex mutex_;
   std::string token_error_ = kTokenError;
   std::map<std::string, std::string> topics_;
-  std::set<std::string> schemas_;
+  std::set<std::string> schemas_, withdrawn_, hidden_;
 };
 
 }  // namespace headwater::org

@@ -33,6 +33,10 @@ struct HttpResponse {
   std::map<std::string, std::string> headers = {};
 };
 
+/// A refusal as Salesforce's REST API words it.
+HttpResponse rest_refusal(int status, std::string_view code, std::string_view message);
+HttpResponse rest_refusal(const Error& error);
+
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// An HTTP server on loopback. The handler is called on several threads at once.

@@ -13,22 +13,24 @@
 #include "tests/org/text.hpp"
 
 namespace headwater::org {
-namespace {
 
-constexpr std::string_view kRoot = "/services/data";
-constexpr std::uint64_t kDailyCalls = 100'000;
-constexpr std::size_t kBatchMin = 200;
-constexpr std::size_t kBatchMax = 2'000;
-constexpr std::size_t kCollectionMax = 2'000;
-constexpr std::array kVersions{64, 65, 66, 67};
-
-HttpResponse refuse(int status, std::string_view code, std::string_view message) {
+HttpResponse rest_refusal(int status, std::string_view code, std::string_view message) {
   boost::json::array body;
   body.push_back(boost::json::object{{"message", message}, {"errorCode", code}});
   return {status, boost::json::serialize(body)};
 }
 
-HttpResponse refuse(const Error& error) { return refuse(400, error.code, error.message); }
+HttpResponse rest_refusal(const Error& error) {
+  return rest_refusal(400, error.code, error.message);
+}
+
+namespace {
+
+constexpr std::size_t kBatchMin = 200;
+constexpr std::size_t kBatchMax = 2'000;
+constexpr std::size_t kCollectionMax = 2'000;
+constexpr std::size_t kResultsKept = 32;
+constexpr std::array kVersions{64, 65, 66, 67};
 
 std::vector<std::string> split(std::string_view text, char by) {
   std::vector<std::string> out;
@@ -87,7 +89,7 @@ void append_record(std::string& out,
 }
 
 Rest::Rest(Store& store, Oauth& oauth, Faults& faults)
-    : store_(store), oauth_(oauth), faults_(faults) {}
+    : store_(store), oauth_(oauth), faults_(faults), bulk_(store, faults) {}
 
 HttpResponse Rest::handle(const HttpRequest& request) {
   const auto path = std::string_view(request.path).substr(kRoot.size());
@@ -100,17 +102,18 @@ HttpResponse Rest::handle(const HttpRequest& request) {
     }
     return {200, boost::json::serialize(body)};
   }
-  const auto used = ++calls_;
+  ++calls_;
   if (Faults::take(faults_.rest_failures)) {
     const int status = faults_.rest_failure_status;
-    return status == 403 ? refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-                         : refuse(status, "SERVER_UNAVAILABLE", "The service is not available.");
+    return status == 403
+               ? rest_refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+               : rest_refusal(status, "SERVER_UNAVAILABLE", "The service is not available.");
   }
   const auto header = request.header("authorization");
   const std::string_view token =
       header.starts_with("Bearer ") ? std::string_view(header).substr(7) : "";
   if (!oauth_.valid(token)) {
-    return refuse(401, "INVALID_SESSION_ID", "Session expired or invalid");
+    return rest_refusal(401, "INVALID_SESSION_ID", "Session expired or invalid");
   }
   const auto slash = path.find('/', 1);
   const std::string version(path.substr(1, slash == std::string_view::npos ? slash : slash - 1));
@@ -118,23 +121,23 @@ HttpResponse Rest::handle(const HttpRequest& request) {
   if (version.starts_with('v')) {
     std::from_chars(version.data() + 1, version.data() + version.size(), major);
   }
+  const auto used = ++faults_.api_used;
+  if (used > faults_.api_max)
+    return rest_refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
   auto response = major < 20 || major > kVersions.back() || slash == std::string_view::npos
-                      ? refuse(404, "NOT_FOUND", "The requested resource does not exist")
+                      ? rest_refusal(404, "NOT_FOUND", "The requested resource does not exist")
                       : route(request, version, std::string(path.substr(slash + 1)));
-  response.headers["Sforce-Limit-Info"] = fmt::format("api-usage={}/{}", used, kDailyCalls);
+  response.headers["Sforce-Limit-Info"] =
+      fmt::format("api-usage={}/{}", used, faults_.api_max.load());
   return response;
 }
 
 HttpResponse Rest::route(const HttpRequest& request,
                          const std::string& version,
                          const std::string& rest) {
-  if (rest == "limits") {
-    const auto left = kDailyCalls - std::min(kDailyCalls, calls_.load());
-    return {200,
-            boost::json::serialize(boost::json::object{
-                {"DailyApiRequests", {{"Max", kDailyCalls}, {"Remaining", left}}},
-                {"DailyDeliveredPlatformEvents", {{"Max", 50'000}, {"Remaining", 50'000}}}})};
-  }
+  if (rest == "limits") return limits();
+  if (rest == "jobs/query" || rest.starts_with("jobs/query/"))
+    return bulk_.handle(request, version, rest.substr(std::string_view("jobs/query").size()));
   if (rest == "query" || rest == "queryAll") return query(request, version, rest == "queryAll");
   if (rest.starts_with("query/")) return page(version, rest.substr(6));
   if (rest.starts_with("queryAll/")) return page(version, rest.substr(9));
@@ -142,102 +145,22 @@ HttpResponse Rest::route(const HttpRequest& request,
   if (rest.starts_with("sobjects/")) return sobjects(request, version, rest.substr(9));
   const std::string_view kCollection = "composite/sobjects/";
   if (rest.starts_with(kCollection)) {
-    const auto* object = store_.catalog().find(rest.substr(kCollection.size()));
+    const auto* object = readable(rest.substr(kCollection.size()));
     if (object != nullptr) return collection(request, version, *object);
   }
-  return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+  return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
 }
 
 HttpResponse Rest::sobjects(const HttpRequest& request,
                             const std::string& version,
                             const std::string& rest) {
   const auto parts = split(rest, '/');
-  const auto* object = store_.catalog().find(parts.front());
-  if (object == nullptr) return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+  const auto* object = readable(parts.front());
+  if (object == nullptr)
+    return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
   if (parts.size() == 2 && parts[1] == "describe") return describe(*object);
   if (parts.size() == 2) return row(request, version, *object, parts[1]);
-  return refuse(404, "NOT_FOUND", "The requested resource does not exist");
-}
-
-HttpResponse Rest::describe_global(const std::string& version) {
-  boost::json::array objects;
-  for (const auto& object : store_.catalog().objects()) {
-    const auto url = fmt::format("{}/{}/sobjects/{}", kRoot, version, object->name);
-    objects.push_back(
-        boost::json::object{{"name", object->name},
-                            {"label", object->name},
-                            {"keyPrefix", object->key_prefix},
-                            {"custom", object->custom},
-                            {"queryable", true},
-                            {"retrieveable", true},
-                            {"replicateable", true},
-                            {"urls", {{"sobject", url}, {"describe", url + "/describe"}}}});
-  }
-  // Objects that lookups point to without being held here: clients need their prefixes.
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{
-      {{"Group", "00G"},
-       {"Profile", "00e"},
-       {"UserRole", "00E"},
-       {"RecordType", "012"},
-       {"Campaign", "701"},
-       {"Pricebook2", "01s"}}};
-  for (const auto& [name, prefix] : kOthers) {
-    objects.push_back(boost::json::object{{"name", name},
-                                          {"label", name},
-                                          {"keyPrefix", prefix},
-                                          {"custom", false},
-                                          {"queryable", false},
-                                          {"retrieveable", false},
-                                          {"replicateable", false}});
-  }
-  return {200,
-          boost::json::serialize(boost::json::object{
-              {"encoding", "UTF-8"}, {"maxBatchSize", 200}, {"sobjects", objects}})};
-}
-
-HttpResponse Rest::describe(const ObjectDef& object) {
-  boost::json::array fields;
-  const auto add = [&](std::string_view name, FieldType type, const FieldDef* owner, bool part) {
-    boost::json::array targets;
-    if (owner != nullptr && type == FieldType::Reference) {
-      for (const auto& target : owner->refers_to) targets.push_back(boost::json::value(target));
-    }
-    const bool in_compound = owner != nullptr && is_compound(owner->type);
-    const bool own_compound = in_compound && !part && describe_type(type) != "string";
-    boost::json::object field{{"name", name},
-                              {"label", name},
-                              {"type", name == "Id" ? "id" : describe_type(type)},
-                              {"nillable", name != "Id" && type != FieldType::Boolean},
-                              {"calculated", false},
-                              {"custom", owner != nullptr && !owner->custom_id.empty()},
-                              {"encrypted", false},
-                              {"externalId", false},
-                              {"referenceTo", targets},
-                              {"relationshipName", nullptr},
-                              {"compoundFieldName", nullptr},
-                              {"extraTypeInfo", nullptr}};
-    if (in_compound && !own_compound) field["compoundFieldName"] = owner->name;
-    if (!part && type == FieldType::PersonName) field["extraTypeInfo"] = "personname";
-    if (!part && type == FieldType::SwitchableName) field["extraTypeInfo"] = "switchablepersonname";
-    fields.push_back(std::move(field));
-  };
-  add("Id", FieldType::Reference, nullptr, false);
-  for (std::size_t i = 0; i < object.fields.size(); ++i) {
-    const auto& field = object.fields[i];
-    add(field.name, field.type, &field, false);
-    for (const auto& leaf : object.leaves) {
-      if (leaf.field == i && leaf.child >= 0) add(leaf.rest_name, leaf.type, &field, true);
-    }
-  }
-  return {200,
-          boost::json::serialize(boost::json::object{{"name", object.name},
-                                                     {"label", object.name},
-                                                     {"keyPrefix", object.key_prefix},
-                                                     {"custom", object.custom},
-                                                     {"queryable", true},
-                                                     {"retrieveable", true},
-                                                     {"replicateable", true},
-                                                     {"fields", fields}})};
+  return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
 }
 
 HttpResponse Rest::collection(const HttpRequest& request,
@@ -262,30 +185,32 @@ HttpResponse Rest::collection(const HttpRequest& request,
       return true;
     };
     if (!take("ids", ids) || !take("fields", names)) {
-      return refuse(400, "JSON_PARSER_ERROR", "expected an object with the lists ids and fields");
+      return rest_refusal(
+          400, "JSON_PARSER_ERROR", "expected an object with the lists ids and fields");
     }
   }
   if (ids.size() > kCollectionMax) {
-    return refuse(400, "EXCEEDED_ID_LIMIT", fmt::format("at most {} ids", kCollectionMax));
+    return rest_refusal(400, "EXCEEDED_ID_LIMIT", fmt::format("at most {} ids", kCollectionMax));
   }
   std::vector<RestField> fields;
   for (const auto& name : names) {
     auto field = find_rest_field(object, name);
     if (!field) {
-      return refuse(400,
-                    "INVALID_FIELD",
-                    fmt::format("No such column '{}' on entity '{}'.", name, object.name));
+      return rest_refusal(400,
+                          "INVALID_FIELD",
+                          fmt::format("No such column '{}' on entity '{}'.", name, object.name));
     }
     fields.push_back(std::move(*field));
   }
   std::string out = "[";
   for (const auto& id : ids) {
     const auto parsed = RecordId::parse(id);
-    if (!parsed) return refuse(400, "MALFORMED_ID", "malformed id " + id);
+    if (!parsed) return rest_refusal(400, "MALFORMED_ID", "malformed id " + id);
     if (out.size() > 1) out += ',';
     const auto size = out.size();
     store_.with(object, parsed->view(), [&](const Record& record) {
-      if (!record.deleted) append_record(out, version, object, record, fields);
+      if (!record.deleted && !faults_.records_hidden(object.name))
+        append_record(out, version, object, record, fields);
     });
     if (out.size() == size) out += "null";
   }
@@ -304,24 +229,29 @@ HttpResponse Rest::row(const HttpRequest& request,
   }
   for (const auto& name : names) {
     auto field = find_rest_field(object, name);
-    if (!field) return refuse(400, "INVALID_FIELD", fmt::format("No such column '{}'.", name));
+    if (!field)
+      return rest_refusal(400, "INVALID_FIELD", fmt::format("No such column '{}'.", name));
     fields.push_back(std::move(*field));
   }
   const auto parsed = RecordId::parse(id);
   std::string out;
   if (parsed) {
     store_.with(object, parsed->view(), [&](const Record& record) {
-      if (!record.deleted) append_record(out, version, object, record, fields);
+      if (!record.deleted && !faults_.records_hidden(object.name))
+        append_record(out, version, object, record, fields);
     });
   }
-  if (out.empty()) return refuse(404, "NOT_FOUND", "The requested resource does not exist");
+  if (out.empty()) return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
   return {200, out};
 }
 
 HttpResponse Rest::query(const HttpRequest& request, const std::string& version, bool all) {
   auto parsed = parse_query(store_.catalog(), request.param("q"));
-  if (!parsed) return refuse(parsed.error());
-  const auto records = select(store_, *parsed, all);
+  if (!parsed) return rest_refusal(parsed.error());
+  if (faults_.withdrawn(parsed->object->name))
+    return rest_refusal(no_such_object(parsed->object->name));
+  std::vector<Record> records;
+  if (!faults_.records_hidden(parsed->object->name)) records = select(store_, *parsed, all);
   if (parsed->count) {
     return {200, fmt::format(R"({{"totalSize":{},"done":true,"records":[]}})", records.size())};
   }
@@ -358,20 +288,47 @@ HttpResponse Rest::render_page(const std::string& version,
   const std::lock_guard lock(mutex_);
   const auto found = results_.find(locator);
   if (found == results_.end() || from > found->second.rows.size()) {
-    return refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
+    return rest_refusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
+  }
+  if (Faults::take(faults_.pages_failed)) {
+    return rest_refusal(503, "SERVER_UNAVAILABLE", "The service is not available.");
   }
   const auto& rows = found->second.rows;
-  const auto to = std::min(rows.size(), from + found->second.batch);
+  const auto batch = found->second.batch;
+  const auto to = std::min(rows.size(), from + batch);
   std::string out = fmt::format(R"({{"totalSize":{},"done":{},)", rows.size(), to == rows.size());
   if (to < rows.size()) {
     out += fmt::format(R"("nextRecordsUrl":"{}/{}/query/{}-{}",)", kRoot, version, locator, to);
   }
+  const bool again = from >= batch && Faults::take(faults_.pages_repeated);
+  auto first = from - (again ? batch : 0), last = again ? from : to;
+  if (last > first && Faults::take(faults_.pages_short)) --last;
   out += fmt::format(R"("records":[{}]}})",
-                     fmt::join(rows.begin() + static_cast<std::ptrdiff_t>(from),
-                               rows.begin() + static_cast<std::ptrdiff_t>(to),
+                     fmt::join(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                               rows.begin() + static_cast<std::ptrdiff_t>(last),
                                ","));
-  if (to == rows.size()) results_.erase(found);  // the last page was given
+  if (Faults::take(faults_.pages_cut)) out.resize(out.size() / 2);
+  // A page may be asked for again as long as its query is among the last ones.
+  if (to == rows.size() && from == 0) results_.erase(found);
+  if (results_.size() > kResultsKept) results_.erase(results_.begin());
   return {200, out};
+}
+
+HttpResponse Rest::limits() {
+  const auto allowance = [](std::int64_t max, std::int64_t used) {
+    return boost::json::object{{"Max", max}, {"Remaining", std::max<std::int64_t>(max - used, 0)}};
+  };
+  const auto jobs = static_cast<std::int64_t>(bulk_.created());
+  return {200,
+          boost::json::serialize(boost::json::object{
+              {"DailyApiRequests", allowance(faults_.api_max, faults_.api_used)},
+              {"DailyBulkV2QueryJobs", allowance(10'000, jobs)},
+              {"DailyBulkV2QueryFileStorageMB", allowance(976'562, 0)},
+              {"DailyDeliveredPlatformEvents", allowance(50'000, 0)}})};
+}
+
+const ObjectDef* Rest::readable(const std::string& object) const {
+  return faults_.withdrawn(object) ? nullptr : store_.catalog().find(object);
 }
 
 }  // namespace headwater::org

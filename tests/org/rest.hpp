@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/org/bulk.hpp"
 #include "tests/org/faults.hpp"
 #include "tests/org/http.hpp"
 #include "tests/org/oauth.hpp"
@@ -16,13 +17,15 @@
 
 namespace headwater::org {
 
-/// The REST API under /services/data: versions, describe, query, sObject collections, limits.
+/// The REST API under /services/data: versions, describe, query, sObject collections, limits, Bulk
+/// query jobs.
 /// Thread-safe.
 class Rest {
  public:
   Rest(Store& store, Oauth& oauth, Faults& faults);
   HttpResponse handle(const HttpRequest& request);
   std::uint64_t calls() const { return calls_; }
+  std::uint64_t jobs_created() const { return bulk_.created(); }
 
  private:
   struct ResultSet {
@@ -51,9 +54,14 @@ class Rest {
                            const std::string& locator,
                            std::size_t from);
 
+  HttpResponse limits();
+  /// Null: there is none, or the user may not read it.
+  const ObjectDef* readable(const std::string& object) const;
+
   Store& store_;
   Oauth& oauth_;
   Faults& faults_;
+  BulkJobs bulk_;
   std::atomic<std::uint64_t> calls_{0};
   std::mutex mutex_;
   std::map<std::string, ResultSet> results_;  ///< by locator

@@ -81,8 +81,7 @@ class Parser {
     const auto object = word();
     query_.object = catalog_.find(object);
     if (!problem_ && query_.object == nullptr) {
-      problem_ =
-          rejected(fmt::format("sObject type '{}' is not supported.", object), "INVALID_TYPE");
+      problem_ = no_such_object(object);
     }
     if (problem_) return *problem_;
     if (!query_.count) {
@@ -238,6 +237,10 @@ Value rest_field_value(const ObjectDef& object, const Record& record, const Rest
   if (field.kind == RestField::Kind::Id) return record.id;
   if (field.kind == RestField::Kind::JoinedName) return joined_name(object, record);
   return visible_value(object, record, field.leaf);
+}
+
+Error no_such_object(std::string_view object) {
+  return rejected(fmt::format("sObject type '{}' is not supported.", object), "INVALID_TYPE");
 }
 
 Result<Query> parse_query(const Catalog& catalog, std::string_view soql) {

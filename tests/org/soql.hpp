@@ -47,6 +47,8 @@ struct Query {
 
 /// Rejected, code MALFORMED_QUERY, INVALID_TYPE or INVALID_FIELD.
 Result<Query> parse_query(const Catalog& catalog, std::string_view soql);
+/// What a user is told who may not read the object, or names one that is none.
+Error no_such_object(std::string_view object);
 /// The records that the query selects, in its order.
 std::vector<Record> select(const Store& store, const Query& query, bool with_deleted);
 

@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/json.hpp>
+
+#include "tests/org/rest.hpp"
+
+namespace headwater::org {
+
+HttpResponse Rest::describe_global(const std::string& version) {
+  boost::json::array objects;
+  for (const auto& object : store_.catalog().objects()) {
+    if (faults_.withdrawn(object->name)) continue;
+    const auto url = fmt::format("{}/{}/sobjects/{}", kRoot, version, object->name);
+    objects.push_back(
+        boost::json::object{{"name", object->name},
+                            {"label", object->name},
+                            {"keyPrefix", object->key_prefix},
+                            {"custom", object->custom},
+                            {"queryable", true},
+                            {"retrieveable", true},
+                            {"replicateable", true},
+                            {"urls", {{"sobject", url}, {"describe", url + "/describe"}}}});
+  }
+  // Objects that lookups point to without being held here: clients need their prefixes.
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{
+      {{"Group", "00G"},
+       {"Profile", "00e"},
+       {"UserRole", "00E"},
+       {"RecordType", "012"},
+       {"Campaign", "701"},
+       {"Pricebook2", "01s"}}};
+  for (const auto& [name, prefix] : kOthers) {
+    objects.push_back(boost::json::object{{"name", name},
+                                          {"label", name},
+                                          {"keyPrefix", prefix},
+                                          {"custom", false},
+                                          {"queryable", false},
+                                          {"retrieveable", false},
+                                          {"replicateable", false}});
+  }
+  return {200,
+          boost::json::serialize(boost::json::object{
+              {"encoding", "UTF-8"}, {"maxBatchSize", 200}, {"sobjects", objects}})};
+}
+
+HttpResponse Rest::describe(const ObjectDef& object) {
+  boost::json::array fields;
+  const auto add = [&](std::string_view name, FieldType type, const FieldDef* owner, bool part) {
+    boost::json::array targets;
+    if (owner != nullptr && type == FieldType::Reference) {
+      for (const auto& target : owner->refers_to) targets.push_back(boost::json::value(target));
+    }
+    const bool in_compound = owner != nullptr && is_compound(owner->type);
+    const bool own_compound = in_compound && !part && describe_type(type) != "string";
+    boost::json::object field{{"name", name},
+                              {"label", name},
+                              {"type", name == "Id" ? "id" : describe_type(type)},
+                              {"nillable", name != "Id" && type != FieldType::Boolean},
+                              {"calculated", false},
+                              {"custom", owner != nullptr && !owner->custom_id.empty()},
+                              {"encrypted", false},
+                              {"externalId", false},
+                              {"referenceTo", targets},
+                              {"relationshipName", nullptr},
+                              {"compoundFieldName", nullptr},
+                              {"extraTypeInfo", nullptr}};
+    if (in_compound && !own_compound) field["compoundFieldName"] = owner->name;
+    if (!part && type == FieldType::PersonName) field["extraTypeInfo"] = "personname";
+    if (!part && type == FieldType::SwitchableName) field["extraTypeInfo"] = "switchablepersonname";
+    fields.push_back(std::move(field));
+  };
+  add("Id", FieldType::Reference, nullptr, false);
+  for (std::size_t i = 0; i < object.fields.size(); ++i) {
+    const auto& field = object.fields[i];
+    add(field.name, field.type, &field, false);
+    for (const auto& leaf : object.leaves) {
+      if (leaf.field == i && leaf.child >= 0) add(leaf.rest_name, leaf.type, &field, true);
+    }
+  }
+  return {200,
+          boost::json::serialize(boost::json::object{{"name", object.name},
+                                                     {"label", object.name},
+                                                     {"keyPrefix", object.key_prefix},
+                                                     {"custom", object.custom},
+                                                     {"queryable", true},
+                                                     {"retrieveable", true},
+                                                     {"replicateable", true},
+                                                     {"fields", fields}})};
+}
+
+}  // namespace headwater::org
