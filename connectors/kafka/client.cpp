@@ -39,6 +39,8 @@ Settings defaults(Client::Role role) {
     out.emplace_back("compression.type", "lz4");
     out.emplace_back("linger.ms", "5");  // flush() ends it, so a lone change does not wait
     out.emplace_back("queue.buffering.max.kbytes", "131072");
+    // Values are compressed from where they stand; only small ones are worth a copy before.
+    out.emplace_back("message.copy.max.bytes", "512");
   }
   return out;
 }
