@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 #include <grpcpp/alarm.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -11,6 +11,7 @@
 
 #include "connectors/salesforce/credit.hpp"
 #include "connectors/salesforce/errors.hpp"
+#include "connectors/salesforce/fetch_response.hpp"
 #include "connectors/salesforce/grpc_channel.hpp"
 #include "connectors/salesforce/org.hpp"
 #include "pubsub_api.grpc.pb.h"
@@ -24,8 +25,9 @@ using namespace std::chrono_literals;
 constexpr auto kTopicDeadline = 10s;
 constexpr auto kSchemaDeadline = 20s;
 
-/// A response that carried more than this is given back to the allocator: reused messages keep the
-/// capacity of the largest event that each of their 100 places ever held.
+constexpr const char* kSubscribeMethod = "/eventbus.v1.PubSub/Subscribe";
+
+/// Memory of a larger response is given back once the next one comes.
 constexpr std::size_t kResponseBytesKept = 256 << 10;
 
 /// Streams and calls refused in a row, each with a fresh token, until a person is asked.
@@ -71,11 +73,12 @@ bool refused_for_good(const CallEnd& end) {
 ///              a read that fails, or silence beyond silence_max: finish, collect all that is
 ///              pending, Ended
 ///
-/// Two response messages take turns, so that a read is always under way while ingest works on what
-/// came before; what it can bring is bounded by the credit given. One write at most is under way:
-/// credit asked for meanwhile is added up and goes out when it returns, so no answer can be missed
-/// by asking only upon reads. A channel of its own for every subscribe(): after a half-open
-/// connection the next stream must not go the same way.
+/// A response is taken as bytes, laid out in one piece and read in place (fetch_response.hpp). A
+/// read is always under way while ingest works on what came before; what it can bring is bounded by
+/// the credit given. One write at most is under way: credit asked for meanwhile is added up and
+/// goes out when it returns, so no answer can be missed by asking only upon reads. A channel of its
+/// own for every subscribe(): after a half-open connection the next stream must not go the same
+/// way.
 class Subscription final : public EventSource {
  public:
   Subscription(const OrgConfig& config,
@@ -116,11 +119,10 @@ class Subscription final : public EventSource {
   /// One open call. Its memory must stay until every tag given to the queue has come back.
   struct Call {
     grpc::ClientContext context;
-    std::unique_ptr<grpc::ClientAsyncReaderWriter<bus::FetchRequest, bus::FetchResponse>> stream;
+    std::unique_ptr<grpc::ClientAsyncReaderWriter<bus::FetchRequest, grpc::ByteBuffer>> stream;
     bus::FetchRequest request;
-    std::array<bus::FetchResponse, 2> responses;
-    std::size_t reading = 0;  // index of the response that the next read fills
-    int pending = 0;          // tags not yet back
+    grpc::ByteBuffer response;  // what the read under way fills
+    int pending = 0;            // tags not yet back
     bool started = false, writing = false, finishing = false, finished = false;
     std::int32_t credit_owed = 0;  // asked for while a write was under way
     std::uint64_t generation = 0;  // of the token
@@ -144,7 +146,8 @@ class Subscription final : public EventSource {
   void write();
   void finish();
   void drain();
-  void hand_out(Fetched& out);
+  bool hand_out(Fetched& out);
+  void give_up(Error error, Fetched& out);
   void end(Fetched& out);
   Error refused(CallEnd end, std::uint64_t generation);
   Result<void> unary(const Unary& call, CallEnd& end);
@@ -158,10 +161,12 @@ class Subscription final : public EventSource {
 
   grpc::CompletionQueue queue_;
   std::unique_ptr<bus::PubSub::Stub> stub_;
+  /// Of the same channel: a stream whose answers are left to us to read.
+  std::unique_ptr<grpc::TemplatedGenericStub<bus::FetchRequest, grpc::ByteBuffer>> bytes_stub_;
   std::unique_ptr<Call> call_;
   Credit credit_;
   std::int64_t silent_from_ms_ = 0;  // when the stream last said something
-  std::size_t response_bytes_ = 0;   // of the response handed out last
+  std::string response_;             // handed out last: Fetched borrows from it
   int keepalive_ms_ = kKeepaliveMs;
   int fresh_refused_ = 0;
 
@@ -176,6 +181,7 @@ Result<void> Subscription::connect() {
   auto channel = make_channel(config_, keepalive_ms_);
   if (!channel) return std::move(channel).error();
   stub_ = bus::PubSub::NewStub(*channel);
+  bytes_stub_ = std::make_unique<decltype(bytes_stub_)::element_type>(*channel);
   return {};
 }
 
@@ -255,7 +261,7 @@ Result<void> Subscription::subscribe(Start start, const ReplayId& position, std:
   credit_.reset();
   credit_.requested(credit);
   silent_from_ms_ = clock_.monotonic_ms();
-  call_->stream = stub_->PrepareAsyncSubscribe(&call_->context, &queue_);
+  call_->stream = bytes_stub_->PrepareCall(&call_->context, kSubscribeMethod, &queue_);
   call_->stream->StartCall(tag(kStarted));
   ++call_->pending;
   return {};
@@ -283,7 +289,7 @@ void Subscription::write() {
 
 void Subscription::read() {
   auto& call = *call_;
-  call.stream->Read(&call.responses[call.reading], tag(kRead));
+  call.stream->Read(&call.response, tag(kRead));
   ++call.pending;
 }
 
@@ -352,44 +358,56 @@ void Subscription::next(std::int64_t until_ms, Fetched& out) {
         case Seen::Woken:
           return;
         case Seen::Response:
-          return hand_out(out);
+          if (!hand_out(out)) {
+            give_up(transient(fmt::format(
+                        "{}: a response came that is none of the Pub/Sub API; subscribing again",
+                        doing())),
+                    out);
+          }
+          return;
       }
     }
     if (call_ && clock_.monotonic_ms() >= silent_until) {
-      drain();
-      call_.reset();
-      out.what = Fetched::What::Ended;
-      out.end = transient(fmt::format("{}: no response for {} s although one is due within 270 s; "
-                                      "subscribing again",
-                                      doing(),
-                                      config_.pubsub.silence_max.count() / 1000),
-                          "silence");
-      return;
+      return give_up(
+          transient(fmt::format("{}: no response for {} s although one is due within 270 s; "
+                                "subscribing again",
+                                doing(),
+                                config_.pubsub.silence_max.count() / 1000),
+                    "silence"),
+          out);
     }
     if (clock_.monotonic_ms() >= until_ms) return;
   }
 }
 
-void Subscription::hand_out(Fetched& out) {
+/// Ends the stream from our side.
+void Subscription::give_up(Error error, Fetched& out) {
+  drain();
+  call_.reset();
+  out.events.clear();
+  out.what = Fetched::What::Ended;
+  out.end = std::move(error);
+}
+
+/// False if the response cannot be read.
+bool Subscription::hand_out(Fetched& out) {
   auto& call = *call_;
-  const auto& response = call.responses[call.reading];
-  call.reading = 1 - call.reading;
-  // The message of the response before this one is free again, and ours until a read fills it.
-  if (response_bytes_ > kResponseBytesKept) call.responses[call.reading] = bus::FetchResponse{};
+  if (response_.capacity() > kResponseBytesKept) response_ = {};
+  response_.clear();
+  std::vector<grpc::Slice> slices;
+  if (!call.response.Dump(&slices).ok()) return false;
+  for (const auto& slice : slices) {
+    response_.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  call.response.Clear();
   read();
 
   silent_from_ms_ = clock_.monotonic_ms();
   fresh_refused_ = 0;
-  response_bytes_ = 0;
+  if (!read_fetch_response(response_, out)) return false;
   out.what = Fetched::What::Response;
-  out.latest_replay_id = response.latest_replay_id();
-  out.pending = response.pending_num_requested();
-  for (const auto& consumed : response.events()) {
-    const auto& event = consumed.event();
-    out.events.push_back({event.payload(), event.schema_id(), consumed.replay_id(), event.id()});
-    response_bytes_ += event.payload().size();
-  }
   credit_.received(out.events.size());
+  return true;
 }
 
 void Subscription::end(Fetched& out) {
