@@ -21,17 +21,23 @@ std::string get(const std::string& rkey, ledger::Ledger& ledger) {
 
 }  // namespace
 
-std::string answer(const std::string& line,
-                   const StatusSources& sources,
-                   ledger::Ledger& ledger,
-                   const Clock& clock) {
-  const auto space = line.find(' ');
-  const std::string verb = line.substr(0, space);
-  if (verb == "status") return status_json(sources, clock);
-  if (verb == "holes") return holes_json(ledger);
-  if (verb == "quarantine") return quarantine_json(ledger);
-  if (verb == "get") return get(space == std::string::npos ? "" : line.substr(space + 1), ledger);
-  return refused("unknown command; known are status, get, holes, quarantine");
+void answer(const runtime::Question& question,
+            const StatusSources& sources,
+            ledger::Ledger& ledger,
+            const Clock& clock,
+            Orders& orders,
+            runtime::Reply reply) {
+  const auto space = question.line.find(' ');
+  const std::string verb = question.line.substr(0, space);
+  const std::string rest = space == std::string::npos ? "" : question.line.substr(space + 1);
+  static constexpr std::string_view kClose = "close ";
+  if (verb == "status") return reply(status_json(sources, clock));
+  if (verb == "get") return reply(get(rest, ledger));
+  if (verb == "quarantine") return orders.quarantine(rest, question.peer, std::move(reply));
+  if (verb == "holes" && rest.starts_with(kClose))
+    return reply(orders.close_hole(rest.substr(kClose.size()), question.peer));
+  if (verb == "holes") return reply(holes_json(ledger, rest == "all"));
+  reply(refused("unknown command; known are status, get, holes, quarantine"));
 }
 
 }  // namespace headwater

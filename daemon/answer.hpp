@@ -2,15 +2,18 @@
 
 #include <string>
 
+#include "daemon/orders.hpp"
 #include "daemon/status.hpp"
 
 namespace headwater {
 
-/// Answers a line of the control socket, a verb and its argument (`get emea:Account:001…`), with
-/// one JSON document: `{"error": "…"}` if it is refused. Any thread.
-std::string answer(const std::string& line,
-                   const StatusSources& sources,
-                   ledger::Ledger& ledger,
-                   const Clock& clock);
+/// Answers a line of the control socket, a verb and its arguments (`get emea:Account:001…`), with
+/// one JSON document: `{"error": "…"}` if it is refused.
+void answer(const runtime::Question& question,
+            const StatusSources& sources,
+            ledger::Ledger& ledger,
+            const Clock& clock,
+            Orders& orders,
+            runtime::Reply reply);
 
 }  // namespace headwater

@@ -214,9 +214,7 @@ Result<void> App::Impl::open_doors() {
   orders = std::make_unique<Orders>(
       *ledger, clock, [this](RetryRequest& request) { return try_again(request); });
   auto socket = runtime::ControlServer::open(
-      io,
-      config.control_socket,
-      [this](const runtime::Question& question, runtime::Reply reply) {
+      io, config.control_socket, [this](const runtime::Question& question, runtime::Reply reply) {
         answer(question, sources(), *ledger, clock, *orders, std::move(reply));
       });
   if (!socket) return socket.error();
@@ -246,8 +244,8 @@ Result<void> App::Impl::open_doors() {
   return {};
 }
 
-/// A row of a sink goes back to that sink, an event to its stream, or to any of its org if the row is
-/// from before rows knew their stream.
+/// A row of a sink goes back to that sink, an event to its stream, or to any of its org if the row
+/// is from before rows knew their stream.
 Result<void> App::Impl::try_again(RetryRequest& request) {
   const std::string stage = request.row.stage;
   static constexpr std::string_view kSink = "sink.";
@@ -267,9 +265,8 @@ Result<void> App::Impl::try_again(RetryRequest& request) {
         return full(ingest->try_again(request));
     }
   }
-  return rejected(fmt::format("no stream {} of org {} is configured: discard the row",
-                              request.row.topic,
-                              request.row.org));
+  return rejected(fmt::format(
+      "no stream {} of org {} is configured: discard the row", request.row.topic, request.row.org));
 }
 
 StatusSources App::Impl::sources() const {

@@ -11,7 +11,8 @@
 namespace {
 
 constexpr int kExitFatal = 1;
-constexpr int kExitConfig = 78;  // EX_CONFIG: systemd is told not to restart on it
+constexpr int kExitUsage = 64;   // EX_USAGE of sysexits.h
+constexpr int kExitConfig = 78;  // EX_CONFIG: systemd is told not to restart on either
 
 /// Secrets live in this process: no core dumps, no ptrace by others.
 void protect_memory() {
@@ -29,7 +30,11 @@ int main(int argc, char** argv) {
   cli.add_option("--config", config_path, "configuration file (YAML)")->required();
   cli.add_flag("--check-config", check_only, "read the configuration, tell every problem, exit");
   cli.set_version_flag("--version", std::string("headwaterd ") + headwater::kVersion);
-  CLI11_PARSE(cli, argc, argv);
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return cli.exit(e) == 0 ? 0 : kExitUsage;  // 0: help or version was asked for
+  }
   protect_memory();
 
   headwater::config::Problems problems;

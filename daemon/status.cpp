@@ -31,8 +31,18 @@ std::string_view scope_text(ledger::Hole::Scope scope) {
   return "?";
 }
 
+void add_closing(json::object& out, const ledger::Closing& closing) {
+  out["status"] = to_string(closing.how);
+  if (closing.how == ledger::Closing::How::Open) return;
+  out["closed_at"] = time_or_null(closing.at);
+  out["closed_by"] = closing.by;
+  out["evidence"] = closing.evidence;
+}
+
 json::object hole_object(const ledger::Hole& hole) {
   json::object out;
+  // A hole of a single record has none: it closes by itself.
+  if (hole.rev.value != 0) out["number"] = hole.rev.value;
   out["scope"] = scope_text(hole.scope);
   out["org"] = hole.org;
   if (!hole.object.empty()) out["object"] = hole.object;
@@ -44,6 +54,7 @@ json::object hole_object(const ledger::Hole& hole) {
   out["to"] = time_or_null(hole.to_ts);
   out["opened_at"] = time_or_null(hole.opened_at);
   out["attempts"] = hole.attempts;
+  add_closing(out, hole.closing);
   return out;
 }
 
@@ -166,28 +177,40 @@ std::string status_json(const StatusSources& sources, const Clock& clock) {
   return json::serialize(out);
 }
 
-std::string holes_json(const ledger::Ledger& ledger) {
+std::string holes_json(const ledger::Ledger& ledger, bool closed_too) {
   json::array out;
   for (const auto& hole : ledger.holes()) out.push_back(hole_object(hole));
+  if (closed_too) {
+    for (const auto& hole : ledger.closed_holes()) out.push_back(hole_object(hole));
+  }
   return json::serialize(out);
 }
 
-std::string quarantine_json(const ledger::Ledger& ledger) {
+json::object quarantine_object(const ledger::QuarantineRow& row) {
+  json::object out{{"number", row.rev.value},
+                   {"org", row.org},
+                   {"object", row.object},
+                   {"id", row.id},
+                   {"topic", row.topic},
+                   {"stage", row.stage},
+                   {"reason_code", row.reason_code},
+                   {"reason", row.reason},
+                   {"schema_id", row.schema_id},
+                   {"replay_id", to_hex(row.replay_id)},
+                   {"entry_rev", row.entry_rev.value},
+                   {"payload_bytes", row.payload.size()},
+                   {"attempts", row.attempts},
+                   {"first_seen", format_datetime(row.first_seen)},
+                   {"last_seen", format_datetime(row.last_seen)}};
+  add_closing(out, row.closing);
+  return out;
+}
+
+std::string quarantine_json(const ledger::Ledger& ledger, bool closed_too) {
   json::array out;
-  for (const auto& row : ledger.quarantined()) {
-    out.push_back(json::object{{"number", row.rev.value},
-                               {"org", row.org},
-                               {"object", row.object},
-                               {"id", row.id},
-                               {"stage", row.stage},
-                               {"reason_code", row.reason_code},
-                               {"reason", row.reason},
-                               {"schema_id", row.schema_id},
-                               {"replay_id", to_hex(row.replay_id)},
-                               {"payload_bytes", row.payload.size()},
-                               {"attempts", row.attempts},
-                               {"first_seen", format_datetime(row.first_seen)},
-                               {"last_seen", format_datetime(row.last_seen)}});
+  for (const auto& row : ledger.quarantined()) out.push_back(quarantine_object(row));
+  if (closed_too) {
+    for (const auto& row : ledger.quarantine_closed()) out.push_back(quarantine_object(row));
   }
   return json::serialize(out);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,12 @@ std::string status_json(const StatusSources& sources, const Clock& clock);
 /// stretch and object holes at once, record holes after five minutes (design.md ruling 18).
 std::vector<std::string> not_ready(const StatusSources& sources, const Clock& clock);
 
-/// Open holes and quarantine rows as JSON lists, for the control socket.
-std::string holes_json(const ledger::Ledger& ledger);
-std::string quarantine_json(const ledger::Ledger& ledger);
+/// Open holes and quarantine rows as JSON lists, at most 1,000 of each, for the control socket.
+/// `closed_too`: behind them those that were closed, newest first.
+std::string holes_json(const ledger::Ledger& ledger, bool closed_too);
+std::string quarantine_json(const ledger::Ledger& ledger, bool closed_too);
+/// A row without its bytes.
+boost::json::object quarantine_object(const ledger::QuarantineRow& row);
 
 /// A stored record as its canonical JSON; of a deleted one the last image, with its meta saying so.
 std::string record_json(const EntryView& entry);

@@ -1,8 +1,10 @@
+#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
-#include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "config/node.hpp"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr int kExitRefused = 1;
 constexpr int kExitUnreachable = 2;
+constexpr int kExitUsage = 64;  // EX_USAGE of sysexits.h
 
 /// The daemon's socket as its configuration names it. Other sections of the file are none of our
 /// business.
@@ -23,9 +26,32 @@ std::string socket_of(const std::string& config_path) {
   return root.child("control").text("socket", state_dir + "/control.sock");
 }
 
-/// Asks, prints, and turns the answer into an exit code.
-int run(const std::string& socket, const std::string& line, bool as_json) {
-  const auto reply = headwater::runtime::ask(socket, line);
+/// Who types this, also behind sudo: a claim, which the daemon keeps beside what the kernel says.
+std::string who() {
+  if (const char* name = std::getenv("SUDO_USER")) return name;
+  const passwd* user = getpwuid(getuid());
+  return user != nullptr ? user->pw_name : std::to_string(getuid());
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+struct Settings {
+  std::string config_path = "/etc/headwater/headwater.yaml";
+  std::string socket;
+  bool as_json = false;
+  double timeout_s = 30;
+};
+
+/// Asks, prints, and turns the answer into an exit code. Without a view the answer is printed as it
+/// came.
+int run(const Settings& settings, const std::string& line, std::string_view view) {
+  const headwater::Millis deadline(static_cast<std::int64_t>(settings.timeout_s * 1000));
+  const std::string socket =
+      settings.socket.empty() ? socket_of(settings.config_path) : settings.socket;
+  const auto reply = headwater::runtime::ask(socket, line, deadline);
   if (!reply) {
     std::cerr << "headwater: " << reply.error().message << "\n";
     return kExitUnreachable;
@@ -36,38 +62,109 @@ int run(const std::string& socket, const std::string& line, bool as_json) {
     std::cerr << "headwater: " << document.at("error").as_string().c_str() << "\n";
     return kExitRefused;
   }
-  if (as_json || broken) {
+  if (settings.as_json || broken || view.empty()) {
     std::cout << *reply << "\n";
   } else {
-    std::cout << headwater::cli::show(line.substr(0, line.find(' ')), document);
+    std::cout << headwater::cli::show(view, document);
   }
   return 0;
 }
 
+/// The command line, and the question that it comes to.
+class Commands {
+ public:
+  Commands() {
+    cli_.add_option("--config", settings_.config_path, "the daemon's configuration file")
+        ->capture_default_str();
+    cli_.add_option("--socket", settings_.socket, "the daemon's control socket, not --config");
+    cli_.add_flag("--json", settings_.as_json, "print the answer as JSON");
+    cli_.add_option("--timeout", settings_.timeout_s, "seconds to wait for an answer")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    cli_.require_subcommand(1);
+    cli_.add_subcommand("status", "one screen: how far behind, since when, why, what to do")
+        ->fallthrough();
+    auto* get = cli_.add_subcommand("get", "a record from the ledger, as its canonical JSON");
+    get->add_option("key", key_, "org:Object:id, as in emea:Account:0015f00002JUXA8AAP")
+        ->required();
+    get->fallthrough();
+    add_holes();
+    add_quarantine();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      cli_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return cli_.exit(e) == 0 ? 0 : kExitUsage;  // 0: help was asked for
+    }
+    if (has("status")) return ::run(settings_, "status", "status");
+    if (has("get")) return ::run(settings_, "get " + key_, "");
+    if (has("holes")) return holes();
+    return quarantine();
+  }
+
+ private:
+  void add_holes() {
+    auto* holes = cli_.add_subcommand("holes", "what may be missing, and why");
+    holes->add_flag("--all", all_, "the closed ones too, with their evidence");
+    holes->fallthrough();
+    auto* close = holes->add_subcommand(
+        "close", "accept a stretch or object hole: nothing is proven, your word stands for it");
+    add_number(close, "the hole's number");
+    add_reason(close);
+  }
+  void add_quarantine() {
+    auto* quarantine = cli_.add_subcommand("quarantine", "what could not go on");
+    quarantine->add_flag("--all", all_, "the closed ones too, with their evidence");
+    quarantine->fallthrough();
+    quarantine->add_subcommand("list", "every row (also without a word behind quarantine)")
+        ->fallthrough();
+    auto* show = quarantine->add_subcommand("show", "one row, with the names of what it holds");
+    add_number(show, "the row's number");
+    show->add_flag("--values", values_, "field values and bytes too; needs the right to operate");
+    auto* retry = quarantine->add_subcommand(
+        "retry", "decode the event again, or write the record's newest image to the sink again");
+    add_number(retry, "the row's number");
+    auto* discard = quarantine->add_subcommand("discard", "give a row up: its bytes go");
+    add_number(discard, "the row's number");
+    add_reason(discard);
+  }
+  void add_number(CLI::App* command, const char* what) {
+    command->add_option("number", number_, what)->required();
+    command->fallthrough();
+  }
+  void add_reason(CLI::App* command) {
+    command->add_option("--reason", reason_, "why; kept with who and when")->required();
+  }
+  bool has(const std::string& command) { return cli_.got_subcommand(command); }
+
+  int holes() {
+    if (cli_.get_subcommand("holes")->got_subcommand("close"))
+      return ::run(settings_, "holes close " + order() + " " + one_line(reason_), "done");
+    return ::run(settings_, all_ ? "holes all" : "holes", "holes");
+  }
+  int quarantine() {
+    auto* quarantine = cli_.get_subcommand("quarantine");
+    if (quarantine->got_subcommand("show")) {
+      const std::string line = "quarantine show " + std::to_string(number_);
+      return ::run(settings_, values_ ? line + " values" : line, "row");
+    }
+    if (quarantine->got_subcommand("retry"))
+      return ::run(settings_, "quarantine retry " + order(), "done");
+    if (quarantine->got_subcommand("discard"))
+      return ::run(settings_, "quarantine discard " + order() + " " + one_line(reason_), "done");
+    return ::run(settings_, all_ ? "quarantine list all" : "quarantine list", "quarantine");
+  }
+  std::string order() const { return std::to_string(number_) + " by=" + who(); }
+
+  CLI::App cli_{"headwater: asks a running headwaterd"};
+  Settings settings_;
+  std::string key_, reason_;
+  std::uint64_t number_ = 0;
+  bool all_ = false, values_ = false;
+};
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  CLI::App cli("headwater: asks a running headwaterd");
-  std::string config_path = "/etc/headwater/headwater.yaml";
-  std::string socket;
-  std::string key;
-  bool as_json = false;
-  cli.add_option("--config", config_path, "the daemon's configuration file")->capture_default_str();
-  cli.add_option("--socket", socket, "the daemon's control socket, instead of --config");
-  cli.add_flag("--json", as_json, "print the answer as JSON");
-  cli.require_subcommand(1);
-  auto* status =
-      cli.add_subcommand("status", "one screen: how far behind, since when, why, what to do");
-  auto* get = cli.add_subcommand("get", "a record from the ledger, as its canonical JSON");
-  get->add_option("key", key, "org:Object:id, as in emea:Account:0015f00002JUXA8AAP")->required();
-  auto* holes = cli.add_subcommand("holes", "what may be missing, and why");
-  auto* quarantine = cli.add_subcommand("quarantine", "what could not go on");
-  for (auto* command : {status, get, holes, quarantine}) command->fallthrough();
-  CLI11_PARSE(cli, argc, argv);
-
-  if (socket.empty()) socket = socket_of(config_path);
-  if (get->parsed()) return run(socket, "get " + key, true);
-  if (holes->parsed()) return run(socket, "holes", as_json);
-  if (quarantine->parsed()) return run(socket, "quarantine", as_json);
-  return run(socket, "status", as_json);
-}
+int main(int argc, char** argv) { return Commands().run(argc, argv); }

@@ -73,11 +73,24 @@ std::string show_status(const json::value& s) {
   return out;
 }
 
+/// Set off from what stands above it, if it is not open any more.
+std::string show_closing(const json::value& item) {
+  const std::string status = at(item, "status");
+  if (status == "open") return {};
+  return fmt::format("    {} {} by {}: {}\n",
+                     status,
+                     at(item, "closed_at"),
+                     at(item, "closed_by"),
+                     at(item, "evidence"));
+}
+
 std::string show_holes(const json::array& holes) {
   if (holes.empty()) return "no open holes\n";
   std::string out;
   for (const auto& hole : holes) {
-    out += fmt::format("{} {} {} {}{} since {}, {} attempts\n    {}\n",
+    const bool numbered = hole.as_object().contains("number");
+    out += fmt::format("{}{} {} {} {}{} since {}, {} attempts\n    {}\n",
+                       numbered ? at(hole, "number") + " " : "",
                        at(hole, "scope"),
                        at(hole, "cause"),
                        at(hole, "org"),
@@ -86,34 +99,63 @@ std::string show_holes(const json::array& holes) {
                        at(hole, "opened_at"),
                        at(hole, "attempts"),
                        at(hole, "detail"));
+    out += show_closing(hole);
   }
   return out;
+}
+
+/// What a row is of: a record, or the stream of an event that names none.
+std::string place(const json::value& row) {
+  const std::string id = at(row, "id");
+  return id.empty() ? at(row, "topic") : at(row, "object") + " " + id;
+}
+
+std::string show_row_head(const json::value& row) {
+  return fmt::format("{} {} {} {} {} ({} bytes, {} attempts, first {}, last {})\n    {}\n{}",
+                     at(row, "number"),
+                     at(row, "stage"),
+                     at(row, "reason_code"),
+                     at(row, "org"),
+                     place(row),
+                     at(row, "payload_bytes"),
+                     at(row, "attempts"),
+                     at(row, "first_seen"),
+                     at(row, "last_seen"),
+                     at(row, "reason"),
+                     show_closing(row));
 }
 
 std::string show_quarantine(const json::array& rows) {
   if (rows.empty()) return "quarantine is empty\n";
   std::string out;
-  for (const auto& row : rows) {
-    out += fmt::format("{} {} {} {} {} ({} bytes, {} attempts)\n    {}\n",
-                       at(row, "number"),
-                       at(row, "stage"),
-                       at(row, "reason_code"),
-                       at(row, "org"),
-                       at(row, "object") + " " + at(row, "id"),
-                       at(row, "payload_bytes"),
-                       at(row, "attempts"),
-                       at(row, "reason"));
-  }
+  for (const auto& row : rows) out += show_row_head(row);
+  return out;
+}
+
+/// One row whole.
+std::string show_row(const json::value& row) {
+  std::string out = show_row_head(row);
+  const auto line = [&](const char* label, const char* key) {
+    if (const std::string value = at(row, key); !value.empty() && value != "0")
+      out += fmt::format("  {:<10} {}\n", label, value);
+  };
+  line("schema", "schema_id");
+  line("replay id", "replay_id");
+  line("entry rev", "entry_rev");
+  line("unreadable", "unreadable");
+  line("bytes", "payload_hex");
+  line("record", "record");
   return out;
 }
 
 }  // namespace
 
-std::string show(std::string_view verb, const json::value& answer) {
-  if (verb == "status") return show_status(answer);
-  if (verb == "holes") return show_holes(answer.as_array());
-  if (verb == "quarantine") return show_quarantine(answer.as_array());
-  return json::serialize(answer) + "\n";
+std::string show(std::string_view view, const json::value& answer) {
+  if (view == "status") return show_status(answer);
+  if (view == "holes") return show_holes(answer.as_array());
+  if (view == "quarantine") return show_quarantine(answer.as_array());
+  if (view == "row") return show_row(answer);
+  return at(answer, "done") + "\n";
 }
 
 }  // namespace headwater::cli

@@ -6,7 +6,7 @@
 
 namespace headwater::cli {
 
-/// The daemon's answer to `verb` as text for a terminal.
-std::string show(std::string_view verb, const boost::json::value& answer);
+/// The daemon's answer as text for a terminal. `view`: status, holes, quarantine, row or done.
+std::string show(std::string_view view, const boost::json::value& answer);
 
 }  // namespace headwater::cli

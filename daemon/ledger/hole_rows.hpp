@@ -38,7 +38,4 @@ inline constexpr std::size_t kPayloadToldMax = 256 * 1024;
 enum class Payload : std::uint8_t { Told, Counted };
 std::string quarantine_json(const QuarantineRow& row, Payload payload);
 
-/// `open repaired accepted released retried discarded`
-std::string_view to_string(Closing::How how);
-
 }  // namespace headwater::ledger

@@ -168,8 +168,11 @@ bool Journal::in_gap(Rev rev) const {
 
 bool Journal::wait_for(Rev seen,
                        std::chrono::steady_clock::time_point until,
-                       std::stop_token stop) const {
+                       std::stop_token stop,
+                       const std::function<bool()>& unless) const {
   std::unique_lock lock(mutex_);
+  // Asked under the lock that wake() takes: what comes after it wakes us.
+  if (unless && unless()) return head() > seen;
   const std::uint64_t wakes = wakes_;
   grew_.wait_until(lock, stop, until, [&] { return head() > seen || wakes_ != wakes; });
   return head() > seen;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -44,7 +45,10 @@ class Journal {
   Rev head() const { return Rev{head_.load(std::memory_order_acquire)}; }
   Rev trimmed_to() const { return Rev{trimmed_.load(std::memory_order_acquire)}; }
   bool in_gap(Rev rev) const;  ///< a rev below the head that we never gave
-  bool wait_for(Rev seen, std::chrono::steady_clock::time_point until, std::stop_token stop) const;
+  bool wait_for(Rev seen,
+                std::chrono::steady_clock::time_point until,
+                std::stop_token stop,
+                const std::function<bool()>& unless) const;
   void wake() const;
   JournalFacts facts() const;
   std::uint64_t entries_after(Rev rev) const;

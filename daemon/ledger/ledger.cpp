@@ -199,8 +199,9 @@ std::uint64_t Ledger::entries_after(Rev rev) const { return impl_->journal_.entr
 
 bool Ledger::wait_for(Rev seen,
                       std::chrono::steady_clock::time_point until,
-                      std::stop_token stop) const {
-  return impl_->journal_.wait_for(seen, until, std::move(stop));
+                      std::stop_token stop,
+                      const std::function<bool()>& unless) const {
+  return impl_->journal_.wait_for(seen, until, std::move(stop), unless);
 }
 
 void Ledger::wake() const { impl_->journal_.wake(); }

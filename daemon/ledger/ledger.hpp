@@ -62,6 +62,9 @@ struct Closing {
   EpochMs at = 0;        ///< 0: now
 };
 
+/// `open repaired accepted released retried discarded`
+std::string_view to_string(Closing::How how);
+
 /// A doubt about one record, an object or a stretch of a stream.
 struct Hole {
   enum class Scope : std::uint8_t { Record, Object, Stretch };
@@ -196,8 +199,13 @@ class Ledger : public NameTables {
   JournalFacts journal() const;
   /// How many entries have a rev above `rev`: jumps in the order do not count. Cheap.
   std::uint64_t entries_after(Rev rev) const;
-  /// Waits until head() > seen, `until` on the steady clock, or a stop. True if it grew.
-  bool wait_for(Rev seen, std::chrono::steady_clock::time_point until, std::stop_token stop) const;
+  /// Waits until head() > seen, `until` on the steady clock, a stop or a wake(). Not at all if
+  /// `unless` says so: who sets what it looks at, and then calls wake(), is never missed. True if
+  /// it grew.
+  bool wait_for(Rev seen,
+                std::chrono::steady_clock::time_point until,
+                std::stop_token stop,
+                const std::function<bool()>& unless = {}) const;
   /// Wakes all wait_for(): a sink wants to look at something else.
   void wake() const;
   /// Adds entries with rev > after, in order, until a bound is met; at least one if there is any.

@@ -23,6 +23,10 @@ constexpr std::int64_t kOrgPollMs = 100;
 /// may take 270 s.
 constexpr std::int64_t kQuietIsWellMs = 5'000;
 
+constexpr std::string_view kJournalFull =
+    "the journal is at journal.bytes_max and a Kafka topic is still owed its entries: nothing is "
+    "asked of Salesforce until it shrinks";
+
 std::uint64_t seed_of(const ledger::StreamKey& stream) {
   return std::hash<std::string>{}(stream.org + stream.topic);
 }
@@ -35,11 +39,13 @@ Ingest::Ingest(Parts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics, parts_.stream.org, parts_.stream.topic),
       schemas_(parts_.stream.org, parts_.ledger, parts_.source),
+      event_retry_(parts_.stream, parts_.ledger, schemas_, parts_.org_ready),
       backoff_(std::chrono::seconds{1}, std::chrono::seconds{60}, seed_of(parts_.stream)) {}
 
 Step Ingest::step(Millis wait_max) {
   parts_.health.beat();
   publish_age();
+  while (const auto request = retries_.pop()) request->done(event_retry_.run(*request));
   const auto more = apply_rows();
   if (!more) return pause(more.error());
   const std::int64_t now = parts_.clock.monotonic_ms();
@@ -53,7 +59,7 @@ Step Ingest::step(Millis wait_max) {
   parts_.source.next(*more ? now : now + wait_max.count(), fetched_);
   switch (fetched_.what) {
     case Fetched::What::Woken:
-      if (now >= subscribed_at_ + kQuietIsWellMs) parts_.health.set(PartState::Ok);
+      if (now >= subscribed_at_ + kQuietIsWellMs) tell_health();
       return Step::again();
     case Fetched::What::Ended:
       return on_end();
@@ -82,8 +88,22 @@ Step Ingest::keep_alive() {
 
 /// What the stream sent is stored: only now is a failure before it forgotten.
 void Ingest::works() {
-  parts_.health.set(PartState::Ok);
+  tell_health();
   backoff_.reset();
+}
+
+void Ingest::tell_health() {
+  if (room() > 0) {
+    parts_.health.set(PartState::Ok);
+  } else {
+    parts_.health.set(PartState::Waiting, std::string(kJournalFull));
+  }
+}
+
+bool Ingest::try_again(RetryRequest& request) {
+  if (!retries_.try_push(request)) return false;
+  parts_.source.wake();
+  return true;
 }
 
 /// How near the position is to the end of retention: told while the stream is down, above all.
@@ -118,10 +138,7 @@ Step Ingest::connect() {
   credit_.reset();
   const std::size_t credit = credit_.request(room());
   if (credit == 0) {
-    parts_.health.set(PartState::Waiting,
-                      "the journal is at journal.bytes_max and a Kafka topic is still owed its "
-                      "entries: nothing is asked of "
-                      "Salesforce until it shrinks");
+    parts_.health.set(PartState::Waiting, std::string(kJournalFull));
     return Step::wait(parts_.clock.monotonic_ms() + 500);
   }
   const auto position = parts_.ledger.position(parts_.stream);
@@ -259,16 +276,7 @@ void Ingest::count(const ledger::Applied& applied) {
 
 void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
   EventView view;
-  auto decoded = page.decoder->decode(event.payload, scratch_, view);
-  view.schema_id = event.schema_id;
-  view.replay_id = event.replay_id;
-  view.event_uuid = event.uuid;
-  view.payload_bytes = event.payload.size();
-  if (decoded && view.entity != page.object) {
-    decoded = rejected(
-        fmt::format("event speaks of {} under a schema of {}", view.entity, page.object), "entity");
-  }
-  if (!decoded) {
+  if (auto decoded = read_event(event, page, scratch_, view); !decoded) {
     refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
     return;
   }
@@ -282,6 +290,7 @@ void Ingest::refuse(const salesforce::FetchedEvent& event,
                     const EventView* header) {
   ledger::QuarantineRow row;
   row.org = parts_.stream.org;
+  row.topic = parts_.stream.topic;
   row.stage = "decode";
   row.reason_code = error.code.empty() ? "undecodable" : error.code;
   row.reason = error.message;

@@ -11,7 +11,9 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/health.hpp"
 #include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/event_retry.hpp"
 #include "daemon/pipeline/ingest_metrics.hpp"
+#include "daemon/pipeline/retry_lane.hpp"
 #include "daemon/pipeline/row_lane.hpp"
 #include "daemon/pipeline/schema_book.hpp"
 #include "daemon/pipeline/step.hpp"
@@ -50,6 +52,10 @@ class Ingest {
   Step step(Millis wait_max);
   /// No more credit is asked for; ends the stream. For an orderly stop.
   void stop();
+  /// An event of this stream in quarantine is tried again, by the ingest's own thread. False, and
+  /// nothing taken: too many wait. Any thread.
+  bool try_again(RetryRequest& request);
+  const std::string& topic() const { return parts_.stream.topic; }
 
  private:
   Step connect();
@@ -60,6 +66,7 @@ class Ingest {
   Step wait_for_schema(const Error& error);
   Result<bool> apply_rows();
   void works();
+  void tell_health();
   void publish_age();
   void top_up();
   std::size_t room() const;
@@ -72,6 +79,8 @@ class Ingest {
   Parts parts_;
   IngestMetrics metrics_;
   SchemaBook schemas_;
+  EventRetry event_retry_;
+  RetryLane retries_;
   avro::Scratch scratch_;  // what decoded events borrow, per response
   salesforce::Credit credit_;
   Backoff backoff_;

@@ -35,10 +35,14 @@ class RetryLane {
     lane_.pop_front();
     return request;
   }
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return lane_.empty();
+  }
 
  private:
   static constexpr std::size_t kMost = 100;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<RetryRequest> lane_;
 };
 

@@ -38,6 +38,11 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
   return verdict.page.get();
 }
 
+void SchemaBook::forget_refusal(std::string_view schema_id) {
+  const auto known = pages_.find(std::string(schema_id));
+  if (known != pages_.end() && !known->second.page) pages_.erase(known);
+}
+
 Result<std::string> SchemaBook::text_of(std::string_view schema_id) {
   if (auto kept = ledger_.schema(schema_id)) return std::move(*kept);
   auto fetched = source_.fetch_schema(schema_id);

@@ -27,6 +27,8 @@ class SchemaBook {
   /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of a
   /// change event; the verdict is remembered, so that a flood of such events asks once.
   Result<Page*> find(std::string_view schema_id);
+  /// Asks again at the next find(), if it was refused.
+  void forget_refusal(std::string_view schema_id);
 
   std::uint64_t fetched() const { return fetched_; }
 

@@ -56,7 +56,9 @@ void SinkLoop::wait(std::int64_t until_ms, std::stop_token stop) {
   // While backing off, new entries change nothing: the least cursor stands where it stood, and only
   // time counts.
   const Rev seen = opened_ ? least_cursor() : Rev{UINT64_MAX};
-  parts_.ledger.wait_for(seen, std::chrono::steady_clock::now() + left, std::move(stop));
+  parts_.ledger.wait_for(seen, std::chrono::steady_clock::now() + left, std::move(stop), [this] {
+    return !retries_.empty();
+  });
 }
 
 /// The ledger was born anew: what the target is told from now on is told in its new name.

@@ -91,7 +91,7 @@ std::vector<std::string> compare(const verify::Truth& truth, const verify::Docum
 Result<verify::Documents> read_ledger(const Settings& settings, const verify::Truth& truth) {
   verify::Documents out;
   for (const auto& [key, expected] : truth) {
-    auto reply = runtime::ask(settings.control_socket, "get " + key);
+    auto reply = runtime::ask(settings.control_socket, "get " + key, Millis(30'000));
     if (!reply) return reply.error();
     if (reply->find("\"deleted\":true") == std::string::npos &&
         !verify::sections_of(*reply).empty()) {

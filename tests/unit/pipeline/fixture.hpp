@@ -108,7 +108,7 @@ class FakeSource final : public salesforce::EventSource {
       out.events.push_back({event.payload, event.schema_id, event.replay_id, "uuid"});
     asked -= std::min(asked, now_.events.size());
   }
-  void wake() override {}
+  void wake() override { ++woken; }
   void cancel() override { ++cancelled; }
   Result<std::string> fetch_schema(std::string_view) override {
     ++schema_calls;
@@ -126,7 +126,7 @@ class FakeSource final : public salesforce::EventSource {
   std::size_t asked = 0;  ///< outstanding, as the server counts
   std::optional<Error> refusal;
   Result<std::string> schema = account_schema();
-  int schema_calls = 0, cancelled = 0;
+  int schema_calls = 0, cancelled = 0, woken = 0;
 
  private:
   Said now_;

@@ -277,6 +277,26 @@ TEST_F(IngestTest, CreditIsNeverAboveOneHundredAndToppedUpAsEventsCome) {
   }
 }
 
+TEST_F(IngestTest, AQuarantinedEventIsTriedAgainByItsOwnThread) {
+  source.schema = rejected("GetSchema: no such schema");
+  source.say({event({account(1), 1, "A"}, "r1")});
+  run();
+  const auto row = ledger->quarantined().at(0);
+  EXPECT_EQ(row.topic, test::kTopic);
+  source.schema = test::account_schema();
+  std::string said;
+  RetryRequest request{row, "alice", [&](const Result<std::string>& what) {
+                         said = what ? *what : what.error().message;
+                       }};
+  ASSERT_TRUE(ingest->try_again(request));
+  EXPECT_EQ(source.woken, 1);
+  EXPECT_EQ(said, "") << "not by ours";
+  ingest->step(Millis(1'000));
+  EXPECT_EQ(said, "decoded as CREATE of Account and applied: 1 changes, 0 contained already");
+  EXPECT_EQ(alive(), 1U);
+  EXPECT_EQ(position(), "r1");
+}
+
 TEST_F(IngestTest, AFullJournalIsAskedForNothingUntilThereIsRoom) {
   options.journal_bytes_max = 64 << 10;
   disk = std::make_shared<ledger::MemoryDisk>();
@@ -294,6 +314,10 @@ TEST_F(IngestTest, AFullJournalIsAskedForNothingUntilThereIsRoom) {
       create_accounts(i + 10, i + 10);
     }
   }
+  clock.ms += 5'000;
+  run();
+  EXPECT_EQ(part.state(), PartState::Waiting) << "health says so though the stream is up";
+  EXPECT_NE(part.snapshot().sentence.find("journal.bytes_max"), std::string::npos);
   source.end(transient("reset by peer"));
   run();
   const auto calls = source.subscribed.size();

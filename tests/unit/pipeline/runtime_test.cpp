@@ -39,14 +39,29 @@ class ControlTest : public ::testing::Test {
   }
   void serve() {
     auto opened = runtime::ControlServer::open(
-        io, path, [](const std::string& line) { return "{\"line\":\"" + line + "\"}"; });
+        io, path, [this](const runtime::Question& question, runtime::Reply reply) {
+          asked = question;
+          if (question.line == "never") {
+            kept = std::move(reply);
+          } else if (question.line == "later") {
+            std::jthread([reply] { reply("{\"late\":true}"); }).join();
+          } else {
+            reply("{\"line\":\"" + question.line + "\"}");
+          }
+        });
     ASSERT_TRUE(opened) << opened.error().message;
     server = std::move(*opened);
     thread = std::thread([this] { io.run(); });
   }
 
+  static Result<std::string> ask(const std::string& at, const std::string& line) {
+    return runtime::ask(at, line, Millis(30'000));
+  }
+
   std::filesystem::path directory, path;
+  runtime::Question asked;
   boost::asio::io_context io;
+  runtime::Reply kept;  // lives shorter than io, as the header asks
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
   std::unique_ptr<runtime::ControlServer> server;
   std::thread thread;
@@ -55,7 +70,7 @@ class ControlTest : public ::testing::Test {
 TEST_F(ControlTest, ALineIsAnsweredByADocument) {
   serve();
   for (int i = 0; i < 3; ++i) {
-    const auto reply = runtime::ask(path, "status now");
+    const auto reply = ask(path, "status now");
     ASSERT_TRUE(reply) << reply.error().message;
     EXPECT_EQ(*reply, R"({"line":"status now"})");
   }
@@ -71,7 +86,7 @@ TEST_F(ControlTest, OnlyOwnerAndGroupMayUseTheSocket) {
 TEST_F(ControlTest, ASocketLeftByADeadProcessIsReplacedAndOursIsRemoved) {
   std::ofstream(path.string()) << "";
   serve();
-  EXPECT_TRUE(runtime::ask(path, "status"));
+  EXPECT_TRUE(ask(path, "status"));
   io.stop();
   thread.join();
   server.reset();
@@ -79,7 +94,7 @@ TEST_F(ControlTest, ASocketLeftByADeadProcessIsReplacedAndOursIsRemoved) {
 }
 
 TEST_F(ControlTest, ADeadSocketGivesTheSentence) {
-  const auto reply = runtime::ask(path, "status");
+  const auto reply = ask(path, "status");
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind, ErrorKind::Blocked);
   EXPECT_EQ(reply.error().message,
@@ -91,7 +106,7 @@ TEST_F(ControlTest, ADeadSocketGivesTheSentence) {
 TEST_F(ControlTest, APathThatCannotBeBoundIsASentenceToo) {
   const std::string long_path = directory / std::string(200, 'x');
   const auto opened =
-      runtime::ControlServer::open(io, long_path, [](const std::string&) { return ""; });
+      runtime::ControlServer::open(io, long_path, [](const runtime::Question&, runtime::Reply) {});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::Blocked);
   EXPECT_NE(opened.error().message.find(long_path), std::string::npos);
@@ -99,9 +114,45 @@ TEST_F(ControlTest, APathThatCannotBeBoundIsASentenceToo) {
 
 TEST_F(ControlTest, ALineThatIsTooLongDisturbsNobody) {
   serve();
-  const auto reply = runtime::ask(path, std::string(100'000, 'x'));
-  EXPECT_TRUE(!reply || reply->empty()) << "longer than any command: not answered";
-  EXPECT_TRUE(runtime::ask(path, "status"));
+  const auto reply = ask(path, std::string(100'000, 'x'));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(
+      reply.error().message,
+      "the daemon at " + path.string() +
+          " hung up without an answer: it is stopping, or the line is longer than 4096 bytes");
+  EXPECT_TRUE(ask(path, "status"));
+}
+
+TEST_F(ControlTest, AnAnswerMayComeFromAnotherThread) {
+  serve();
+  const auto reply = ask(path, "later");
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(*reply, "{\"late\":true}");
+}
+
+TEST_F(ControlTest, TheAskerIsWhoTheKernelSaysAndTheDaemonsOwnUserMayOperate) {
+  serve();
+  ASSERT_TRUE(ask(path, "status by=somebody-else"));
+  EXPECT_EQ(asked.peer.uid, geteuid());
+  EXPECT_TRUE(asked.peer.may_operate);
+  EXPECT_FALSE(asked.peer.name.empty());
+  EXPECT_NE(asked.peer.name, "somebody-else");
+}
+
+TEST_F(ControlTest, ADaemonThatGivesNoAnswerIsASentenceAfterTheDeadline) {
+  serve();
+  const auto reply = runtime::ask(path, "never", Millis(50));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().message,
+            "the daemon at " + path.string() +
+                " took the question and gave no answer within 0.05 s; is it stuck? see its log and "
+                "/livez");
+}
+
+TEST_F(ControlTest, APathThatIsTooLongForASocketGivesTheSentence) {
+  const auto reply = ask("/" + std::string(200, 'x'), "status");
+  ASSERT_FALSE(reply);
+  EXPECT_NE(reply.error().message.find("is headwaterd running"), std::string::npos);
 }
 
 // ---- threads

@@ -18,9 +18,18 @@ class StatusTest : public test::PipelineTest {
     return {*ledger, health, {}, {{"emea", test::kTopic}}, "1.2.3", clock.now_ms()};
   }
   std::vector<std::string> reasons() const { return not_ready(sources(), clock); }
-  boost::json::value ask(const std::string& line) {
-    return boost::json::parse(answer(line, sources(), *ledger, clock));
+  boost::json::value ask(const std::string& line, runtime::Peer peer = {0, "root", true}) {
+    std::string said;
+    Orders orders(*ledger, clock, [this](RetryRequest& request) { return try_again(request); });
+    answer({line, std::move(peer)}, sources(), *ledger, clock, orders, [&](std::string document) {
+      said = std::move(document);
+    });
+    return boost::json::parse(said);
   }
+  std::string error(const std::string& line, runtime::Peer peer = {0, "root", true}) {
+    return text(ask(line, std::move(peer)).at("error"));
+  }
+  static runtime::Peer reader() { return {1000, "eve", false}; }
   static std::string text(const boost::json::value& value) {
     return boost::json::value_to<std::string>(value);
   }
@@ -33,6 +42,28 @@ class StatusTest : public test::PipelineTest {
     hole.cause = cause;
     ASSERT_TRUE(ledger->open_hole(hole));
   }
+  /// An entry that a sink refused, with a record in its bytes. Gives its number.
+  std::string refuse_account() {
+    create_accounts(1, 1);
+    EntryBatch batch;
+    EXPECT_TRUE(ledger->read(Rev{0}, 1, 1 << 20, batch));
+    ledger::QuarantineRow row;
+    row.org = "emea";
+    row.object = "Account";
+    row.id = account(1);
+    row.stage = "sink.postgres";
+    row.reason_code = "23514";
+    row.reason = "a check constraint is violated";
+    row.entry_rev = batch.entries()[0].meta.rev;
+    put_entry(row.payload, batch.entries()[0]);
+    EXPECT_TRUE(ledger->quarantine({&row, 1}));
+    return std::to_string(ledger->quarantined().at(0).rev.value);
+  }
+
+  TryAgain try_again = [](RetryRequest& request) -> Result<void> {
+    request.done(std::string("went through"));
+    return {};
+  };
 };
 
 TEST_F(StatusTest, ReadyIsADaemonWithoutAnythingAmiss) {
@@ -126,6 +157,134 @@ TEST_F(StatusTest, QuarantineTellsEverythingButTheBytes) {
   EXPECT_EQ(rows.at(0).at("reason_code"), "undecodable");
   EXPECT_EQ(rows.at(0).at("payload_bytes").to_number<int>(), 12);
   EXPECT_EQ(boost::json::serialize(rows).find("secret value"), std::string::npos);
+}
+
+TEST_F(StatusTest, ShowTellsNamesAndOnlyAnOperatorSeesValues) {
+  const std::string number = refuse_account();
+  for (const auto& peer : {runtime::Peer{0, "root", true}, reader()}) {
+    const auto row = ask("quarantine show " + number, peer);
+    EXPECT_EQ(text(row.at("record").at("key")), "emea:Account:" + account(1));
+    EXPECT_EQ(text(row.at("record").at("fields").at("name")), "***");
+    EXPECT_EQ(boost::json::serialize(row).find("N1"), std::string::npos);
+  }
+  EXPECT_EQ(error("quarantine show " + number + " values", reader()),
+            "field values: user eve may read but not operate: ask as root, or as the user that "
+            "headwaterd runs as");
+  const auto row = ask("quarantine show " + number + " values");
+  EXPECT_EQ(text(row.at("record").at("fields").at("name")), "N1");
+}
+
+TEST_F(StatusTest, BytesOfAnEventAreValuesToo) {
+  ledger::QuarantineRow event;
+  event.org = "emea";
+  event.topic = test::kTopic;
+  event.stage = "decode";
+  event.reason_code = "undecodable";
+  event.replay_id = "r1";
+  event.payload = "\x01\xff";
+  ASSERT_TRUE(ledger->quarantine({&event, 1}));
+  const std::string number = std::to_string(ledger->quarantined().at(0).rev.value);
+  EXPECT_TRUE(ask("quarantine show " + number, reader()).at("payload_hex").is_null());
+  EXPECT_EQ(text(ask("quarantine show " + number + " values").at("payload_hex")), "01ff");
+}
+
+TEST_F(StatusTest, DiscardKeepsWhoWhenAndWhyAndIsShownAmongAll) {
+  const std::string number = refuse_account();
+  EXPECT_EQ(error("quarantine discard " + number + " by=alice"),
+            "give a reason: it is kept with your name for those who ask later");
+  EXPECT_EQ(ledger->quarantine_open(), 1U);
+  const auto said = ask("quarantine discard " + number + " by=alice test data of ours");
+  EXPECT_EQ(text(said.at("done")), "row " + number + " is discarded by alice, as root");
+  EXPECT_TRUE(ask("quarantine").as_array().empty());
+  const auto row = ask("quarantine list all").at(0);
+  EXPECT_EQ(text(row.at("status")), "discarded");
+  EXPECT_EQ(text(row.at("closed_by")), "alice, as root");
+  EXPECT_EQ(text(row.at("evidence")), "test data of ours");
+  EXPECT_EQ(text(row.at("closed_at")), "2026-03-01T12:00:00.000Z");
+  EXPECT_EQ(error("quarantine discard " + number + " again"),
+            "row " + number + " is discarded since 2026-03-01T12:00:00.000Z");
+  EXPECT_EQ(error("quarantine retry " + number),
+            "row " + number + " is discarded since 2026-03-01T12:00:00.000Z");
+}
+
+TEST_F(StatusTest, RetryHandsTheRowOnAndTellsWhatCameOfIt) {
+  const std::string number = refuse_account();
+  ledger::QuarantineRow seen;
+  std::string by;
+  try_again = [&](RetryRequest& request) -> Result<void> {
+    seen = request.row;
+    by = request.by;
+    request.done(rejected("refused again"));
+    return {};
+  };
+  EXPECT_EQ(error("quarantine retry " + number + " by=root"),
+            "row " + number + " stays: refused again");
+  EXPECT_EQ(std::to_string(seen.rev.value), number);
+  EXPECT_FALSE(seen.payload.empty());
+  EXPECT_EQ(by, "root") << "a claim that the kernel confirms is said once";
+  try_again = [](RetryRequest& request) -> Result<void> {
+    request.done(std::string("postgres accepted it"));
+    return {};
+  };
+  EXPECT_EQ(text(ask("quarantine retry " + number).at("done")),
+            "row " + number + " is closed: postgres accepted it");
+  try_again = [](RetryRequest&) -> Result<void> { return rejected("no sink.x is configured"); };
+  EXPECT_EQ(error("quarantine retry " + number),
+            "row " + number + " stays: no sink.x is configured");
+}
+
+TEST_F(StatusTest, AHoleThatAPersonAcceptsIsNeverShownAsRepaired) {
+  open_hole(ledger::Hole::Scope::Stretch, "", "undecodable");
+  ASSERT_EQ(reasons().size(), 1U);
+  const auto open = ask("holes").at(0);
+  EXPECT_EQ(text(open.at("status")), "open");
+  const std::string number = boost::json::serialize(open.at("number"));
+  EXPECT_EQ(error("holes close " + number + " by=alice"),
+            "give a reason: it is kept with your name for those who ask later");
+  ASSERT_EQ(reasons().size(), 1U);
+  const auto said = ask("holes close " + number + " by=alice a load test of ours");
+  EXPECT_EQ(text(said.at("done")),
+            "hole " + number +
+                " is accepted by alice, as root, not repaired: what it may hide stays unknown");
+  EXPECT_TRUE(reasons().empty()) << "/readyz is well again";
+  EXPECT_TRUE(ask("holes").as_array().empty());
+  const auto closed = ask("holes all").at(0);
+  EXPECT_EQ(text(closed.at("status")), "accepted");
+  EXPECT_EQ(text(closed.at("closed_by")), "alice, as root");
+  EXPECT_EQ(text(closed.at("evidence")), "a load test of ours");
+  EXPECT_EQ(error("holes close " + number + " again"), "there is no open hole " + number);
+}
+
+TEST_F(StatusTest, WhoMayOnlyReadChangesNothing) {
+  const std::string number = refuse_account();
+  open_hole(ledger::Hole::Scope::Stretch, "", "undecodable");
+  const std::string hole = std::to_string(ledger->holes().at(0).rev.value);
+  for (const std::string& line : {"quarantine retry " + number,
+                                  "quarantine discard " + number + " by=root because",
+                                  "holes close " + hole + " by=root because"}) {
+    EXPECT_EQ(error(line, reader()),
+              "user eve may read but not operate: ask as root, or as the user that headwaterd runs "
+              "as")
+        << line;
+  }
+  EXPECT_EQ(ledger->quarantine_open(), 1U);
+  EXPECT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ask("quarantine", reader()).as_array().size(), 1U);
+}
+
+TEST_F(StatusTest, NumbersThatAreNoneAreSaidSo) {
+  EXPECT_EQ(error("quarantine show 77"), "there is no quarantine row 77");
+  EXPECT_EQ(error("quarantine retry 77"), "there is no quarantine row 77");
+  EXPECT_EQ(error("quarantine discard 77 because"), "there is no quarantine row 77");
+  for (const char* number : {"", "x", "7x", "-1", "0", "99999999999999999999999"}) {
+    EXPECT_EQ(error(std::string("quarantine show ") + number),
+              "which row? give its number, as `quarantine list` shows it")
+        << number;
+    EXPECT_TRUE(error(std::string("holes close ") + number).starts_with("which hole? give its"))
+        << number;
+  }
+  EXPECT_EQ(error("quarantine eat 7"),
+            "unknown command; known are quarantine list, show, retry, discard");
 }
 
 }  // namespace

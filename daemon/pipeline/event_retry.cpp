@@ -1,0 +1,100 @@
+#include "daemon/pipeline/event_retry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace headwater {
+namespace {
+
+using ledger::Closing;
+
+/// Of an event whose header could not be read: nobody knows its records, a stretch hole stands for
+/// them.
+bool is_headless(const ledger::QuarantineRow& row, const ledger::StreamKey& stream) {
+  return row.stage == "decode" && row.id.empty() && row.org == stream.org &&
+         row.topic == stream.topic;
+}
+
+}  // namespace
+
+Result<void> read_event(const salesforce::FetchedEvent& event,
+                        SchemaBook::Page& page,
+                        avro::Scratch& scratch,
+                        EventView& out) {
+  auto decoded = page.decoder->decode(event.payload, scratch, out);
+  out.schema_id = event.schema_id;
+  out.replay_id = event.replay_id;
+  out.event_uuid = event.uuid;
+  out.payload_bytes = event.payload.size();
+  if (decoded && out.entity != page.object) {
+    return rejected(fmt::format("event speaks of {} under a schema of {}", out.entity, page.object),
+                    "entity");
+  }
+  return decoded;
+}
+
+Result<std::string> EventRetry::run(const RetryRequest& request) {
+  const ledger::QuarantineRow& row = request.row;
+  if (!org_ready_.load()) return transient("the org is not known yet; nothing was tried");
+  if (ledger_.journal().full)
+    return transient("the journal is at journal.bytes_max; nothing was tried");
+  const auto fail = [&](const Error& error) -> Result<std::string> {
+    if (error.kind != ErrorKind::Rejected)
+      return Error{error.kind, error.message + "; not counted as a try", error.code};
+    if (const auto counted = ledger_.retry_failed(row, error); !counted) return counted.error();
+    return error;
+  };
+  schemas_.forget_refusal(row.schema_id);
+  auto page = schemas_.find(row.schema_id);
+  if (!page) return fail(page.error());
+  avro::Scratch scratch;
+  EventView event;
+  const salesforce::FetchedEvent fetched{row.payload, row.schema_id, row.replay_id, {}};
+  if (auto read = read_event(fetched, **page, scratch, event); !read) return fail(read.error());
+
+  ledger::IngestBatch batch;
+  batch.stream = stream_;
+  batch.events = {&event, 1};
+  const auto applied = ledger_.apply(batch);
+  if (!applied) return applied.error();
+  Closing closing;
+  closing.how = Closing::How::Retried;
+  closing.by = request.by;
+  closing.evidence =
+      fmt::format("decoded as {} of {} and applied: {} changes, {} contained already",
+                  to_string(event.type),
+                  event.entity,
+                  applied->entries,
+                  applied->unchanged);
+  if (auto closed = ledger_.close_quarantined(row, closing); !closed) return closed.error();
+  if (is_headless(row, stream_)) {
+    if (auto closed = close_stretch(row); !closed) return closed.error();
+  }
+  return closing.evidence;
+}
+
+/// The stretch that such events opened is repaired once every one of them was decoded. One that was
+/// given up proves nothing.
+Result<void> EventRetry::close_stretch(const ledger::QuarantineRow& row) {
+  const auto holes = ledger_.holes();
+  const auto hole = std::find_if(holes.begin(), holes.end(), [&](const auto& item) {
+    return item.scope == ledger::Hole::Scope::Stretch && item.org == row.org &&
+           item.topic == row.topic && item.cause == "undecodable";
+  });
+  if (hole == holes.end()) return {};
+  const auto is_of_it = [&](const auto& item) {
+    return is_headless(item, stream_) && item.closing.how != Closing::How::Retried &&
+           item.last_seen >= hole->opened_at;
+  };
+  const auto open = ledger_.quarantined(ledger_.quarantine_open());
+  if (std::any_of(open.begin(), open.end(), is_of_it)) return {};
+  const auto closed = ledger_.quarantine_closed(SIZE_MAX);
+  if (std::any_of(closed.begin(), closed.end(), is_of_it)) return {};
+  return ledger_.close_hole(
+      *hole,
+      {Closing::How::Repaired, "quarantine retry", "each of its events was decoded later", 0});
+}
+
+}  // namespace headwater
