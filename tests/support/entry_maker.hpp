@@ -52,6 +52,7 @@ class EntryMaker {
     const bool usual = (spec.op == Op::Update || spec.op == Op::Delete) && !spec.purge;
     entry.has_before = spec.has_before.value_or(usual);
     entry.before.rev = Rev(spec.before_rev);
+    if (entry.has_before) entry.before_bu = entry.bu;
     entry.sort_at = spec.sort_at;
     entry.before_sort_at = entry.has_before ? spec.before_sort_at : std::nullopt;
     entry.after.names = entry.old.names = &names_;
