@@ -30,7 +30,8 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   config::Node sinks = root.child("sinks");
   for (const std::string& name : sinks.keys()) {
     config::Node section = sinks.child(name);
-    if (MakeSink make = parse_sink(name, section)) config.sinks.push_back({name, std::move(make)});
+    SinkMaker made = parse_sink(name, section);
+    if (made.make) config.sinks.push_back({name, std::move(made.make), std::move(made.check)});
   }
 
   config::Node journal = root.child("journal");
@@ -49,6 +50,15 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   log::parse_level(level, config.log_level);
   root.finish();
   return config;
+}
+
+void DaemonConfig::check_sinks(const crm::Mapping& mapping, config::Problems& problems) const {
+  for (const SinkSection& sink : sinks) {
+    if (!sink.check) continue;
+    for (std::string& what : sink.check(mapping)) {
+      problems.add({path, 0, 0, "sinks." + sink.name, std::move(what)});
+    }
+  }
 }
 
 }  // namespace headwater

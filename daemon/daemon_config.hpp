@@ -15,6 +15,7 @@ namespace headwater {
 struct SinkSection {
   std::string name;  ///< its key under `sinks`
   MakeSink make;
+  CheckSink check;
 };
 
 /// The whole configuration file (config/headwater.example.yaml has every key).
@@ -33,6 +34,8 @@ struct DaemonConfig {
   /// Everything that the file says; problems, all of them, in `problems`.
   static DaemonConfig load(const std::string& path, config::Problems& problems);
   static DaemonConfig parse(config::Node& root);
+  /// What the sinks cannot do with this mapping.
+  void check_sinks(const crm::Mapping& mapping, config::Problems& problems) const;
 };
 
 }  // namespace headwater

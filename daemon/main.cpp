@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   headwater::config::Problems problems;
   auto config = headwater::DaemonConfig::load(config_path, problems);
   auto mapping = headwater::config::load_mapping(config.mapping_files, problems);
+  if (problems.empty()) config.check_sinks(*mapping, problems);
   if (!problems.empty()) {
     std::fputs(problems.str().c_str(), stderr);
     return kExitConfig;

@@ -3,45 +3,58 @@
 #include <map>
 
 #include "connectors/kafka/sink.hpp"
+#include "connectors/kafka/topics.hpp"
 #include "connectors/postgres/sink.hpp"
 #include "connectors/redis/sink.hpp"
 
 namespace headwater {
 namespace {
 
-MakeSink postgres_sink(config::Node& section) {
+SinkMaker postgres_sink(config::Node& section) {
   auto config = postgres::PostgresConfig::parse(section);
-  return [config](const SinkContext& context) -> std::unique_ptr<Sink> {
-    return std::make_unique<postgres::PostgresSink>(
-        config, context.holder, context.name, postgres::plan_tables(*context.mapping));
-  };
+  return {[config](const SinkContext& context) -> std::unique_ptr<Sink> {
+            return std::make_unique<postgres::PostgresSink>(
+                config, context.holder, context.name, postgres::plan_tables(*context.mapping));
+          },
+          {}};
 }
 
-MakeSink redis_sink(config::Node& section) {
+SinkMaker redis_sink(config::Node& section) {
   auto config = redis::RedisConfig::parse(section);
-  return [config](const SinkContext& context) -> std::unique_ptr<Sink> {
-    return std::make_unique<redis::RedisSink>(config, context.holder);
-  };
+  return {[config](const SinkContext& context) -> std::unique_ptr<Sink> {
+            return std::make_unique<redis::RedisSink>(config, context.holder);
+          },
+          {}};
 }
 
-MakeSink kafka_sink(config::Node& section) {
+std::vector<std::string> entities_of(const crm::Mapping& mapping) {
+  std::vector<std::string> out;
+  for (const auto& entity : mapping.entities()) out.push_back(entity.entity);
+  return out;
+}
+
+SinkMaker kafka_sink(config::Node& section) {
   auto config = kafka::KafkaConfig::parse(section);
-  return [config](const SinkContext& context) -> std::unique_ptr<Sink> {
+  const auto make = [config](const SinkContext& context) -> std::unique_ptr<Sink> {
     kafka::KafkaSinkOptions options;
     options.name = context.name;
     options.version = context.version;
-    for (const auto& entity : context.mapping->entities())
-      options.entities.push_back(entity.entity);
+    options.entities = entities_of(*context.mapping);
     options.org_id = context.org_id;
     return std::make_unique<kafka::KafkaSink>(
         config, context.holder, std::move(options), *context.clock);
   };
+  const auto check = [config](const crm::Mapping& mapping) {
+    return kafka::Topics(config.topic_prefix, config.partitions, config.replication)
+        .clashes(entities_of(mapping));
+  };
+  return {make, check};
 }
 
 }  // namespace
 
-MakeSink parse_sink(const std::string& name, config::Node& section) {
-  static const std::map<std::string, MakeSink (*)(config::Node&)> kTypes{
+SinkMaker parse_sink(const std::string& name, config::Node& section) {
+  static const std::map<std::string, SinkMaker (*)(config::Node&)> kTypes{
       {"postgres", postgres_sink}, {"redis", redis_sink}, {"kafka", kafka_sink}};
   const std::string type = section.text("type", name);
   const auto known = kTypes.find(type);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/node.hpp"
 #include "connectors/sink.hpp"
@@ -23,8 +24,16 @@ struct SinkContext {
 };
 using MakeSink = std::function<std::unique_ptr<Sink>(const SinkContext&)>;
 
+/// What only the mapping shows to be wrong with a sink's section, one sentence each.
+using CheckSink = std::function<std::vector<std::string>(const crm::Mapping& mapping)>;
+
+struct SinkMaker {
+  MakeSink make;    ///< nothing if the section has an unknown type
+  CheckSink check;  ///< nothing if there is nothing to check
+};
+
 /// The one table that names every connector. Reads the section; an unknown `type` is a problem and
 /// makes nothing.
-MakeSink parse_sink(const std::string& name, config::Node& section);
+SinkMaker parse_sink(const std::string& name, config::Node& section);
 
 }  // namespace headwater

@@ -68,6 +68,8 @@ Settings promises(const KafkaConfig& config, const Client::Options& options) {
                        "10000");  // readers wait at an open one after a crash
       break;
   }
+  // The sink shortens what is longer; what cannot be shortened is refused before it is sent.
+  out.emplace_back("message.max.bytes", fmt::format("{}", config.message_bytes_max));
   out.emplace_back("enable.idempotence", "true");
   out.emplace_back("acks", "all");
   out.emplace_back("max.in.flight.requests.per.connection", "5");

@@ -10,7 +10,7 @@
 namespace headwater::kafka {
 namespace {
 
-constexpr std::array<std::string_view, 22> kReserved{"acks",
+constexpr std::array<std::string_view, 23> kReserved{"acks",
                                                      "auto.offset.reset",
                                                      "bootstrap.servers",
                                                      "check.crcs",
@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 22> kReserved{"acks",
                                                      "isolation.level",
                                                      "max.in.flight",
                                                      "max.in.flight.requests.per.connection",
+                                                     "message.max.bytes",
                                                      "message.send.max.retries",
                                                      "message.timeout.ms",
                                                      "metadata.broker.list",
@@ -32,6 +33,9 @@ constexpr std::array<std::string_view, 22> kReserved{"acks",
                                                      "retries",
                                                      "transaction.timeout.ms",
                                                      "transactional.id"};
+
+constexpr std::size_t kMessageBytesLeast = std::size_t{16} << 10;
+constexpr std::size_t kMessageBytesMost = std::size_t{512} << 20;  // librdkafka's own is 10^9
 
 /// Kafka's own rule for topic names, of which ours is the start.
 bool topic_letters(std::string_view text) {
@@ -47,6 +51,10 @@ void read_properties(config::Node& node, KafkaConfig& config) {
       rd_kafka_conf_new(), &rd_kafka_conf_destroy};
   for (const std::string& key : list.keys()) {
     const std::string value = list.text(key);
+    if (key == "message.max.bytes") {
+      list.problem(key, "is set by sinks.kafka.message_bytes_max: give the size there");
+      continue;
+    }
     if (is_reserved(key)) {
       list.problem(key, "is set by Headwater and cannot be changed: exactly-once rests on it");
       continue;
@@ -84,6 +92,11 @@ KafkaConfig KafkaConfig::parse(config::Node& node) {
   config.entries_max = static_cast<std::size_t>(
       whole("entries_max", static_cast<std::int64_t>(config.entries_max), 1, 100'000));
   config.bytes_max = node.bytes("bytes_max", config.bytes_max);
+  config.message_bytes_max = node.bytes("message_bytes_max", config.message_bytes_max);
+  if (config.message_bytes_max < kMessageBytesLeast ||
+      config.message_bytes_max > kMessageBytesMost) {
+    node.problem("message_bytes_max", "must be from 16KiB to 512MiB");
+  }
   config.timeout = node.duration("timeout", config.timeout);
   if (config.timeout < Millis(100)) node.problem("timeout", "must be at least 100ms");
   config.claim_wait = node.duration("claim_wait", config.claim_wait);

@@ -18,7 +18,10 @@ struct KafkaConfig {
   int replication = 0;                 ///< of topics made from now on; 0: the broker's default
   std::size_t entries_max = 5'000;     ///< most entries in one write
   std::size_t bytes_max = 8ULL << 20;  ///< most journal bytes in one write
-  Millis timeout{30'000};              ///< of one open step or one write with all its reports
+  /// Largest message, key and headers included; a longer one is shortened. Topics must allow it
+  /// (`max.message.bytes`, 1 MiB by default).
+  std::size_t message_bytes_max = 1'000'000;
+  Millis timeout{30'000};     ///< of one open step or one write with all its reports
   Millis claim_wait{30'000};  ///< a cursor that another holder has not touched for so long is free
   std::string sasl_password_file;  ///< path, read again at every open; empty: none
   /// Handed to librdkafka: security, linger.ms, compression.type, … Never those in which our

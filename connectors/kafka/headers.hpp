@@ -54,6 +54,9 @@ inline constexpr std::string_view kRevHeader = "rev";
 // CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch` is
 // the sink's fencing epoch. Fixed ones are equal for all entries of one org, epoch, operation,
 // verb, business unit and entity; the others differ from entry to entry.
+//
+// Not there: ce_dataschema, which must name a schema document (nothing publishes one yet: the read
+// API would), and ce_dataclassification, which comes with the classes of personal data.
 void render_fixed_change_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 void render_varying_change_headers(HeaderList& out, const EntryView& entry);
 

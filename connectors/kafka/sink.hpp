@@ -141,23 +141,28 @@ class KafkaSink final : public Sink {
   Result<void> send_idempotent(const Batch& batch, Lane& lane, Deadline until);
   Result<void> write_transactions(const Batch& batch);
   Result<void> write_transaction(Org& org, const Batch& batch);
+  Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
+  Result<void> send_owed(bool all, Deadline until);
+  void note_ends(Org& org);
+  Result<void> owe(std::span<const CursorMove> moves);
+  Org* org_of(std::string_view name);
+  Deadline deadline() const { return std::chrono::steady_clock::now() + config_.timeout; }
+
+  // send.cpp
   Result<std::size_t> send_entries(
       Lane& lane, Entries entries, const Org* only, Rev after, Deadline until);
   Result<void> send_entry(
       Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until);
   Result<void> send_change(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
   Result<void> send_record(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
-  ValueStore::Value image_of(Lane& lane, const EntryView& entry);
   Result<void> send_quarantine(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
-  Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
-  Result<void> send_owed(bool all, Deadline until);
-  void note_ends(Org& org);
-  Result<void> owe(std::span<const CursorMove> moves);
+  ValueStore::Value image_of(Lane& lane, const EntryView& entry);
+  std::size_t value_bytes_max() const;
+  void shorten_envelope(const EntryView& entry);
+  void shorten_record(const EntryView& entry);
   void mark_last_of_keys(Entries entries);
   Lane::Entity& entity_of(Lane& lane, std::string_view entity);
   Lane::Shapes& shapes_of(Lane& lane, Lane::Entity& entity, const EntryView& entry, const Org& org);
-  Org* org_of(std::string_view name);
-  Deadline deadline() const { return std::chrono::steady_clock::now() + config_.timeout; }
 
   KafkaConfig config_;
   Holder holder_;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 namespace headwater::kafka {
 namespace {
 
@@ -57,6 +60,25 @@ TopicSpec Topics::quarantine() const {
   TopicSpec topic = spec("quarantine", {});
   topic.settings = {{"cleanup.policy", "delete"}, {"retention.ms", in_ms(kQuarantineKept)}};
   return topic;
+}
+
+std::vector<std::string> Topics::clashes(const std::vector<std::string>& entities) const {
+  std::vector<std::string> out;
+  std::map<std::string, const std::string*> seen;
+  for (const std::string& entity : entities) {
+    std::string folded = changes(entity).name;
+    std::replace(folded.begin(), folded.end(), '.', '_');
+    const auto [first, added] = seen.try_emplace(std::move(folded), &entity);
+    if (added) continue;
+    out.push_back(fmt::format(
+        "the topics of {} ({}) and {} ({}) differ in '.' and '_' at most, which Kafka refuses: "
+        "rename one of the two entities in the mapping",
+        *first->second,
+        changes(*first->second).name,
+        entity,
+        changes(entity).name));
+  }
+  return out;
 }
 
 std::string create_command(const TopicSpec& topic, std::string_view brokers) {

@@ -34,6 +34,9 @@ class Topics {
   TopicSpec records(std::string_view entity) const;
   TopicSpec cursors() const;
   TopicSpec quarantine() const;
+  /// Entities whose topics Kafka cannot keep apart, one sentence each: it refuses a name that
+  /// differs from another in `.` and `_` only, because its metrics know no dots.
+  std::vector<std::string> clashes(const std::vector<std::string>& entities) const;
 
  private:
   TopicSpec spec(std::string_view kind, std::string_view entity) const;

@@ -236,6 +236,18 @@ void append_transaction(std::string& out, const EntryView& e) {
   out.push_back('}');
 }
 
+void append_truncated(std::string& out, std::span<const std::string> truncated) {
+  if (truncated.empty()) return;
+  out.append(",\"truncated\":");
+  char before = '[';
+  for (const std::string& what : truncated) {
+    out.push_back(before);
+    before = ',';
+    append_json_string(out, what);
+  }
+  out.push_back(']');
+}
+
 /// NameTable that the lists of source names refer to.
 const NameTable* names_of(const EntryView& e) {
   return e.after.names != nullptr ? e.after.names : e.old.names;
@@ -286,7 +298,8 @@ std::string_view EnvelopeWriter::append(std::string& out,
   append_text_member(out, ",\"entity\":", e.entity);
   append_text_member(out, ",\"bu\":", e.bu);
   out.append(",\"before\":");
-  if (e.has_before) {
+  const bool cut = !context.truncated.empty() && context.truncated.front() == "before";
+  if (e.has_before && !cut) {
     append_before(out, e);
   } else {
     out.append("null");
@@ -304,7 +317,9 @@ std::string_view EnvelopeWriter::append(std::string& out,
   append_number_member(out, ",\"mapping_rev\":", e.meta.mapping_rev);
   append_bool_member(out, ",\"late\":", e.late);
   append_text_or_null(out, ",\"merged_into\":", e.merged_into);
-  out.append(",\"merged_from\":[]}");
+  out.append(",\"merged_from\":[]");
+  append_truncated(out, context.truncated);
+  out.push_back('}');
   return std::string_view(out).substr(after_at, after_.size());
 }
 

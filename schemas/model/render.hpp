@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ namespace headwater {
 struct EnvelopeContext {
   std::string_view version;  ///< of Headwater
   std::string_view org_id;   ///< 18 characters, or empty when not yet known
+  /// What was left out so that the envelope is not too long, the word `before` first: then it is
+  /// null. The others name members whose text the caller has replaced.
+  std::span<const std::string> truncated = {};
 };
 
 /// `{"bu":…,"customer":null,"fields":…,"extra":…,"raw":…,"refs":…}`: what the hash is taken over.

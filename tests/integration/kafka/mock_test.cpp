@@ -150,8 +150,7 @@ TEST_F(KafkaMock, ATooLargeEntryIsRejectedAndItsNeighboursLandOnce) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());
   kafka.updates(1, 2);
-  kafka.maker.add(
-      {.id = SinkFixture::id(7), .rev = 3, .fields = {{"text", std::string(1'500'000, 'x')}}});
+  kafka.maker.add({.id = SinkFixture::id(7), .rev = 3, .fields = many_small_fields()});
   kafka.maker.add({.id = SinkFixture::id(8), .rev = 4});
   const Entries all = kafka.maker.entries();
   const auto written = kafka.write(*sink, all);
@@ -162,6 +161,42 @@ TEST_F(KafkaMock, ATooLargeEntryIsRejectedAndItsNeighboursLandOnce) {
   EXPECT_EQ(kafka.write(*sink, all.subspan(2, 1)).error().kind, ErrorKind::Rejected);
   EXPECT_TRUE(kafka.write(*sink, all.subspan(3, 1)).ok());
   EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{1, 2, 4}));
+}
+
+TEST_F(KafkaMock, ATooLongEnvelopeLosesItsBeforeImageOnly) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  const std::string text(600'000, 'x');
+  kafka.maker.add({.id = SinkFixture::id(7), .rev = 3, .fields = {{"text", text}}});
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  const auto changes = kafka.read("changes.contact");
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_NE(changes[0].value->find(R"("before":null,"after":{"key")"), std::string::npos);
+  EXPECT_NE(changes[0].value->find(R"("truncated":["before"]})"), std::string::npos);
+  EXPECT_NE(changes[0].value->find(R"("text":")" + text + '"'), std::string::npos);
+  EXPECT_NE(kafka.read("records.contact")[0].value->find(text), std::string::npos);
+}
+
+TEST_F(KafkaMock, LargeTextsOfATooLongRecordBecomePointersLargestFirst) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  const std::string middle(500'000, 'm');
+  kafka.maker.add({.id = SinkFixture::id(7),
+                   .rev = 3,
+                   .fields = {{"large", std::string(700'000, 'l')},
+                              {"middle", middle},
+                              {"small", std::string(900, 's')}}});
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  const std::string pointer =
+      R"("large":{"$ref":"/v1/records/emea/Contact/)" + SinkFixture::id(7) + R"("},"middle":"mmm)";
+  const auto changes = kafka.read("changes.contact");
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_NE(changes[0].value->find(pointer), std::string::npos);
+  EXPECT_NE(changes[0].value->find(R"("truncated":["before","fields.large"]})"), std::string::npos);
+  const auto records = kafka.read("records.contact");
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_NE(records[0].value->find(pointer), std::string::npos);
+  EXPECT_NE(records[0].value->find(middle), std::string::npos);
 }
 
 TEST_F(KafkaMock, ARefusalToldLateIsRejectedAndTheSinkGoesOn) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,13 @@ class ShiftedClock final : public Clock {
   SystemClock system_;
   std::int64_t shift_ms_ = 0;
 };
+
+/// Together more than a message may hold, and none large enough to be pointed at instead.
+inline std::map<std::string, std::string> many_small_fields() {
+  std::map<std::string, std::string> out;
+  for (int i = 0; i < 2'000; ++i) out["f" + std::to_string(i)] = std::string(1'000, 'x');
+  return out;
+}
 
 /// What a test of the sink needs: a topic prefix of its own on a shared broker, a clock, entries.
 class SinkFixture {

@@ -49,6 +49,18 @@ TEST(KafkaConfig, WhatOurPromiseRestsOnCannotBeChanged) {
       << problems;
 }
 
+TEST(KafkaConfig, TheSizeOfMessagesIsOursToSay) {
+  std::string problems;
+  EXPECT_EQ(parse("brokers: a\nmessage_bytes_max: 2MiB\n", problems).message_bytes_max, 2U << 20);
+  EXPECT_EQ(problems, "");
+  parse("brokers: a\nmessage_bytes_max: 1KiB\n", problems);
+  EXPECT_NE(problems.find("message_bytes_max: must be from 16KiB to 512MiB"), std::string::npos)
+      << problems;
+  parse("brokers: a\nproperties: {message.max.bytes: 1000000}\n", problems);
+  EXPECT_NE(problems.find("is set by sinks.kafka.message_bytes_max"), std::string::npos)
+      << problems;
+}
+
 TEST(KafkaConfig, ATopicPrefixMustBeATopicName) {
   std::string problems;
   parse("brokers: a\ntopic_prefix: 'crm/'\n", problems);

@@ -19,6 +19,16 @@ TEST(KafkaTopics, ACustomObjectKeepsItsApiName) {
 
 TEST(KafkaTopics, CursorsHaveOnePartition) { EXPECT_EQ(kTopics.cursors().partitions, 1); }
 
+TEST(KafkaTopics, NamesThatDifferInDotsAndUnderscoresOnlyClash) {
+  EXPECT_TRUE(kTopics.clashes({"contact", "custom:Invoice__c", "invoice__c"}).empty());
+  const auto told = kTopics.clashes({"contact", "custom:Invoice__c", "custom_Invoice__c"});
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("custom:Invoice__c (crm.changes.custom.Invoice__c) and custom_Invoice__c "
+                         "(crm.changes.custom_Invoice__c)"),
+            std::string::npos)
+      << told[0];
+}
+
 TEST(KafkaTopics, TheCommandCreatesTheTopicAsWeWould) {
   EXPECT_EQ(create_command(kTopics.changes("contact"), "b:9092"),
             "kafka-topics.sh --bootstrap-server b:9092 --create --topic crm.changes.contact "
