@@ -11,6 +11,12 @@ namespace {
 constexpr std::uint8_t kFormat = 1;
 /// Keys that one pass over an org's record holes keeps: later calls need no pass of their own.
 constexpr std::size_t kRunMax = 20'000;
+/// No try is put off for longer. One that lies further ahead was set while the clock was wrong.
+constexpr EpochMs kPutOffMax = 60LL * 60 * 1000;
+
+bool is_due(const Hole& hole, EpochMs now) {
+  return hole.next_try <= now || hole.next_try > now + kPutOffMax;
+}
 
 }  // namespace
 
@@ -231,7 +237,7 @@ std::vector<Hole> Holes::due(std::string_view org, EpochMs now, std::size_t most
       auto found = store_.get(Family::Holes, run.keys[i], bytes);
       if (!found || !*found) continue;
       auto hole = read_hole(run.keys[i], bytes);
-      if (!hole || hole->next_try > now) continue;
+      if (!hole || !is_due(*hole, now)) continue;
       out.push_back(std::move(*hole));
       kept.push_back(std::move(run.keys[i]));
     }
@@ -251,7 +257,7 @@ std::vector<Hole> Holes::due(std::string_view org, EpochMs now, std::size_t most
   for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
     const auto hole = read_hole(scan->key(), scan->value());
     if (!hole) continue;
-    if (hole->next_try > now) {
+    if (!is_due(*hole, now)) {
       earliest = std::min(earliest, hole->next_try);
       continue;
     }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/ledger/facts.hpp"
 #include "schemas/core/ids.hpp"
 #include "schemas/core/result.hpp"
 #include "schemas/core/time.hpp"
@@ -186,7 +187,7 @@ class Ledger : public NameTables {
   // ---- writing
   Result<Applied> apply(const IngestBatch& batch);
   Result<Applied> apply_rows(const RowBatch& batch);
-  /// A keepalive's position: written alone, unsynced.
+  /// A keepalive's position: written alone, unsynced but for a stream's first.
   Result<void> save_position(const StreamKey& stream, const ReplayId& position);
   std::optional<StreamPosition> position(const StreamKey& stream) const;
   /// The version that rows of a query sent from now on carry; counts the query, durably.
@@ -228,6 +229,16 @@ class Ledger : public NameTables {
                       std::string_view object,
                       std::size_t most,
                       EntryBatch& out);
+  /// Adds the states whose keys lie behind `after` (empty: all), in key order, as get() gives them,
+  /// until a bound is met. `last`: the last key looked at; empty: there are no more.
+  Result<void> read_keys(std::string_view after,
+                         std::size_t entries_max,
+                         std::size_t bytes_max,
+                         EntryBatch& out,
+                         std::string& last);
+  /// Where each record stands; nothing for one that was never seen.
+  Result<std::vector<std::optional<RecordHead>>> heads(std::span<const std::string> rkeys);
+  Result<std::optional<RecordFacts>> facts_of(const RecordKey& key);
 
   // ---- sinks
   /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or

@@ -78,8 +78,11 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
     if (auto ok = parts_.holes.quarantine(*batch_, row); !ok) return ok.error();
   }
   write_states();
-  put_position(batch);
-  const bool sync = !batch.events.empty() || !batch.holes.empty() || !batch.quarantined.empty();
+  const bool anchored = put_position(batch);
+  // A keepalive's position may be lost, the one before it serves as well. But not a stream's first:
+  // without it a start at the latest event would pass by what was committed meanwhile.
+  const bool sync =
+      !batch.events.empty() || !batch.holes.empty() || !batch.quarantined.empty() || anchored;
   if (auto ok = commit(*batch_, sync); !ok) return ok.error();
   return applied;
 }
@@ -285,13 +288,15 @@ void Writer::write_states() {
   cache_.trim();
 }
 
-void Writer::put_position(const IngestBatch& batch) {
+/// True if the stream had no position before.
+bool Writer::put_position(const IngestBatch& batch) {
   EpochMs newest = 0;
   for (const EventView& event : batch.events) newest = std::max(newest, event.commit_ts);
-  if (!batch.position && newest == 0) return;
+  if (!batch.position && newest == 0) return false;
   const std::string key =
       std::string(kStreamPrefix) + make_key(batch.stream.org, batch.stream.topic);
   StreamPosition position = read_position(parts_.store, key).value_or(StreamPosition{});
+  const bool first = position.replay_id.empty();
   if (batch.position) {
     position.replay_id = *batch.position;
     position.stored_at = parts_.clock.now_ms();
@@ -303,6 +308,7 @@ void Writer::put_position(const IngestBatch& batch) {
   put_signed(bytes_, position.stored_at);
   put_signed(bytes_, position.newest_commit_ts);
   batch_->put(Family::Meta, key, bytes_);
+  return first;
 }
 
 std::optional<StreamPosition> read_position(Store& store, const std::string& key) {
@@ -335,7 +341,8 @@ Result<void> Writer::commit(StoreBatch& batch, bool sync) {
 
 Result<bool> Writer::brake(ObjectContext& context, const std::string& org) {
   const EpochMs now = parts_.clock.now_ms();
-  if (context.brake_from == 0 || now >= context.brake_from + kBrakeWindowMs) {
+  if (context.brake_from == 0 || now < context.brake_from ||
+      now >= context.brake_from + kBrakeWindowMs) {
     context.brake_from = now;
     context.brake_gone = 0;
     context.brake_base = context.counts.alive;

@@ -122,6 +122,14 @@ TEST_F(HoleTest, DueOnesComeOldestFirstAndPostponedOnesLater) {
   EXPECT_EQ(due[0].attempts, 1U);
 }
 
+TEST_F(HoleTest, ATryThatAWrongClockPutOffForADayIsDueOnceTheClockIsRight) {
+  apply({updated(1, {{"Name", "A"}})});
+  const EpochMs now = clock.now_ms();
+  const auto due = ledger->due_refetches("emea", now, 10);
+  ASSERT_TRUE(ledger->postpone(due, now + 24LL * 3'600'000));
+  EXPECT_EQ(ledger->due_refetches("emea", now, 10).size(), 1U);
+}
+
 TEST_F(HoleTest, ADoubtThatCameDuringARefetchIsNotPutOffWithIt) {
   apply({created(1, {{"Name", "A"}})});
   Event gap = updated(2, {});

@@ -144,6 +144,18 @@ TEST_F(LedgerTest, NamesKeepTheirNumbersThroughACrash) {
   EXPECT_NE(image(kAcme).find("\"Zeta__c\":\"z\""), std::string::npos);
 }
 
+TEST_F(LedgerTest, AStreamsFirstPositionOutlivesAPowerLossAndAKeepalivesMayBeLost) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("anchor")));
+  crash_and_open();
+  ASSERT_TRUE(ledger->position(stream)) << "else a start at the latest event would skip some";
+  EXPECT_EQ(ledger->position(stream)->replay_id, ReplayId("anchor"));
+  const auto writes = disk->writes();
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("later")));
+  EXPECT_EQ(disk->writes(), writes + 1);
+  crash_and_open();
+  EXPECT_EQ(ledger->position(stream)->replay_id, ReplayId("anchor")) << "written without a sync";
+}
+
 TEST_F(LedgerTest, AnOrgIsBoundForEver) {
   ASSERT_TRUE(ledger->bind_org("emea", "00D5f000000AbCdEAK"));
   crash_and_open();
