@@ -33,6 +33,13 @@ void MemoryDisk::crash() {
   tear_in_ = 0;
 }
 
+std::shared_ptr<MemoryDisk> MemoryDisk::copy() const {
+  const std::lock_guard lock(mutex_);
+  auto out = std::make_shared<MemoryDisk>();
+  out->now_ = out->synced_ = synced_;
+  return out;
+}
+
 void MemoryDisk::tear_write(std::size_t n) {
   const std::lock_guard lock(mutex_);
   tear_in_ = n;

@@ -18,6 +18,8 @@ class MemoryDisk {
 
   /// Everything that was not synced is gone.
   void crash();
+  /// A disk with what is durable on this one: a backup, or a clone of the machine.
+  std::shared_ptr<MemoryDisk> copy() const;
   /// The n-th write from now on (1: the next) is torn: nothing of it reaches the disk and it fails,
   /// as does every later one until crash(). 0: none.
   void tear_write(std::size_t n);

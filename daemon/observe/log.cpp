@@ -21,7 +21,8 @@ const Names& names_of(Level level) {
   static constexpr Names kNames[] = {{"debug", "<7>", spdlog::level::debug},
                                      {"info", "<6>", spdlog::level::info},
                                      {"warning", "<4>", spdlog::level::warn},
-                                     {"error", "<3>", spdlog::level::err}};
+                                     {"error", "<3>", spdlog::level::err},
+                                     {"none", "", spdlog::level::off}};
   return kNames[static_cast<int>(level)];
 }
 

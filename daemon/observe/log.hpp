@@ -8,7 +8,13 @@
 
 namespace headwater::log {
 
-enum class Level { Debug, Info, Warning, Error };
+enum class Level {
+  Debug,
+  Info,
+  Warning,
+  Error,
+  None,  ///< for set_level() only: nothing is written
+};
 
 /// A key and what to print for it. Never a field's value or a secret: keys, counts, names, times.
 struct Field {
