@@ -115,7 +115,9 @@ std::optional<std::string> from_hex(std::string_view hex) {
 Result<std::string> raw_event(Org& org, const boost::json::object& body) {
   const auto* object = org.catalog().find(text_of(body, "object"));
   if (object == nullptr) return rejected("emit: object: unknown '" + text_of(body, "object") + "'");
-  NewEvent event{object, text_of(body, "schema_id", object->schema_id), {}};
+  auto schema = text_of(body, "schema_id", object->schema_id);
+  if (const auto* named = org.catalog().find(schema)) schema = named->schema_id;
+  NewEvent event{object, std::move(schema), {}};
   auto header = org.store().new_header(author_of(body));
   if (body.contains("payload_hex")) {
     auto bytes = from_hex(text_of(body, "payload_hex"));

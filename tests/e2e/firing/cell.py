@@ -16,6 +16,10 @@ from .world import SINKS, World
 CELLS = []
 
 
+class Skipped(Exception):
+    """This machine cannot make the fault; the text says what it lacks."""
+
+
 @dataclasses.dataclass
 class Cell:
     component: str
@@ -48,7 +52,8 @@ class Scene:
         self.servers, self.org, self.daemon = world.servers, world.org, world.daemon
         self.quarantined = 0  # rows that this cell announces
         self.holes = 0  # that stay open, as this version cannot close them
-        self.verify = True  # False: equality is out of reach in this version, and the cell says what is checked instead
+        self.verify = True  # False: equality is out of reach, the cell says why; or options of the checker
+        self.load = None
         self.ready = True  # False: /readyz stays 503, and the cell checks why
         self.notes = []
         self.told = None  # the sentence that an operator read first
@@ -98,16 +103,8 @@ class Scene:
     def others_move(self, *sinks, seconds=20):
         self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds)
 
-    def stands(self, sink):
-        """A cursor that must not have moved when the block ends."""
-        return contextlib.closing(Standing(self.world, sink))
-
     def logged(self, *texts, seconds=10):
         until(f"the log says {texts}", lambda: all(text in self.daemon.said() for text in texts), seconds)
-
-    def never_logged(self, text):
-        if text in self.daemon.said():
-            raise Failed(f"the log says: {text}")
 
     def until(self, what, condition, seconds=30, told=None):
         return until(what, condition, seconds, told=told)
@@ -121,16 +118,6 @@ class Scene:
         return sum(value for name, value in self.daemon.metrics().items() if name.startswith(start))
 
 
-class Standing:
-    def __init__(self, world, sink):
-        self.world, self.sink, self.at = world, sink, world.sink(sink)["cursor_rev"]
-
-    def close(self):
-        now = self.world.sink(self.sink)["cursor_rev"]
-        if now != self.at:
-            raise Failed(f"{self.sink} moved from {self.at} to {now}")
-
-
 def counters(metrics):
     """The few that tell a cell's story: by a short name."""
     out = {}
@@ -141,6 +128,3 @@ def counters(metrics):
             if name.startswith(start):
                 out[short] = out.get(short, 0) + value
     return out
-
-
-__all__ = ["CELLS", "Cell", "Failed", "SINKS", "Scene", "cell", "counters", "until"]

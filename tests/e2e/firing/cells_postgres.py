@@ -1,21 +1,26 @@
-"""Postgres in trouble of its own."""
+"""Postgres in trouble of its own: down, killed, frozen, read-only, full, locked, set back, or refusing."""
 
-from .cell import cell
+import os
+import subprocess
+
+from . import processes
+from .cell import Failed, cell
+from .servers import Postgres
 
 
 @cell("postgres", "stopped and started", "waits, others go on, catches up", quick=True)
 def _(scene):
     postgres = scene.servers.postgres
     postgres.stop(2)
-    scene.sink_is("postgres", "waiting", "postgres")
+    scene.sink_is("postgres", "waiting", "postgres", "Connection refused")
     scene.others_move("postgres")
     postgres.start()
     scene.over()
 
 
-@cell("postgres", "killed in the middle of writes", "what was committed stands, the rest is written again")
+@cell("postgres", "killed in the middle of writes, twice", "what was committed stands, the rest is written again")
 def _(scene):
-    for _ in range(3):
+    for _ in range(2):
         scene.moves("postgres")
         scene.servers.postgres.kill()
         scene.others_move("postgres")
@@ -26,7 +31,153 @@ def _(scene):
 @cell("postgres", "stands still (SIGSTOP)", "gives up at its deadline, others go on", quick=True)
 def _(scene):
     scene.servers.postgres.freeze()
-    scene.sink_is("postgres", "waiting", "postgres")
+    scene.sink_is("postgres", "waiting", "postgres", "no answer within")
     scene.others_move("postgres")
     scene.servers.postgres.thaw()
+    scene.over()
+
+
+@cell("postgres", "sessions ended by an operator, five times", "opens again each time")
+def _(scene):
+    for _ in range(5):
+        scene.moves("postgres", times=1)
+        scene.servers.postgres.end_sessions()
+    scene.others_move("postgres")
+    scene.over()
+
+
+@cell("postgres", "statements cancelled by an operator", "the transaction is rolled back whole and written again")
+def _(scene):
+    for _ in range(40):
+        scene.servers.postgres.sql("select pg_cancel_backend(pid) from pg_stat_activity where usename = 'headwater'")
+    scene.others_move("postgres")
+    scene.over()
+
+
+@cell("postgres", "read-only (default_transaction_read_only)", "waits and says so, nothing quarantined, others go on", quick=True)
+def _(scene):
+    sql = scene.servers.postgres.sql
+    sql("alter system set default_transaction_read_only = on", "select pg_reload_conf()")
+    scene.kept.callback(sql, "alter system reset default_transaction_read_only", "select pg_reload_conf()")
+    scene.sink_is("postgres", "waiting", "read-only transaction")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "no connection left (role's limit)", "waits and says so, others go on")
+def _(scene):
+    postgres = scene.servers.postgres
+    postgres.sql("alter role headwater connection limit 0")
+    scene.kept.callback(postgres.sql, "alter role headwater connection limit -1")
+    postgres.end_sessions()
+    scene.sink_is("postgres", "waiting", "too many connections")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "a table locked by someone else", "waits and says so, others go on, nothing quarantined")
+def _(scene):
+    session = subprocess.Popen(["psql", "-Xq", f"postgresql://postgres@127.0.0.1:{scene.servers.postgres.port}/crm"],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    scene.kept.callback(session.wait)
+    scene.kept.callback(session.terminate)
+    session.stdin.write("begin; lock table crm.account, crm.contact, crm.activity, crm.case in access exclusive mode;\n")
+    session.stdin.flush()
+    scene.sink_is("postgres", "waiting", "lock timeout")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "one row refused (check constraint)", "that row alone to quarantine, its neighbours land", quick=True)
+def _(scene):
+    sql = scene.servers.postgres.sql
+    sql("alter table crm.account add constraint no_refused check (name not like 'Refused%')")
+    scene.kept.callback(sql, "alter table crm.account drop constraint if exists no_refused")
+    names = ["Good One", "Refused One", "Good Two", "Good Three"]
+    ids = scene.org.post("/emit", {"statements": [
+        {"op": "create", "object": "Account", "fields": {"Name": name}} for name in names]})["ids"]
+    landed = f"select count(*) from crm.account where id in ({', '.join(repr(each) for each in ids)})"
+    scene.until("the neighbours are there", lambda: sql(landed) == "3", told=lambda: sql(landed))
+    scene.logged("sink refuses an entry for good")
+    scene.sink_is("postgres", "ok")
+    scene.kept.close()
+    scene.over()
+    scene.org.emit("update", "Account", {"Name": "No Longer"}, id=ids[1])
+    scene.quarantined = 1
+
+
+@cell("postgres", "restored from an old backup", "goes on after the older cursor, from the journal")
+def _(scene):
+    postgres = scene.servers.postgres
+    postgres.stop(2)
+    postgres.save("backup")
+    postgres.start()
+    scene.moves("postgres", times=8)
+    postgres.stop(2)
+    postgres.restore("backup")
+    postgres.start()
+    scene.over()
+    scene.logged("sink opened: following the journal")
+
+
+@cell("postgres", "disk full (tmpfs)", "waits and says so, nothing quarantined, others go on", rate=40)
+def _(scene):
+    """A server of its own on a small tmpfs, and the main world's daemon beside it: only this sink is in trouble."""
+    folder = scene.fire.mount(f"{scene.fire.folder}/small", 160)
+    scene.kept.callback(processes.run, "umount", folder)
+    small = Postgres(f"{folder}/pg", scene.servers.gates, "small", ("-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"))
+    scene.kept.callback(small.stop)
+    world = scene.fire.world("small", servers=scene.fire.with_postgres(small), org=scene.org)
+    scene.kept.callback(world.close)
+    ballast = f"{folder}/ballast"
+    processes.run("dd", "if=/dev/zero", f"of={ballast}", "bs=64k", check=False)
+    scene.until("Postgres waits", lambda: world.part("sink postgres")["state"] == "waiting", 60)
+    scene.note(world.part("sink postgres")["why"])
+    before = {sink: world.sink(sink)["cursor_rev"] for sink in ("redis", "kafka")}
+    scene.until("the others go on", lambda: all(world.sink(sink)["cursor_rev"] > before[sink] for sink in before))
+    os.remove(ballast)
+    if small.process.poll() is not None:  # without room for its log the server ends itself
+        small.process = None
+        small.start()
+    scene.over()
+    scene.load.stop()
+    world.in_step(60)
+    world.verify()
+    if world.daemon.status()["quarantine_open"]:
+        raise Failed(f"a full disk quarantined entries: {world.command('quarantine')}")
+
+
+@cell("postgres", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",
+      rate=5, recovery_max=75)
+def _(scene):
+    postgres = scene.servers.postgres
+    postgres.sql("alter role headwater password 'second'")
+    postgres.end_sessions()
+    scene.sink_is("postgres", "blocked", "password", "password_file")
+    scene.red("sink postgres is blocked")
+    scene.others_move("postgres")
+    scene.world.write_password("postgres", "second")
+    scene.over()
+
+
+@cell("postgres", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=75)
+def _(scene):
+    sql = scene.servers.postgres.sql
+    sql("alter table crm.account owner to postgres")
+    scene.kept.callback(sql, "alter table crm.account owner to headwater")
+    scene.sink_is("postgres", "blocked", "permission denied", "grant", seconds=60)
+    scene.red("sink postgres is blocked")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "schema dropped", "red with the remedy, then made anew and filled with every record", rate=5, recovery_max=75)
+def _(scene):
+    scene.servers.postgres.sql("drop schema crm cascade")
+    scene.sink_is("postgres", "blocked", "restart the sink")
+    scene.others_move("postgres")
     scene.over()

@@ -2,11 +2,15 @@
 
 import contextlib
 import dataclasses
+import os
 import shutil
+import subprocess
 import time
 import traceback
+import types
 
-from .cell import Scene, counters
+from .cell import Scene, Skipped, counters
+from . import processes
 from .servers import Servers
 from .wait import Failed, until
 from .world import Load, World
@@ -26,29 +30,67 @@ class Outcome:
     rss_mib: float
     notes: list
     told: str | None
+    skipped: str = ""
 
 
 class Fire:
-    def __init__(self, bin_dir, folder, kafka=True, say=print):
+    def __init__(self, bin_dir, folder, kafka=True, say=print, kills=200):
         self.bin_dir, self.folder, self.say = bin_dir, folder, say
+        self.kills_wanted, self.kills = kills, 0
         self.servers = Servers(bin_dir, folder, kafka)
         self.sinks = ("postgres", "redis", "kafka") if kafka else ("postgres", "redis")
         self.main = None
         self.outcomes = []
         self.base = {}  # world name -> what descriptors and threads were at first
 
-    def world(self, name, **settings):
+    def world(self, name, servers=None, start=True, prepare=None, **settings):
+        """`start`: False leaves the daemon down. `prepare`: what happens to the org before it starts."""
         settings.setdefault("sinks", self.sinks)
-        world = World(self.bin_dir, self.servers, name, **settings)
+        undo = contextlib.ExitStack()
+        if settings.get("state_dir") == "tmpfs":
+            settings["state_dir"] = self.mount(f"{self.folder}/{name}.state", 48)
+            undo.callback(processes.run, "umount", settings["state_dir"])
+        world = World(self.bin_dir, servers or self.servers, name, **settings)
+        world.undo = undo
         try:
-            world.daemon.start()
-            world.daemon.up()
             world.org.post("/load", {"transactions": 30, "rate": 0})
-            world.in_step()
+            if prepare == "schemas_fail":
+                world.org.faults(getschema_unavailable=1_000_000)
+            if start:
+                world.daemon.start()
+                world.daemon.up()
+            if start and not prepare:
+                world.in_step()
         except BaseException:
             world.close()
             raise
         return world
+
+    @staticmethod
+    def mount(folder, mib):
+        if os.getuid() != 0:
+            raise Skipped("needs root, to mount a tmpfs")
+        os.makedirs(folder)
+        try:
+            processes.run("mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=755", "headwater-fire", folder)
+        except subprocess.CalledProcessError as error:
+            raise Skipped(f"cannot mount a tmpfs: {error.stdout.strip()}") from None
+        return folder
+
+    def with_postgres(self, postgres):
+        """The same servers, but for Postgres."""
+        return types.SimpleNamespace(**{**vars(self.servers), "postgres": postgres})
+
+    @staticmethod
+    def background(scene, *command):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        scene.kept.callback(process.wait)
+
+    def hand_over(self, scene, second):
+        """From here on `second` is what the cell is about."""
+        scene.world.daemon.end()
+        scene.world, scene.daemon = second, second.daemon
+        self.base[second.name] = (second.daemon.descriptors(), second.daemon.threads())
 
     def run(self, cells):
         for each in cells:
@@ -56,6 +98,9 @@ class Fire:
                 self.main = self.world("main")
             outcome = self.run_one(each)
             self.outcomes.append(outcome)
+            if outcome.skipped:
+                self.say(f"skip   {each.name:<52} {outcome.skipped}")
+                continue
             recovery = "      -" if outcome.recovery is None else f"{outcome.recovery:6.1f} s"
             self.say(f"{'ok    ' if outcome.ok else 'FAILED'} {each.name:<52} recovery {recovery}  "
                      f"rss {outcome.rss_mib:4.0f} MiB  took {outcome.seconds:5.1f} s  {'; '.join(outcome.notes)}")
@@ -68,7 +113,7 @@ class Fire:
 
     def run_one(self, each):
         started = time.monotonic()
-        scene, why, recovery = None, "", None
+        scene, why, recovery, skipped = None, "", None, ""
         with contextlib.ExitStack() as stack:
             try:
                 world = self.main
@@ -79,6 +124,8 @@ class Fire:
                 recovery = self.play(each, scene)
             except Failed as failed:
                 why = str(failed)
+            except Skipped as lacking:
+                skipped = str(lacking)
             except Exception:
                 why = traceback.format_exc()
             finally:
@@ -89,23 +136,27 @@ class Fire:
                 except Exception:
                     why = why or traceback.format_exc()
         notes = scene.notes if scene else []
-        return Outcome(each, not why, why, recovery, time.monotonic() - started, rss, notes, scene.told if scene else None)
+        return Outcome(each, not why, why, recovery, time.monotonic() - started, rss, notes, scene.told if scene else None, skipped)
 
     def play(self, each, scene):
-        world, daemon = scene.world, scene.daemon
-        world.in_step()
-        daemon.mark = end_of(daemon.log)
-        daemon.forget_peak()
-        self.base.setdefault(world.name, (daemon.descriptors(), daemon.threads()))
-        before, rows_before = counters(daemon.metrics()), daemon.status()["quarantine_open"]
-        process = daemon.process
-        load = Load(world.org, each.rate)
-        with load if each.rate else contextlib.nullcontext():
+        running = scene.daemon.process is not None
+        if running and not (each.world or {}).get("prepare"):
+            scene.world.in_step()
+        scene.daemon.mark = end_of(scene.daemon.log)
+        before, rows_before, process = {}, 0, scene.daemon.process
+        if running:
+            scene.daemon.forget_peak()
+            if not (each.world or {}).get("prepare"):
+                self.base.setdefault(scene.world.name, (scene.daemon.descriptors(), scene.daemon.threads()))
+            before, rows_before = counters(scene.daemon.metrics()), scene.daemon.status()["quarantine_open"]
+        scene.load = Load(scene.world.org, each.rate)
+        with scene.load if each.rate else contextlib.nullcontext():
             each.run(scene)
             if scene.over_at is None:
                 scene.over()
             if each.rate:
-                load.stop()
+                scene.load.stop()
+        world, daemon = scene.world, scene.daemon  # a cell may have handed over to another
         world.in_step(each.recovery_max + 30, scene.holes)
         recovery = time.monotonic() - scene.over_at
         if recovery > each.recovery_max:
@@ -128,13 +179,15 @@ class Fire:
             if not ready:
                 raise Failed(f"/readyz is red after the fault: {text}")
         if scene.verify:
-            world.verify()
+            world.verify(*([scene.verify] if scene.verify is not True else []))
         peak = daemon.rss_mib()
         if peak > RSS_MIB_MAX:
             raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")
         self.check_flat(world)
 
     def check_flat(self, world):
+        if world.name not in self.base:
+            return  # it was started within the cell: there is nothing to compare with
         (sockets, files), threads = self.base[world.name]
 
         def flat():
@@ -178,7 +231,7 @@ class Fire:
         self.servers.postgres.sql("drop schema if exists crm cascade")
         self.servers.redis.call("eval", "for _, k in ipairs(redis.call('keys', 'crm:*')) do redis.call('del', k) end", "0")
         if self.servers.kafka:
-            self.servers.kafka.delete_topics("crm[.].*")
+            self.servers.kafka.admin("delete", "crm.")
         shutil.rmtree(f"{self.folder}/main.state", ignore_errors=True)
 
     def close(self):

@@ -32,13 +32,22 @@ class Server:
         if self.process:
             self.thaw()
             processes.end(self.process, number)
-        self.process = None
+        self.gone()
 
     def kill(self):
         """All of its processes at once, as when the machine goes."""
         processes.send(processes.tree(self.process.pid), signal.SIGKILL)
         self.process.wait()
+        self.gone()
+
+    def gone(self):
+        """Nobody listens, at the gate as behind it."""
         self.process = None
+        self.gate.set(accept="refuse")
+
+    def here(self, address):
+        self.gate.target(address)
+        self.gate.clear()
 
     def save(self, name):
         """Copies the data of a server that is down."""
@@ -85,18 +94,19 @@ class Postgres(Server):
             [f"{self.bin}/postgres", "-D", f"{self.folder}/data", "-p", str(self.port), "-k", self.folder,
              "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=30", *self.options], self.log, user=self.user)
         until("Postgres answers", self.answers, 60, told=lambda: pathlib.Path(self.log).read_text()[-500:])
-        self.gate.target(f"127.0.0.1:{self.port}")
+        self.here(f"127.0.0.1:{self.port}")
 
     def answers(self):
         return subprocess.run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode == 0
 
     def sql(self, *statements, database="crm"):
-        """Each statement by itself; the last one's rows as lines of `a|b`."""
+        """Each statement by itself, also while writing is off by default; the last one's rows as lines of `a|b`."""
+        env = dict(os.environ, PGOPTIONS="-c default_transaction_read_only=off")
         out = ""
         for statement in statements:
             try:
                 out = processes.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1",
-                                    f"postgresql://postgres@127.0.0.1:{self.port}/{database}", "-c", statement)
+                                    f"postgresql://postgres@127.0.0.1:{self.port}/{database}", "-c", statement, env=env)
             except subprocess.CalledProcessError as error:
                 raise Failed(f"{statement}: {error.stdout}") from None
         return out.strip()
@@ -120,9 +130,10 @@ class Redis(Server):
         """Data as the folder has it: `dump.rdb` if there is one."""
         self.process = processes.child(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "",
+             "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
              "--user", "headwater", "on", f">{self.PASSWORD}", *self.RIGHTS, *options], self.log)
         until("Redis answers", lambda: self.call("ping", check=False) == "PONG", 20)
-        self.gate.target(f"127.0.0.1:{self.port}")
+        self.here(f"127.0.0.1:{self.port}")
 
     def call(self, *words, check=True):
         out = processes.run("redis-cli", "-p", str(self.port), *words, check=False).strip()
@@ -133,7 +144,7 @@ class Redis(Server):
     def stop_empty(self):
         self.call("shutdown", "nosave", check=False)
         self.process.wait()
-        self.process = None
+        self.gone()
 
 
 class Kafka(Server):
@@ -145,8 +156,9 @@ class Kafka(Server):
     def available():
         return subprocess.run([Kafka.SCRIPT, "fetch"], check=False).returncode == 0
 
-    def __init__(self, folder, gates, name="kafka"):
+    def __init__(self, bin_dir, folder, gates, name="kafka"):
         super().__init__(name, folder, gates)
+        self.bin_dir = bin_dir
         self.start()
 
     def start(self):
@@ -158,7 +170,7 @@ class Kafka(Server):
         if done.returncode != 0:
             raise Failed(f"Kafka did not start: {pathlib.Path(self.log).read_text()[-500:]}")
         address = pathlib.Path(self.log).read_text().split()[-1]
-        self.gate.target(address)
+        self.here(address)
         self.port = int(address.split(":")[1])
         self.process = int(pathlib.Path(f"{self.folder}/pid").read_text())
 
@@ -167,7 +179,7 @@ class Kafka(Server):
             return
         self.thaw()
         processes.run(self.SCRIPT, "kill" if number == signal.SIGKILL else "stop", self.folder)
-        self.process = None
+        self.gone()
 
     def kill(self):
         self.stop(signal.SIGKILL)
@@ -178,15 +190,12 @@ class Kafka(Server):
     def thaw(self):
         processes.send([self.process], signal.SIGCONT)
 
-    def tool(self, name, *words):
-        """One of Kafka's own commands, against the node itself."""
-        jars = os.environ.get("KAFKA_JARS", str(ROOT / "build/kafka"))
-        return processes.run("java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*", name,
-                             "--bootstrap-server", f"127.0.0.1:{self.port}", *words)
-
-
-    def delete_topics(self, pattern):
-        self.tool("org.apache.kafka.tools.TopicCommand", "--delete", "--topic", pattern)
+    def admin(self, *words):
+        """headwater-kafka-admin: what an operator does to topics."""
+        try:
+            return processes.run(f"{self.bin_dir}/headwater-kafka-admin", "--brokers", f"127.0.0.1:{self.gate.port}", *words)
+        except subprocess.CalledProcessError as error:
+            raise Failed(f"kafka {words}: {error.stdout}") from None
 
 
 class Servers:
@@ -202,7 +211,7 @@ class Servers:
         try:
             self.postgres = self.add(Postgres(f"{folder}/postgres", self.gates))
             self.redis = self.add(Redis(f"{folder}/redis", self.gates))
-            self.kafka = self.add(Kafka(f"{folder}/kafka", self.gates)) if kafka else None
+            self.kafka = self.add(Kafka(bin_dir, f"{folder}/kafka", self.gates)) if kafka else None
         except BaseException:
             self.close()
             raise

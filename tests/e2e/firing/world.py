@@ -1,5 +1,6 @@
 """A simulated org and a daemon in front of the servers, with names of its own in each target. Several may stand side by side."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -21,7 +22,7 @@ def http(url, body=None, seconds=20):
     """(code, text) of a GET, or of a POST of JSON."""
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=seconds) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json"}), timeout=seconds) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -105,10 +106,12 @@ class Load:
 class Daemon:
     """headwaterd. Its log is kept over restarts; `mark` says where the present cell's part begins."""
 
-    def __init__(self, bin_dir, folder, name, preload=None):
+    def __init__(self, bin_dir, folder, name):
         self.bin_dir, self.config, self.log = bin_dir, f"{folder}/{name}.yaml", f"{folder}/{name}.log"
         self.control = f"{folder}/{name}.sock"
-        self.process, self.url, self.mark, self.preload = None, None, 0, preload
+        self.process, self.url, self.mark = None, None, 0
+        self.preload = {}  # of its environment
+        pathlib.Path(self.log).touch()
 
     def start(self):
         port = free_port()
@@ -117,7 +120,7 @@ class Daemon:
         pathlib.Path(running).write_text(text)
         self.url = f"http://127.0.0.1:{port}"
         self.process = processes.child([f"{self.bin_dir}/headwaterd", "--config", running], self.log,
-                                       env=dict(os.environ, **(self.preload or {})))
+                                       env=dict(os.environ, **self.preload))
 
     def up(self, seconds=20):
         """Waits until it answers."""
@@ -203,15 +206,17 @@ class Daemon:
 class World:
     """One org, one daemon, and what they are called in the servers. `config`: sections merged over the usual ones."""
 
-    def __init__(self, bin_dir, servers, name, sinks=SINKS, org_options=(), config=None, state_dir=None, preload=None, org=None):
+    def __init__(self, bin_dir, servers, name, sinks=SINKS, org_options=(), config=None, state_dir=None, org=None, targets=None):
         self.bin_dir, self.servers, self.name, self.sinks = bin_dir, servers, name, sinks
+        self.targets = targets or ("crm" if name == "main" else name)  # schema, prefix of keys, prefix of topics
         folder = servers.folder
         self.folder = folder
         self.owns_org = org is None
         self.org = org or Org(bin_dir, folder, servers.gates, name, org_options)
         self.state_dir = state_dir or f"{folder}/{name}.state"
-        self.daemon = Daemon(bin_dir, folder, name, preload)
+        self.daemon = Daemon(bin_dir, folder, name)
         self.settings = config or {}
+        self.undo = contextlib.ExitStack()  # what goes with it
         self.passwords = {"postgres": servers.postgres.PASSWORD, "redis": servers.redis.PASSWORD}
         for sink in ("postgres", "redis"):
             self.write_password(sink, self.passwords[sink])
@@ -225,21 +230,21 @@ class World:
 
     def write_config(self):
         """Deadlines are short, so that faults are met soon; what they decide is the same."""
-        main = self.name == "main"
-        folder, name, servers, org = self.folder, self.name, self.servers, self.org
+        folder, name, servers, org, targets = self.folder, self.name, self.servers, self.org, self.targets
         sinks = {
             "postgres": {
                 "url": f"postgresql://headwater@127.0.0.1:{servers.postgres.gate.port}/crm",
-                "password_file": f"{folder}/{name}.postgres.password", "schema": "crm" if main else f"crm_{name}",
+                "password_file": f"{folder}/{name}.postgres.password", "schema": targets,
                 "connect_timeout": "3s", "statement_timeout": "4s", "lock_timeout": "2s"},
             "redis": {
                 "url": f"redis://headwater@127.0.0.1:{servers.redis.gate.port}/0",
-                "password_file": f"{folder}/{name}.redis.password", "prefix": "crm:" if main else f"{name}:",
+                "password_file": f"{folder}/{name}.redis.password", "prefix": f"{targets}:",
                 "timeout": "3s"},
         }
         if servers.kafka:
-            sinks["kafka"] = {"brokers": f"127.0.0.1:{servers.kafka.gate.port}", "topic_prefix": "crm." if main else f"{name}.",
-                              "timeout": "6s", "partitions": 3}
+            sinks["kafka"] = {
+                "brokers": f"127.0.0.1:{servers.kafka.gate.port}", "topic_prefix": f"{targets}.",
+                "timeout": "6s", "partitions": 3}
         config = {
             "state_dir": self.state_dir,
             "control": {"socket": self.daemon.control},
@@ -249,10 +254,11 @@ class World:
                          "private_key_file": org.key, "audience": "https://login.salesforce.com"},
                 "pubsub": {"endpoint": f"127.0.0.1:{org.pubsub.port}", "tls": False, "silence_max": "6s"},
                 "streams": [{"topic": TOPIC, "start": "earliest"}]}],
-            "sinks": {sink: sinks[sink] for sink in self.sinks if sink in sinks},
+            "sinks": sinks,
             "http": {"listen": "127.0.0.1:PORT"},
         }
         merge(config, self.settings)
+        config["sinks"] = {sink: config["sinks"][sink] for sink in self.sinks}
         pathlib.Path(self.daemon.config).write_text(json.dumps(config, indent=1))  # JSON is YAML
 
     # What there is to see
@@ -295,11 +301,11 @@ class World:
         until(f"{self.name} in step", reached, seconds, told=lambda: f"{self.lags()}, {len(self.holes())} holes: "
                                                                     f"{[hole['cause'] for hole in self.holes()][:3]}")
 
-    def verify(self):
+    def verify(self, *options):
         """The checker's verdict, once all is quiet."""
         env = dict(os.environ, PGPASSWORD=self.passwords["postgres"])
         done = subprocess.run([f"{self.bin_dir}/headwater-verify", "--config", self.daemon.config + ".running", "--org-control",
-                               self.org.control], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               self.org.control, *options], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, env=env)
         if done.returncode != 0:
             raise Failed("the checker: " + " / ".join(line for line in done.stdout.splitlines() if not line.startswith(
@@ -315,17 +321,20 @@ class World:
         finally:
             if self.owns_org:
                 self.org.close()
+            self.undo.close()
 
     def drop_state(self):
         shutil.rmtree(self.state_dir)
 
 
 def merge(into, more):
-    """Sections of `more` win; orgs are a list of one."""
+    """Sections of `more` win, None takes a key out; `org` is the one org there is."""
     for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            merge(into[key], value)
-        elif key == "org":
+        if key == "org":
             merge(into["orgs"][0], value)
+        elif value is None:
+            into.pop(key, None)
+        elif isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
         else:
             into[key] = value

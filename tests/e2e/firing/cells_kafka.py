@@ -1,0 +1,91 @@
+"""Kafka in trouble of its own: stopped, killed, frozen, or its topics changed behind our back."""
+
+import secrets
+
+from .cell import cell
+
+
+@cell("kafka", "stopped and started", "waits, others go on, catches up")
+def _(scene):
+    kafka = scene.servers.kafka
+    kafka.stop()
+    scene.sink_is("kafka", "waiting", "kafka")
+    scene.others_move("kafka")
+    kafka.start()
+    scene.over()
+
+
+@cell("kafka", "killed in the middle of writes, twice", "what arrived is found again and skipped, the rest is sent", quick=True)
+def _(scene):
+    for _ in range(2):
+        scene.moves("kafka")
+        scene.servers.kafka.kill()
+        scene.others_move("kafka")
+        scene.servers.kafka.start()
+    scene.over()
+
+
+@cell("kafka", "stands still (SIGSTOP)", "gives up at its deadline, others go on")
+def _(scene):
+    scene.servers.kafka.freeze()
+    scene.sink_is("kafka", "waiting", "kafka")
+    scene.others_move("kafka")
+    scene.servers.kafka.thaw()
+    scene.over()
+
+
+@cell("kafka", "a message larger than max.message.bytes", "that entry alone to quarantine, its neighbours land", world={})
+def _(scene):
+    """Its history keeps the gap, which quarantine tells of: the checker looks at records and not at history."""
+    topic = f"{scene.world.targets}.changes.account"
+    records = f"{scene.world.targets}.records.account"
+    for each in (topic, records):
+        scene.servers.kafka.admin("configure", each, "max.message.bytes=20000")
+    large = scene.org.emit("create", "Account", {"Name": "Large", "Description": secrets.token_hex(15_000)})
+    scene.logged("sink refuses an entry for good", seconds=30)
+    scene.moves("kafka")
+    scene.sink_is("kafka", "ok")
+    for each in (topic, records):
+        scene.servers.kafka.admin("configure", each)
+    scene.over()
+    scene.org.emit("update", "Account", {"Description": "short again"}, id=large)
+    scene.quarantined = 1
+    scene.verify = "--no-history"
+
+
+@cell("kafka", "a changes topic deleted", "told, made anew, and filled with every record's state", world={})
+def _(scene):
+    scene.servers.kafka.admin("delete", f"{scene.world.targets}.changes.account")
+    scene.over()
+    scene.logged("it was truncated or made anew; all records of demo are sent again", seconds=60)
+    scene.verify = "--no-history"
+
+
+@cell("kafka", "all topics deleted while the daemon is down", "made anew, and filled with every record's state", world={})
+def _(scene):
+    scene.daemon.end()
+    scene.servers.kafka.admin("delete", f"{scene.world.targets}.")
+    scene.daemon.start()
+    scene.daemon.up()
+    scene.over()
+
+
+@cell("kafka", "partitions added to a topic", "told, and every record's state again, so that keys are where they belong", world={})
+def _(scene):
+    scene.servers.kafka.admin("grow", f"{scene.world.targets}.records.account", "5")
+    scene.daemon.end()
+    scene.daemon.start()
+    scene.daemon.up()
+    scene.over()
+    scene.logged("all records of demo are sent again")
+
+
+@cell("kafka", "transactions: broker killed in the middle of one", "aborted whole and sent again; readers of committed see each once",
+      world={"config": {"sinks": {"kafka": {"transactions": True}}}})
+def _(scene):
+    for _ in range(2):
+        scene.moves("kafka")
+        scene.servers.kafka.kill()
+        scene.others_move("kafka")
+        scene.servers.kafka.start()
+    scene.over()

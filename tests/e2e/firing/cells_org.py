@@ -1,0 +1,204 @@
+"""The org in trouble: every way that a stream, a login, a schema or a record read can fail."""
+
+from .cell import Failed, cell
+from .cells_network import events_come
+
+ENDS = [{"clean": True},
+        {"error_code": "service.unavailable", "status": 14},
+        {"error_code": "subscription.internal.error", "status": 13},
+        {"error_code": "service.protection.triggered", "status": 8},
+        {"error_code": "service.auth.error", "status": 16},
+        {"error_code": "never.heard.of", "status": 2}]
+
+
+@cell("org", "streams ended in every way it has", "resumes after its position each time", quick=True)
+def _(scene):
+    reconnects = scene.metric("headwater_source_reconnects_total")
+    for end in ENDS:
+        scene.org.post("/streams/kill", end)
+        events_come(scene)
+    scene.over()
+    if scene.metric("headwater_source_reconnects_total") < reconnects + len(ENDS):
+        raise Failed("not every end was counted")
+
+
+@cell("org", "GOAWAY every second", "resumes each time, no event lost or doubled", world={"org_options": ["--connection-age", "1s"]})
+def _(scene):
+    reconnects = scene.metric("headwater_source_reconnects_total")
+    scene.until("four connections were ended", lambda: scene.metric("headwater_source_reconnects_total") >= reconnects + 4, 60)
+    events_come(scene)
+    scene.over()
+
+
+@cell("org", "all sessions expire", "logs in again by itself")
+def _(scene):
+    issued = scene.org.stats()["tokens_issued"]
+    scene.org.post("/tokens/expire")
+    scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
+    scene.until("a new login", lambda: scene.org.stats()["tokens_issued"] > issued)
+    events_come(scene)
+    scene.over()
+
+
+@cell("org", "sessions revoked while login is out of order", "waits and says so, sinks go on, then logs in", quick=True)
+def _(scene):
+    scene.org.faults(token_failures=1_000_000)
+    scene.kept.callback(scene.org.faults, clear=True)
+    scene.org.post("/tokens/revoke")
+    scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
+    scene.stream_is("waiting", "HTTP 503")
+    failed = scene.metric("headwater_token_refreshes_failed")
+    scene.until("logins are tried on", lambda: scene.metric("headwater_token_refreshes_failed") >= failed + 3, 60)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "login hangs", "gives up at its deadline, says so, then logs in", recovery_max=90)
+def _(scene):
+    with scene.org.login.fault(accept="hang", cut="reset"):
+        scene.org.post("/tokens/expire")
+        scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
+        scene.stream_is("waiting", "log in to")
+        failed = scene.metric("headwater_token_refreshes_failed")
+        scene.until("tried again", lambda: scene.metric("headwater_token_refreshes_failed") > failed, 60)
+    scene.over()
+
+
+@cell("org", "login refused, then allowed", "red with the remedy, tried again", rate=5, recovery_max=75)
+def _(scene):
+    scene.org.faults(token_failures=1_000_000, token_status=400, token_error="invalid_grant")
+    scene.kept.callback(scene.org.faults, clear=True)
+    scene.org.post("/tokens/expire")
+    scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
+    scene.stream_is("blocked", "invalid_grant")
+    scene.red("invalid_grant")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "topic forbidden, then allowed", "red with the remedy, tried again", rate=5, recovery_max=75)
+def _(scene):
+    scene.org.faults(refuse_topic="/data/ChangeEvents")
+    scene.kept.callback(scene.org.faults, clear=True)
+    scene.org.post("/streams/kill", {"error_code": "service.unavailable", "status": 14})
+    scene.stream_is("blocked", "View All Data")
+    scene.red("View All Data")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "GetSchema fails", "waits at that event and says so, nothing quarantined", world={"prepare": "schemas_fail"})
+def _(scene):
+    scene.stream_is("waiting", "schema")
+    scene.org.faults(clear=True)
+    scene.over()
+
+
+@cell("org", "keepalives only for a while", "nothing is torn down; what was held back comes")
+def _(scene):
+    reconnects = scene.metric("headwater_source_reconnects_total")
+    scene.org.faults(events_held=True)
+    scene.kept.callback(scene.org.faults, clear=True)
+    told = 'headwater_source_last_keepalive_timestamp_seconds'
+    for _ in range(8):
+        before = scene.metric(told)
+        scene.until("a keepalive comes", lambda: scene.metric(told) > before)
+    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "silent: neither events nor keepalives", "torn down after silence_max and resumed", quick=True)
+def _(scene):
+    scene.org.faults(events_held=True, keepalives_off=True)
+    scene.kept.callback(scene.org.faults, clear=True)
+    scene.stream_is("waiting", "no response for 6 s", "subscribing again", seconds=60)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "half of the credit withheld", "goes on with what it gets")
+def _(scene):
+    scene.org.faults(half_credit_withheld=True)
+    scene.kept.callback(scene.org.faults, clear=True)
+    for _ in range(3):
+        events_come(scene)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "each response 700 ms late", "goes on without a reconnect")
+def _(scene):
+    reconnects = scene.metric("headwater_source_reconnects_total")
+    scene.org.post("/latency", {"ms": 700})
+    scene.kept.callback(scene.org.post, "/latency", {"ms": 0})
+    for _ in range(3):
+        events_come(scene)
+    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.kept.close()
+    scene.over()
+
+
+def gap(scene, victim):
+    """The org says that a record changed, and not how."""
+    scene.org.post("/emit", {"raw": {"object": "Account", "change_type": "GAP_UPDATE", "record_ids": [victim]}})
+
+
+@cell("org", "gap events", "each is a hole until the record was read again", quick=True)
+def _(scene):
+    opened = scene.metric("headwater_holes_opened_total")
+    for account in scene.org.records("Account")[:5]:
+        gap(scene, account["id"])
+    scene.over()
+    scene.note(f"holes opened before: {opened:g}")
+
+
+@cell("org", "gap events while REST fails", "the holes stay open and are shown, streams go on, then they close", recovery_max=90)
+def _(scene):
+    scene.org.faults(rest_failures=1_000_000)
+    scene.kept.callback(scene.org.faults, clear=True)
+    for account in scene.org.records("Account")[:5]:
+        gap(scene, account["id"])
+    scene.until("the holes are shown", lambda: len(scene.world.holes()) >= 5, told=scene.world.holes)
+    scene.org_is("waiting", "HTTP 503")
+    scene.moves(*scene.world.sinks)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "an event under another object's schema", "to quarantine with its bytes; its record is read again")
+def _(scene):
+    victim = scene.org.records("Account")[0]["id"]
+    scene.org.post("/emit", {"raw": {"object": "Account", "change_type": "UPDATE", "record_ids": [victim],
+                                     "fields": {"Name": "Under A Wrong Schema"}, "schema_id": "Contact"}})
+    scene.logged("event cannot be decoded: kept in quarantine")
+    scene.over()
+    scene.quarantined = 1
+
+
+@cell("org", "an event under an unknown schema id", "to quarantine with its bytes; a stretch that may be missing is shown, red", world={})
+def _(scene):
+    scene.org.post("/emit", {"raw": {"object": "Account", "schema_id": "no-such-schema", "payload_hex": "00ff"}})
+    scene.logged("event cannot be decoded: kept in quarantine")
+    scene.moves(*scene.world.sinks)
+    scene.red("stretch hole open")
+    scene.over()
+    scene.quarantined, scene.holes, scene.ready = 1, 1, False
+
+
+@cell("org", "the stored position expired", "a stretch that may be missing is shown, red; goes on from the earliest event", world={})
+def _(scene):
+    scene.daemon.end()
+    missed = scene.org.emit("create", "Account", {"Name": "Sent While Nobody Listened"})
+    scene.org.post("/retention")
+    scene.daemon.start()
+    scene.daemon.up()
+    scene.until("the hole is shown", lambda: [hole for hole in scene.world.holes() if hole["cause"] == "expired"])
+    scene.logged("position refused: starting at the earliest event kept")
+    scene.red("stretch hole open", "expired")
+    scene.moves(*scene.world.sinks)
+    scene.over()
+    scene.holes, scene.ready = 1, False
+    scene.verify = False  # what was sent meanwhile is gone, which is what the hole says
+    if "never seen" not in scene.world.command("get", f"demo:Account:{missed}"):
+        raise Failed("a record is there that nobody told us of")

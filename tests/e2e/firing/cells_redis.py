@@ -1,0 +1,186 @@
+"""Redis in trouble of its own: empty, full, read-only, frozen, set back, or refusing."""
+
+import os
+import shutil
+
+from .cell import cell
+
+
+@cell("redis", "stopped, comes back empty", "every record's state again, others go on", quick=True)
+def _(scene):
+    redis = scene.servers.redis
+    redis.stop_empty()
+    scene.sink_is("redis", "waiting", "redis 127.0.0.1", "Connection refused")
+    scene.others_move("redis")
+    redis.start()
+    scene.over()
+
+
+@cell("redis", "FLUSHALL under load, three times", "notices at the next write, every record's state again", quick=True)
+def _(scene):
+    for _ in range(3):
+        scene.moves("redis")
+        scene.servers.redis.call("flushall")
+    scene.others_move("redis")
+    scene.over()
+    scene.logged("the server went back (flushed, restored or failed over)")
+
+
+@cell("redis", "FLUSHALL, the journal no longer reaching back", "every record's state again, then the journal",
+      world={"config": {"journal": {"bytes_max": "1MiB", "keep": "1s"}}, "sinks": ("postgres", "redis")}, rate=100)
+def _(scene):
+    written = scene.metric("headwater_journal_entries") + 1_500
+    scene.until("entries were written", lambda: scene.metric("headwater_sink_entries_total") / 2 > written, 60)
+    scene.servers.redis.call("flushall")
+    scene.over()
+    scene.logged("sink opened: sending record states first", "sink has all record states: following the journal")
+
+
+@cell("redis", "stands still (SIGSTOP)", "gives up at its deadline, others go on")
+def _(scene):
+    scene.servers.redis.freeze()
+    scene.sink_is("redis", "waiting", "redis 127.0.0.1")
+    scene.others_move("redis")
+    scene.servers.redis.thaw()
+    scene.over()
+
+
+@cell("redis", "busy for 5 s (DEBUG SLEEP)", "gives up at its deadline, then goes on")
+def _(scene):
+    scene.fire.background(scene, "redis-cli", "-p", str(scene.servers.redis.port), "debug", "sleep", "5")
+    scene.sink_is("redis", "waiting", "redis 127.0.0.1")
+    scene.others_move("redis")
+    scene.over()
+
+
+@cell("redis", "out of memory (maxmemory, noeviction)", "waits and says so, nothing quarantined, others go on", quick=True)
+def _(scene):
+    redis = scene.servers.redis
+    redis.call("config", "set", "maxmemory", "1mb")
+    scene.kept.callback(redis.call, "config", "set", "maxmemory", "0")
+    scene.sink_is("redis", "waiting", "OOM", "raise the server's maxmemory")
+    scene.others_move("redis")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("redis", "read-only replica answers", "waits and says so, nothing quarantined, others go on")
+def _(scene):
+    redis = scene.servers.redis
+    # A primary that is never reached: the data stays, and the server serves reads alone.
+    redis.call("replicaof", "127.0.0.1", "1")
+    scene.kept.callback(redis.call, "replicaof", "no", "one")
+    scene.sink_is("redis", "waiting", "READONLY")
+    scene.others_move("redis")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("redis", "cannot save to its disk (MISCONF)", "waits and says so, nothing quarantined, others go on")
+def _(scene):
+    redis = scene.servers.redis
+    folder = f"{redis.folder}/gone"
+    os.makedirs(folder)
+    redis.call("config", "set", "dir", folder)
+    shutil.rmtree(folder)
+    redis.call("config", "set", "save", "1 1")
+
+    def mend():
+        redis.call("config", "set", "save", "")
+        redis.call("config", "set", "dir", redis.folder)
+        redis.call("config", "set", "stop-writes-on-bgsave-error", "no")
+        redis.call("config", "set", "stop-writes-on-bgsave-error", "yes")
+        redis.call("bgsave", check=False)
+
+    scene.kept.callback(mend)
+    scene.sink_is("redis", "waiting", "MISCONF")
+    scene.others_move("redis")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("redis", "connections killed by an operator, five times", "opens again each time")
+def _(scene):
+    for _ in range(5):
+        scene.moves("redis", times=1)
+        scene.servers.redis.call("client", "kill", "type", "normal", "skipme", "yes")
+    scene.others_move("redis")
+    scene.over()
+
+
+@cell("redis", "functions flushed", "loads them again, nothing lost")
+def _(scene):
+    for _ in range(3):
+        scene.moves("redis", times=1)
+        scene.servers.redis.call("function", "flush")
+    scene.others_move("redis")
+    scene.over()
+
+
+@cell("redis", "one key of another type under the prefix", "that record alone to quarantine, its neighbours land")
+def _(scene):
+    redis = scene.servers.redis
+    victim = scene.org.records("Account")[0]["id"]
+    key = f"crm:{{demo:Account:{victim}}}:rec"
+    redis.call("del", key)
+    redis.call("lpush", key, "not ours")
+    scene.org.emit("update", "Account", {"Name": "Met A List"}, id=victim)
+    scene.logged("sink refuses an entry for good", seconds=20)
+    scene.sink_is("redis", "ok")
+    scene.moves("redis")
+    redis.call("del", key)
+    scene.over()
+    scene.org.emit("update", "Account", {"Name": "Met Nothing"}, id=victim)
+    scene.quarantined = 1
+
+
+@cell("redis", "restored from an old snapshot", "goes on after the older cursor, from the journal")
+def _(scene):
+    redis = scene.servers.redis
+    redis.call("save")
+    scene.kept.callback(os.remove, f"{redis.folder}/dump.rdb")
+    scene.moves("redis", times=8)
+    redis.stop_empty()
+    redis.start()
+    scene.over()
+    scene.logged("sink opened: following the journal")
+
+
+@cell("redis", "killed, its append-only file a second behind", "the cursor went back with the data: read again from there")
+def _(scene):
+    redis = scene.servers.redis
+    redis.call("config", "set", "appendonly", "yes")
+    scene.until("the file is written", lambda: "aof_rewrite_in_progress:0" in redis.call("info", "persistence"))
+    scene.moves("redis", times=3)
+    redis.kill()
+    scene.others_move("redis")
+    redis.start("--appendonly", "yes")
+    redis.call("config", "set", "appendonly", "no")
+    shutil.rmtree(f"{redis.folder}/appendonlydir")
+    scene.over()
+
+
+@cell("redis", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",
+      rate=5, recovery_max=75)
+def _(scene):
+    redis = scene.servers.redis
+    redis.call("acl", "setuser", "headwater", "resetpass", ">second")
+    redis.call("client", "kill", "type", "normal", "skipme", "yes")
+    scene.sink_is("redis", "blocked", "WRONGPASS", "password_file")
+    scene.red("sink redis is blocked")
+    scene.others_move("redis")
+    scene.world.write_password("redis", "second")
+    redis.PASSWORD = "second"
+    scene.over()
+
+
+@cell("redis", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=75)
+def _(scene):
+    redis = scene.servers.redis
+    redis.call("acl", "setuser", "headwater", "-fcall")
+    scene.kept.callback(redis.call, "acl", "setuser", "headwater", "+@all")
+    scene.sink_is("redis", "blocked", "NOPERM", "grant the user")
+    scene.red("sink redis is blocked")
+    scene.others_move("redis")
+    scene.kept.close()
+    scene.over()
