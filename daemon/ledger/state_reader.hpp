@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/ledger/facts.hpp"
 #include "daemon/ledger/objects.hpp"
 #include "daemon/ledger/record.hpp"
 
@@ -35,6 +36,13 @@ class StateReader {
                       std::string_view object,
                       std::size_t most,
                       EntryBatch& out);
+  Result<void> scan(std::string_view after,
+                    std::size_t entries_max,
+                    std::size_t bytes_max,
+                    EntryBatch& out,
+                    std::string& last);
+  Result<std::vector<std::optional<RecordHead>>> heads(std::span<const std::string> rkeys);
+  Result<std::optional<RecordFacts>> facts_of(const RecordKey& key);
 
  private:
   struct Item {

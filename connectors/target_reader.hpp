@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/sink.hpp"
+#include "schemas/core/result.hpp"
+
+namespace headwater {
+
+/// A record to look for.
+struct RecordName {
+  std::string rkey;    ///< org:Object:id
+  std::string entity;  ///< of the mapping; says which table holds it
+};
+
+/// What a target holds of one record.
+struct Held {
+  Rev rev;
+  bool deleted = false;
+  /// How `text` is to be read.
+  enum class Shape : std::uint8_t {
+    Document,  ///< the canonical record as JSON, or empty for a deleted one
+    Row,       ///< {"row": columns, "edges": {relation: rkey}}
+  };
+  Shape shape = Shape::Document;
+  std::string text;
+  std::uint64_t relations_missing = 0;  ///< of the relations its document names; Document only
+};
+
+/// Reads a target for comparing: never writes, never claims. Blocking, each call with a deadline;
+/// one thread. Errors: Transient, Blocked; after a Transient one open() again.
+///
+/// Pages and lists of names are the caller's to bound: what it asks for at once is held at once.
+class TargetReader {
+ public:
+  virtual ~TargetReader() = default;
+  virtual Result<void> open() = 0;
+  /// Nothing: the target has no cursor of this org. Its epoch is the holder's.
+  virtual Result<std::optional<Cursor>> cursor(const std::string& org) = 0;
+  /// In order; nothing for what it does not hold.
+  virtual Result<std::vector<std::optional<Held>>> read(std::span<const RecordName> names) = 0;
+  /// Every living record of the org that it holds, in any order, a few hundred at a time.
+  using KeyVisitor = std::function<Result<void>(std::span<const std::string> rkeys)>;
+  virtual Result<void> each_key(const std::string& org, const KeyVisitor& visit) = 0;
+};
+
+}  // namespace headwater

@@ -1,0 +1,123 @@
+#include "daemon/inspect.hpp"
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <sstream>
+
+#include "daemon/status.hpp"
+
+namespace headwater {
+namespace {
+
+namespace json = boost::json;
+
+/// Bounds of one answer: main's thread, which serves the socket, stays free for milliseconds.
+constexpr std::size_t kPageEntries = 250, kPageBytes = 1U << 20;
+constexpr std::size_t kStretchEntries = 5'000, kStretchBytes = 8U << 20;
+
+std::string refused(const std::string& why) {
+  return json::serialize(json::object{{"error", why}});
+}
+
+std::string version_text(const Version& version) {
+  std::string out;
+  append_version(out, version);
+  return out;
+}
+
+std::string records(const std::string& after, ledger::Ledger& ledger) {
+  EntryBatch batch;
+  std::string last;
+  if (auto read = ledger.read_keys(after, kPageEntries, kPageBytes, batch, last); !read)
+    return refused(read.error().message);
+  std::string out = "{\"last\":" + json::serialize(json::string(last)) + ",\"records\":[";
+  // One record a line, so that a reader may take them apart without parsing them.
+  bool first = true;
+  for (const auto& entry : batch.entries()) {
+    out += first ? "\n" : ",\n";
+    first = false;
+    out += record_json(entry);
+  }
+  return out + "\n]}";
+}
+
+std::string heads(const std::string& rest, ledger::Ledger& ledger) {
+  std::istringstream words(rest);
+  std::vector<std::string> rkeys;
+  for (std::string word; words >> word;) rkeys.push_back(std::move(word));
+  const auto heads = ledger.heads(rkeys);
+  if (!heads) return refused(heads.error().message);
+  json::array out;
+  for (const auto& head : *heads) {
+    if (head)
+      out.push_back(json::object{{"rev", head->rev.value}, {"deleted", head->deleted}});
+    else
+      out.push_back(nullptr);
+  }
+  return json::serialize(out);
+}
+
+std::string facts(const std::string& rkey, ledger::Ledger& ledger) {
+  const auto key = RecordKey::parse(rkey);
+  if (!key) return refused(key.error().message);
+  const auto found = ledger.facts_of(*key);
+  if (!found) return refused(found.error().message);
+  if (!*found) return refused("the ledger has never seen this record");
+  const auto& state = **found;
+  json::object fields;
+  for (const auto& [name, version] : state.fields) fields[name] = version_text(version);
+  return json::serialize(json::object{{"rev", state.head.rev.value},
+                                      {"deleted", state.head.deleted},
+                                      {"complete", state.complete},
+                                      {"refetch_owed", state.refetch_owed},
+                                      {"base", version_text(state.base)},
+                                      {"alive", version_text(state.alive)},
+                                      {"dead", version_text(state.dead)},
+                                      {"newest", version_text(state.newest)},
+                                      {"fields", fields}});
+}
+
+std::string journal(const std::string& rest, ledger::Ledger& ledger) {
+  std::istringstream words(rest);
+  std::string rkey;
+  std::uint64_t after = 0;
+  words >> rkey >> after;
+  EntryBatch batch;
+  if (auto read = ledger.read(Rev{after}, kStretchEntries, kStretchBytes, batch); !read)
+    return refused(read.error().message);
+  json::array entries;
+  for (const auto& entry : batch.entries()) {
+    if (entry.kind != EntryKind::Record || entry.rkey != rkey) continue;
+    json::object item{{"rev", entry.meta.rev.value},
+                      {"op", std::string(1, static_cast<char>(entry.op))},
+                      {"ts", format_datetime(entry.ts_ms)},
+                      {"before_rev", entry.has_before ? entry.before.rev.value : 0},
+                      {"commit", format_datetime(entry.origin.commit_ts)},
+                      {"version", version_text(entry.meta.version)}};
+    json::array changed;
+    for (const auto section : entry.old.sections)
+      for (const auto& member : section)
+        changed.emplace_back(entry.old.names ? entry.old.names->text(member.name) : "?");
+    item["changed"] = std::move(changed);
+    entries.push_back(std::move(item));
+  }
+  const auto read_to = batch.entries().empty() ? after : batch.entries().back().meta.rev.value;
+  return json::serialize(json::object{{"entries", std::move(entries)},
+                                      {"read_to", read_to},
+                                      {"done", batch.entries().empty()},
+                                      {"first", ledger.journal().first.value}});
+}
+
+}  // namespace
+
+std::optional<std::string> inspect(const std::string& verb,
+                                   const std::string& rest,
+                                   ledger::Ledger& ledger) {
+  if (verb == "records") return records(rest, ledger);
+  if (verb == "heads") return heads(rest, ledger);
+  if (verb == "facts") return facts(rest, ledger);
+  if (verb == "journal") return journal(rest, ledger);
+  return std::nullopt;
+}
+
+}  // namespace headwater

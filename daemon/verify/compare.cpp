@@ -1,0 +1,194 @@
+#include "daemon/verify/compare.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "schemas/core/time.hpp"
+
+namespace headwater::verify {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
+}
+
+bool flag_of(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_bool() && value->get_bool();
+}
+
+std::string shown(const json::value* value, Wording wording) {
+  if (value == nullptr) return "nothing";
+  return wording.values ? json::serialize(*value) : "another value";
+}
+
+std::string differs(std::string_view member,
+                    const json::value* want,
+                    const json::value* have,
+                    Wording wording) {
+  if (!wording.values && want != nullptr && have != nullptr)
+    return fmt::format("{} differs", member);
+  return fmt::format("{}: should be {}, is {}", member, shown(want, wording), shown(have, wording));
+}
+
+/// Postgres text holds no NUL: the sink replaces it.
+std::string without_nul(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\0')
+      out += "\xEF\xBF\xBD";
+    else
+      out += c;
+  }
+  return out;
+}
+
+json::value without_nul(const json::value& value) {
+  if (value.is_string()) return json::value(without_nul(std::string_view(value.as_string())));
+  if (value.is_object()) {
+    json::object out;
+    for (const auto& [key, member] : value.as_object())
+      out[without_nul(std::string_view(key))] = without_nul(member);
+    return out;
+  }
+  if (value.is_array()) {
+    json::array out;
+    for (const auto& item : value.as_array()) out.push_back(without_nul(item));
+    return out;
+  }
+  return value;
+}
+
+bool same_text(std::string_view want, std::string_view have) {
+  if (without_nul(want) == have) return true;
+  const auto as_time = [](std::string_view text) {
+    auto ms = parse_datetime(text);
+    return ms ? ms : parse_time_of_day(text);
+  };
+  const auto a = as_time(want);
+  return a && a == as_time(have);
+}
+
+/// A column's value prints like the field's, up to the form of times and numbers.
+bool same_column(const json::value& want, const json::value& have) {
+  if (want.is_string() && have.is_string()) return same_text(want.as_string(), have.as_string());
+  if (want.is_number() && have.is_number())
+    return want.to_number<double>() == have.to_number<double>();
+  return without_nul(want) == have;
+}
+
+bool later_text(const json::value* have, const json::value& want) {
+  return have != nullptr && have->is_string() && want.is_string() &&
+         have->as_string() > want.as_string();
+}
+
+std::string row_difference(std::string_view sections, std::string_view text, Wording wording) {
+  boost::system::error_code broken;
+  const auto want = json::parse("{" + std::string(sections) + "}", broken);
+  const auto held = broken ? json::value() : json::parse({text.data(), text.size()}, broken);
+  if (broken || !held.is_object()) return "it cannot be read";
+  const auto& row = held.at("row").as_object();
+  const auto& edges = held.at("edges").as_object();
+  for (const auto& [name, value] : want.at("fields").as_object()) {
+    const auto* column = row.if_contains(name);
+    if (column == nullptr) column = row.if_contains("x_" + std::string(name));
+    if (column != nullptr && !same_column(value, *column))
+      return differs(std::string(name), &value, column, wording);
+  }
+  for (const char* section : {"extra", "raw"}) {
+    const auto* have = row.if_contains(section);
+    if (have == nullptr || without_nul(want.at(section)) != *have)
+      return differs(section, &want.at(section), have, wording);
+  }
+  const auto& refs = want.at("refs").as_object();
+  for (const auto& [name, value] : refs) {
+    const auto* edge = edges.if_contains(name);
+    if (edge == nullptr || *edge != value)
+      return differs(fmt::format("edge {}", std::string(name)), &value, edge, wording);
+  }
+  for (const auto& [name, value] : edges)
+    if (!refs.contains(name))
+      return differs(fmt::format("edge {}", std::string(name)), nullptr, &value, wording);
+  return {};
+}
+
+}  // namespace
+
+std::string_view sections_of(std::string_view document) {
+  const auto from = document.find("\"fields\":");
+  const auto to = document.rfind(",\"meta\":");
+  if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
+  return document.substr(from, to - from);
+}
+
+std::optional<LedgerRecord> read_record(std::string document) {
+  const auto from = document.find("\"fields\":");
+  const auto to = document.rfind(",\"meta\":");
+  if (from == std::string::npos || to == std::string::npos) return std::nullopt;
+  boost::system::error_code broken;
+  // Head and meta alone: the sections are compared as bytes.
+  const auto head =
+      json::parse(document.substr(0, from) + "\"meta\":" + document.substr(to + 8), broken);
+  if (broken || !head.is_object()) return std::nullopt;
+  const auto& object = head.get_object();
+  const auto* meta = object.if_contains("meta");
+  if (meta == nullptr || !meta->is_object()) return std::nullopt;
+  LedgerRecord out;
+  out.rkey = text_of(object, "key");
+  out.entity = text_of(object, "entity");
+  if (const auto* rev = meta->get_object().if_contains("rev"))
+    out.rev = Rev{rev->to_number<std::uint64_t>(broken)};
+  out.deleted = flag_of(meta->get_object(), "deleted");
+  out.complete = flag_of(meta->get_object(), "complete");
+  out.document = std::move(document);
+  if (broken || out.rkey.empty()) return std::nullopt;
+  return out;
+}
+
+std::string document_difference(std::string_view want,
+                                std::string_view have,
+                                bool by_org,
+                                Wording wording) {
+  if (want == have) return {};
+  boost::system::error_code broken;
+  const auto wanted = json::parse("{" + std::string(want) + "}", broken);
+  const auto found = broken ? json::value() : json::parse("{" + std::string(have) + "}", broken);
+  if (broken || !found.is_object()) return "it is no canonical record";
+  for (const auto& [section, members] : wanted.as_object()) {
+    const auto* there = found.as_object().if_contains(section);
+    if (there == nullptr || !there->is_object())
+      return fmt::format("it has no {}", std::string(section));
+    const auto& other = there->get_object();
+    for (const auto& [name, value] : members.as_object()) {
+      const auto* held = other.if_contains(name);
+      if (held != nullptr && *held == value) continue;
+      if (by_org && name == "updated_at" && later_text(held, value)) continue;
+      return differs(
+          fmt::format("{}.{}", std::string(section), std::string(name)), &value, held, wording);
+    }
+    for (const auto& [name, value] : other) {
+      if (members.as_object().contains(name)) continue;
+      // The value that a later `updated_at` is not: kept in raw, because it is shown nowhere else.
+      if (by_org && section == "raw" && name == "LastModifiedDate") continue;
+      return differs(
+          fmt::format("{}.{}", std::string(section), std::string(name)), nullptr, &value, wording);
+    }
+  }
+  return {};
+}
+
+std::string held_difference(const LedgerRecord& record, const Held& held, Wording wording) {
+  if (held.shape == Held::Shape::Row)
+    return row_difference(sections_of(record.document), held.text, wording);
+  auto difference =
+      document_difference(sections_of(record.document), sections_of(held.text), false, wording);
+  if (difference.empty() && held.relations_missing > 0)
+    return fmt::format("{} of its relation sets lack it", held.relations_missing);
+  return difference;
+}
+
+}  // namespace headwater::verify

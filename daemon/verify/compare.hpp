@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "connectors/target_reader.hpp"
+#include "schemas/core/ids.hpp"
+#include "schemas/core/result.hpp"
+
+namespace headwater::verify {
+
+// Whether two places say the same of a record. Pure. A difference is a sentence's end that names
+// members, and values only if asked to: they are somebody's personal data.
+
+/// A record as the ledger has it.
+struct LedgerRecord {
+  std::string rkey, entity;
+  Rev rev;
+  bool deleted = false, complete = false;
+  std::string document;  ///< canonical JSON
+};
+
+/// Nothing: the text is no canonical record.
+std::optional<LedgerRecord> read_record(std::string document);
+
+/// `"fields":{…},"extra":{…},"raw":{…},"refs":{…}` of a canonical record's text: equal records have
+/// equal bytes. Empty if there is none.
+std::string_view sections_of(std::string_view document);
+
+/// A member's name and, if `values`, what both sides say.
+struct Wording {
+  bool values = false;
+};
+
+/// Empty: the same. `by_org`: `want` was read from the org, whose LastModifiedDate may be earlier
+/// than `updated_at`: some changes (geocoding, lead conversion) come without one, and then the
+/// commit time counts.
+std::string document_difference(std::string_view want,
+                                std::string_view have,
+                                bool by_org,
+                                Wording wording);
+
+/// Compares the ledger's sections with what a target holds, by its shape. Empty: the same.
+std::string held_difference(const LedgerRecord& record, const Held& held, Wording wording);
+
+}  // namespace headwater::verify

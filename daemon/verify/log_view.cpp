@@ -1,0 +1,190 @@
+#include "daemon/verify/log_view.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstring>
+#include <functional>
+
+#include "daemon/verify/compare.hpp"
+
+namespace headwater::verify {
+namespace {
+
+namespace json = boost::json;
+
+/// meta.rev of a JSON member that holds a record, 0 if it is null.
+std::uint64_t rev_of(const json::object& envelope, std::string_view member) {
+  const auto* record = envelope.if_contains(member);
+  if (record == nullptr || !record->is_object()) return 0;
+  const auto* meta = record->get_object().if_contains("meta");
+  if (meta == nullptr || !meta->is_object()) return 0;
+  const auto* rev = meta->get_object().if_contains("rev");
+  boost::system::error_code broken;
+  return rev == nullptr ? 0 : rev->to_number<std::uint64_t>(broken);
+}
+
+/// The after-image's own bytes: from its key to its meta. Envelopes are written in a fixed order,
+/// `before` first.
+std::string_view after_sections(std::string_view envelope) {
+  static constexpr std::string_view kAfter = ",\"after\":{";
+  const auto at = envelope.rfind(kAfter);
+  if (at == std::string_view::npos) return {};
+  const auto after = envelope.substr(at + kAfter.size() - 1);
+  const auto from = after.find("\"fields\":"), to = after.find(",\"meta\":{\"rev\"");
+  if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
+  return after.substr(from, to - from);
+}
+
+}  // namespace
+
+std::uint64_t digest_of(std::string_view sections) {
+  return std::hash<std::string_view>{}(sections);
+}
+
+/// One message, as small as it can be kept.
+struct LogView::Fact {
+  std::uint64_t rev = 0, before = 0, digest = 0;
+  bool change = false, begins = false, deletes = false, cut = false, broken = false;
+};
+
+std::optional<LogView::Fact> LogView::fact_of_change(const kafka::ReadMessage& message, bool cut) {
+  ++messages_;
+  auto& last = seen_[fmt::format("{}/{}/{}", message.topic, message.partition, message.org)];
+  if (message.rev <= last) {
+    ++late_repeats_;
+    return std::nullopt;
+  }
+  last = message.rev;
+  ++accepted_;
+  Fact fact;
+  fact.change = true;
+  fact.cut = cut;
+  fact.rev = message.rev;
+  boost::system::error_code broken;
+  const auto value = message.value.value_or("");
+  const auto envelope = json::parse({value.data(), value.size()}, broken);
+  if (broken || !envelope.is_object() || !envelope.get_object().contains("op")) {
+    fact.broken = true;
+    return fact;
+  }
+  const auto& object = envelope.get_object();
+  const std::string_view op = object.at("op").is_string()
+                                  ? std::string_view(object.at("op").get_string())
+                                  : std::string_view("?");
+  fact.deletes = op == "d";
+  fact.before = rev_of(object, "before");
+  // A whole state follows nothing. That of a deleted record, sent after a ledger was born anew or a
+  // topic was lost, is a delete with no image before it.
+  fact.begins = op == "r" || op == "c" || (fact.deletes && fact.before == 0);
+  fact.digest = digest_of(after_sections(value));
+  return fact;
+}
+
+LogView::Fact LogView::fact_of_record(const kafka::ReadMessage& message) {
+  Fact fact;
+  fact.rev = message.rev;
+  fact.deletes = !message.value;
+  if (message.value) fact.digest = digest_of(sections_of(*message.value));
+  return fact;
+}
+
+void LogView::tell(LogStory& story, const Fact& fact) {
+  if (!fact.change) {
+    story.has_record = true;
+    story.record_rev = fact.rev;
+    story.record_rev_max = std::max(story.record_rev_max, fact.rev);
+    story.tombstone = fact.deletes;
+    story.record_digest = fact.digest;
+    return;
+  }
+  ++story.changes;
+  story.cut |= fact.cut;
+  const auto complain = [&](std::string what) {
+    if (story.fault.empty()) story.fault = std::move(what);
+  };
+  const bool first_kept = story.changes == 1 && fact.cut;
+  if (fact.broken)
+    complain(fmt::format("the change with rev {} is no envelope", fact.rev));
+  else if (!fact.begins && !first_kept && fact.before != story.last_rev)
+    complain(
+        story.changes == 1
+            ? fmt::format("its first change, rev {}, builds on rev {}, which never came",
+                          fact.rev,
+                          fact.before)
+            : fmt::format("the change with rev {} builds on rev {}, but the one before it here "
+                          "has rev {}",
+                          fact.rev,
+                          fact.before,
+                          story.last_rev));
+  story.last_rev = fact.rev;
+  story.last_deletes = fact.deletes;
+  story.last_digest = fact.digest;
+}
+
+Result<void> LogView::read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling) {
+  const bool changes = std::string_view(kind) == "changes.";
+  auto& end = changes ? changes_end_ : records_end_;
+  Result<void> spooled;
+  auto done = reader_.read(
+      spooling ? extent.first : end, extent.ends, [&](const kafka::ReadMessage& message) {
+        const auto first = extent.first.find(message.topic);
+        const bool cut = first != extent.first.end() &&
+                         first->second.at(static_cast<std::size_t>(message.partition)) > 0;
+        const auto fact =
+            changes ? fact_of_change(message, cut) : std::optional<Fact>(fact_of_record(message));
+        if (!fact) return;
+        if (spooling) {
+          if (spooled)
+            spooled = spool_.add(
+                message.key, std::string_view(reinterpret_cast<const char*>(&*fact), sizeof *fact));
+        } else if (const auto story = watched_.find(message.key); story != watched_.end()) {
+          tell(story->second, *fact);
+        }
+      });
+  if (!done) return done;
+  end = std::move(extent.ends);
+  return spooled;
+}
+
+Result<void> LogView::read() {
+  for (const char* kind : {"changes.", "records."}) {
+    if (!history_ && std::string_view(kind) == "changes.") continue;
+    auto extent = reader_.extent(kind);
+    if (!extent) return std::move(extent).error();
+    if (auto done = read_kind(kind, std::move(extent).value(), true); !done) return done;
+  }
+  if (auto done = spool_.finish(); !done) return done;
+  Spool::Pair pair;
+  if (spool_.next(pair)) ahead_ = std::move(pair);
+  return {};
+}
+
+Result<void> LogView::catch_up() {
+  for (const char* kind : {"changes.", "records."}) {
+    if (!history_ && std::string_view(kind) == "changes.") continue;
+    auto extent = reader_.extent(kind);
+    if (!extent) return std::move(extent).error();
+    if (auto done = read_kind(kind, std::move(extent).value(), false); !done) return done;
+  }
+  return {};
+}
+
+bool LogView::next(LogStory& out) {
+  if (!ahead_) return false;
+  out = {};
+  out.rkey = ahead_->key;
+  while (ahead_ && ahead_->key == out.rkey) {
+    Fact fact;
+    std::memcpy(&fact, ahead_->value.data(), sizeof fact);
+    tell(out, fact);
+    Spool::Pair pair;
+    if (spool_.next(pair))
+      ahead_ = std::move(pair);
+    else
+      ahead_.reset();
+  }
+  return true;
+}
+
+}  // namespace headwater::verify

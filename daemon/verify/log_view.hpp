@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/log_reader.hpp"
+#include "daemon/verify/spool.hpp"
+#include "schemas/core/ids.hpp"
+
+namespace headwater::verify {
+
+/// What the topics say of one record.
+struct LogStory {
+  std::string rkey;
+  // changes topic, by the consumer rule of engineering.md 3.4
+  std::uint64_t changes = 0;      ///< accepted
+  std::uint64_t last_rev = 0;     ///< of the last accepted one
+  bool last_deletes = false;      ///< it was a delete
+  std::uint64_t last_digest = 0;  ///< of its after-image
+  bool cut = false;               ///< its partition has lost its beginning to retention
+  std::string fault;              ///< the first break in its order, empty: none
+  // records topic
+  bool has_record = false;       ///< a message under its key
+  std::uint64_t record_rev = 0;  ///< of the last one
+  std::uint64_t record_rev_max = 0;
+  bool tombstone = false;  ///< the last one has no value
+  std::uint64_t record_digest = 0;
+};
+
+/// Digest of a document's sections: equal sections, equal digest.
+std::uint64_t digest_of(std::string_view sections);
+
+/// The changes and records topics of a Kafka sink, read from their beginning to where they ended
+/// when it began, then, for records to look at again, from there on.
+///
+/// Changes: a message whose rev is at or below the last accepted one of its org and partition is a
+/// late repeat: dropped and counted, as consumers do. Between two accepted changes of a record
+/// nothing may be missing: each `before` carries the rev of the change before it. Records: the last
+/// message under a key must be the one with the greatest rev, since compaction keeps the last.
+///
+/// Memory: one run of the spool, and one number per org and partition. One thread.
+class LogView {
+ public:
+  /// `history`: false leaves the changes topics alone. REQUIRES: reader outlives it.
+  LogView(kafka::LogReader& reader, bool history) : reader_(reader), history_(history) {}
+
+  Result<void> read();
+  /// Stories in key order. False: there are no more.
+  bool next(LogStory& out);
+
+  /// From now on messages of this key are followed by catch_up().
+  void watch(const LogStory& story) { watched_[story.rkey] = story; }
+  Result<void> catch_up();
+  /// REQUIRES: watched.
+  const LogStory& watched(const std::string& rkey) const { return watched_.at(rkey); }
+
+  std::uint64_t messages() const { return messages_; }
+  std::uint64_t accepted() const { return accepted_; }
+  std::uint64_t late_repeats() const { return late_repeats_; }
+
+ private:
+  struct Fact;
+  Result<void> read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling);
+  std::optional<Fact> fact_of_change(const kafka::ReadMessage& message, bool cut);
+  static Fact fact_of_record(const kafka::ReadMessage& message);
+  static void tell(LogStory& story, const Fact& fact);
+
+  kafka::LogReader& reader_;
+  const bool history_;
+  Spool spool_;
+  std::optional<Spool::Pair> ahead_;
+  kafka::TopicEnds changes_end_, records_end_;
+  std::map<std::string, std::uint64_t, std::less<>>
+      seen_;  // topic/partition/org -> last accepted rev
+  std::map<std::string, LogStory, std::less<>> watched_;
+  std::uint64_t messages_ = 0, accepted_ = 0, late_repeats_ = 0;
+};
+
+}  // namespace headwater::verify

@@ -1,0 +1,377 @@
+#include "daemon/verify/verifier.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace headwater::verify {
+namespace {
+
+namespace json = boost::json;
+
+std::string org_of(const std::string& rkey) { return rkey.substr(0, rkey.find(':')); }
+std::string object_of(const std::string& rkey) {
+  const auto first = rkey.find(':'), second = rkey.find(':', first + 1);
+  return rkey.substr(first + 1, second - first - 1);
+}
+
+const char* const kCursor = "cursors and positions";
+
+std::string target_check(const std::string& name) { return name + " = ledger"; }
+std::string org_check(const std::string& name) { return "ledger = org " + name; }
+std::string records_check(const std::string& name) { return name + " records = ledger"; }
+std::string changes_check(const std::string& name) { return name + " changes"; }
+
+}  // namespace
+
+std::string rev_difference(std::uint64_t held, std::uint64_t ledger, std::uint64_t cursor) {
+  if (held > ledger)
+    return fmt::format(
+        "it holds rev {}, but the ledger's record stands at rev {}: the ledger went "
+        "back",
+        held,
+        ledger);
+  if (held < ledger && ledger <= cursor)
+    return fmt::format(
+        "its cursor stands at rev {}, ahead of its data: the record's change with rev "
+        "{} is not there, it holds rev {}",
+        cursor,
+        ledger,
+        held);
+  if (held < ledger)
+    return fmt::format(
+        "it is behind: rev {} of the record, its cursor at rev {}, the ledger's "
+        "record at rev {}",
+        held,
+        cursor,
+        ledger);
+  return {};
+}
+
+bool Outcome::equal() const {
+  return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.different == 0; });
+}
+bool Outcome::could_check() const {
+  return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.failed.empty(); });
+}
+
+Verifier::Verifier(LedgerView ledger, Places places, Patience patience, const Clock& clock)
+    : ledger_(std::move(ledger)), places_(std::move(places)), patience_(patience), clock_(clock) {}
+
+void Verifier::differ(Work& work, const std::string& rkey, std::string what) {
+  ++work.check.different;
+  if (differences_.size() < kDifferencesMax)
+    differences_.push_back({work.check.name, rkey, std::move(what)});
+}
+
+void Verifier::suspect(Work& work, const std::string& rkey, std::string what) {
+  if (work.suspects.size() < kSuspectsMax)
+    work.suspects.emplace(rkey, std::move(what));
+  else if (!work.suspects.contains(rkey))
+    differ(work, rkey, std::move(what));
+}
+
+void Verifier::failed(Work& work, const Error& error) {
+  if (work.check.failed.empty()) work.check.failed = error.message;
+}
+
+Result<Outcome> Verifier::run() {
+  const auto status = ledger_.document("status");
+  if (!status) return status.error();
+  ledger_id_ = status->at("ledger").at("id").as_string();
+  work(kCursor);
+  if (auto opened = open_places(); !opened) return std::move(opened).error();
+  if (auto walked = walk(); !walked) return std::move(walked).error();
+  if (auto done = compare_keys(); !done) return std::move(done).error();
+  if (auto done = settle(); !done) return std::move(done).error();
+
+  Outcome out;
+  auto holes = ledger_.document("holes");
+  if (!holes) return std::move(holes).error();
+  auto rows = ledger_.document("quarantine list");
+  if (!rows) return std::move(rows).error();
+  out.holes = std::move(holes).value();
+  out.quarantine = std::move(rows).value();
+  for (std::size_t i = 0; i < logs_.size(); ++i) {
+    if (!logs_[i] || !places_.logs[i].history) continue;
+    auto& changes = work(changes_check(places_.logs[i].name));
+    changes.check.compared = logs_[i]->accepted();
+    changes.check.note =
+        fmt::format("{} late repeats dropped by the consumer rule", logs_[i]->late_repeats());
+    if (places_.logs[i].transactions && logs_[i]->late_repeats() > 0)
+      differ(
+          changes,
+          "",
+          fmt::format("{} messages came twice, though in transactions", logs_[i]->late_repeats()));
+  }
+  for (auto& [name, done] : works_) {
+    done.check.name = name;
+    out.checks.push_back(done.check);
+  }
+  out.differences = differences_;
+  for (auto& difference : out.differences) {
+    if (difference.rkey.empty()) continue;
+    auto story = story_of(difference);
+    if (!story) return std::move(story).error();
+    out.story = std::move(story).value();
+    break;
+  }
+  return out;
+}
+
+Result<void> Verifier::check_cursor(const std::string& name,
+                                    const std::string& org,
+                                    const std::optional<Cursor>& cursor) {
+  Work& cursors = work(kCursor);
+  cursors.check.name = kCursor;
+  ++cursors.check.compared;
+  if (!cursor || cursor->ledger.empty())
+    return differ(
+               cursors,
+               "",
+               fmt::format("{}: it has no cursor of org {}: nothing was written yet", name, org)),
+           Result<void>{};
+  // The head is read after the cursor, so that a cursor above it was never given.
+  const auto status = ledger_.document("status");
+  if (!status) return status.error();
+  const auto head = status->at("ledger").at("head_rev").to_number<std::uint64_t>();
+  if (cursor->ledger != ledger_id_)
+    differ(cursors,
+           "",
+           fmt::format("{}: its cursor of org {} is of ledger {}, not of this one ({})",
+                       name,
+                       org,
+                       cursor->ledger,
+                       ledger_id_));
+  else if (cursor->rev.value > head)
+    differ(cursors,
+           "",
+           fmt::format("{}: its cursor of org {} stands at rev {}, but the ledger's last rev is {}",
+                       name,
+                       org,
+                       cursor->rev.value,
+                       head));
+  return {};
+}
+
+Result<void> Verifier::open_places() {
+  for (auto& target : places_.targets) {
+    Work& mine = work(target_check(target.name));
+    mine.check.name = target_check(target.name);
+    if (auto opened = target.reader->open(); !opened) {
+      failed(mine, opened.error());
+      continue;
+    }
+    for (const auto& org : places_.orgs) {
+      auto cursor = target.reader->cursor(org.name);
+      if (!cursor) {
+        failed(mine, cursor.error());
+        break;
+      }
+      mine.cursors[org.name] = *cursor ? (*cursor)->rev.value : 0;
+      if (auto checked = check_cursor(target.name, org.name, *cursor); !checked) return checked;
+    }
+  }
+  logs_.resize(places_.logs.size());
+  log_ahead_.resize(places_.logs.size());
+  for (std::size_t i = 0; i < places_.logs.size(); ++i) {
+    auto& log = places_.logs[i];
+    Work& mine = work(records_check(log.name));
+    mine.check.name = records_check(log.name);
+    if (log.history) work(changes_check(log.name)).check.name = changes_check(log.name);
+    for (const auto& org : places_.orgs) {
+      auto record = log.reader->cursor(log.name, org.name);
+      if (!record) {
+        failed(mine, record.error());
+        break;
+      }
+      std::optional<Cursor> cursor;
+      if (*record) cursor = Cursor{org.name, (*record)->ledger, (*record)->rev, (*record)->epoch};
+      mine.cursors[org.name] = cursor ? cursor->rev.value : 0;
+      if (auto checked = check_cursor(log.name, org.name, cursor); !checked) return checked;
+    }
+    if (!mine.check.failed.empty()) continue;
+    auto view = std::make_unique<LogView>(*log.reader, log.history);
+    if (auto done = view->read(); !done) {
+      failed(mine, done.error());
+      continue;
+    }
+    logs_[i] = std::move(view);
+    LogStory story;
+    if (logs_[i]->next(story)) log_ahead_[i] = std::move(story);
+  }
+  for (const auto& org : places_.orgs)
+    if (org.truth) work(org_check(org.name)).check.name = org_check(org.name);
+  return {};
+}
+
+Result<void> Verifier::walk() {
+  LedgerView::Page page;
+  std::string after;
+  do {
+    auto read = ledger_.page(after);
+    if (!read) return std::move(read).error();
+    page = std::move(read).value();
+    after = page.last;
+    if (auto done = compare_page(page); !done) return done;
+  } while (!after.empty());
+  for (std::size_t i = 0; i < logs_.size(); ++i)
+    if (logs_[i]) compare_log(i, {}, true);
+  return {};
+}
+
+Result<void> Verifier::compare_page(const LedgerView::Page& page) {
+  std::map<std::string, std::vector<LedgerRecord>> by_object;  // of an org
+  for (const auto& record : page.records) {
+    objects_[org_of(record.rkey)].insert(object_of(record.rkey));
+    by_object[org_of(record.rkey) + ":" + object_of(record.rkey)].push_back(record);
+  }
+  for (std::size_t i = 0; i < places_.targets.size(); ++i)
+    if (auto done = compare_target(i, page.records); !done) return done;
+  for (const auto& [name, records] : by_object)
+    for (std::size_t i = 0; i < places_.orgs.size(); ++i)
+      if (places_.orgs[i].truth && places_.orgs[i].name == name.substr(0, name.find(':')))
+        if (auto done = compare_org(i, records); !done) return done;
+  for (std::size_t i = 0; i < logs_.size(); ++i)
+    if (logs_[i]) compare_log(i, page.records, false);
+  return {};
+}
+
+Result<void> Verifier::compare_target(std::size_t target,
+                                      const std::vector<LedgerRecord>& records) {
+  Work& mine = work(target_check(places_.targets[target].name));
+  if (!mine.check.failed.empty() || records.empty()) return {};
+  std::vector<RecordName> names;
+  for (const auto& record : records) names.push_back({record.rkey, record.entity});
+  const auto held = places_.targets[target].reader->read(names);
+  if (!held) return failed(mine, held.error()), Result<void>{};
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto& record = records[i];
+    const auto& there = (*held)[i];
+    ++mine.check.compared;
+    // A deleted record may be forgotten, or never have come.
+    if (record.deleted && (!there || there->deleted)) continue;
+    if (!there || there->deleted != record.deleted || there->rev != record.rev)
+      suspect(mine, record.rkey, "it does not stand where the ledger stands");
+    else if (auto difference = held_difference(record, *there, patience_.wording);
+             !difference.empty())
+      suspect(mine, record.rkey, std::move(difference));
+  }
+  return {};
+}
+
+Result<void> Verifier::compare_org(std::size_t org, const std::vector<LedgerRecord>& records) {
+  Work& mine = work(org_check(places_.orgs[org].name));
+  if (!mine.check.failed.empty()) return {};
+  std::vector<std::string> rkeys;
+  for (const auto& record : records) rkeys.push_back(record.rkey);
+  const auto true_records = places_.orgs[org].truth->read(rkeys);
+  if (!true_records) return failed(mine, true_records.error()), Result<void>{};
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto& truth = (*true_records)[i];
+    ++mine.check.compared;
+    if (truth.has_value() == records[i].deleted) {
+      suspect(mine, records[i].rkey, truth ? "it lives in the org" : "it is gone in the org");
+    } else if (truth) {
+      auto difference = document_difference(
+          truth->sections, sections_of(records[i].document), true, patience_.wording);
+      if (!difference.empty()) suspect(mine, records[i].rkey, std::move(difference));
+    }
+  }
+  return {};
+}
+
+void Verifier::compare_log(std::size_t log, const std::vector<LedgerRecord>& records, bool last) {
+  Work& mine = work(records_check(places_.logs[log].name));
+  auto& ahead = log_ahead_[log];
+  const bool history = places_.logs[log].history;
+  const auto advance = [&] {
+    LogStory story;
+    ahead.reset();
+    if (logs_[log]->next(story)) ahead = std::move(story);
+  };
+  const auto unknown = [&](const LogStory& story) {
+    logs_[log]->watch(story);
+    if ((story.has_record && !story.tombstone) || (story.changes > 0 && !story.last_deletes))
+      suspect(mine, story.rkey, "the ledger does not know it");
+  };
+  for (const auto& record : records) {
+    while (ahead && ahead->rkey < record.rkey) {
+      unknown(*ahead);
+      advance();
+    }
+    LogStory story;
+    story.rkey = record.rkey;
+    if (ahead && ahead->rkey == record.rkey) {
+      story = *ahead;
+      advance();
+    }
+    ++mine.check.compared;
+    const bool gone = record.deleted && (!story.has_record || story.tombstone);
+    const auto digest = digest_of(sections_of(record.document));
+    const bool records_same =
+        gone || (story.has_record && !story.tombstone && !record.deleted &&
+                 story.record_rev == record.rev.value && story.record_rev == story.record_rev_max &&
+                 story.record_digest == digest);
+    const bool changes_same =
+        !history || (story.fault.empty() &&
+                     (story.last_rev == record.rev.value || (story.changes == 0 && story.cut)) &&
+                     (record.deleted || story.last_digest == digest));
+    if (records_same && changes_same) continue;
+    logs_[log]->watch(story);
+    suspect(mine, record.rkey, "it does not stand where the ledger stands");
+  }
+  while (last && ahead) {
+    unknown(*ahead);
+    advance();
+  }
+}
+
+Result<void> Verifier::unknown_keys(Work& work,
+                                    std::span<const std::string> rkeys,
+                                    const char* where) {
+  const auto heads = ledger_.heads(rkeys);
+  if (!heads) return heads.error();
+  for (std::size_t i = 0; i < rkeys.size(); ++i) {
+    const auto& head = (*heads)[i];
+    if (!head || head->deleted)
+      suspect(work,
+              rkeys[i],
+              fmt::format("it lives {}, but the ledger {}",
+                          where,
+                          head ? "says it is deleted" : "has never seen it"));
+  }
+  return {};
+}
+
+Result<void> Verifier::compare_keys() {
+  for (auto& target : places_.targets) {
+    Work& mine = work(target_check(target.name));
+    for (const auto& org : places_.orgs) {
+      if (!mine.check.failed.empty()) break;
+      Result<void> asked;
+      auto done = target.reader->each_key(org.name, [&](std::span<const std::string> rkeys) {
+        return asked = unknown_keys(mine, rkeys, "here");
+      });
+      if (!asked) return asked;
+      if (!done) failed(mine, done.error());
+    }
+  }
+  for (auto& org : places_.orgs) {
+    if (!org.truth) continue;
+    Work& mine = work(org_check(org.name));
+    if (!mine.check.failed.empty()) continue;
+    auto objects = objects_[org.name];
+    objects.insert(org.objects.begin(), org.objects.end());
+    Result<void> asked;
+    auto done = org.truth->each_key(objects, [&](std::span<const std::string> rkeys) {
+      return asked = unknown_keys(mine, rkeys, "in the org");
+    });
+    if (!asked) return asked;
+    if (!done) failed(mine, done.error());
+  }
+  return {};
+}
+
+}  // namespace headwater::verify

@@ -1,0 +1,101 @@
+#include "daemon/verify/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+
+#include "config/mapping_file.hpp"
+#include "config/node.hpp"
+#include "connectors/kafka/log_reader.hpp"
+#include "connectors/postgres/reader.hpp"
+#include "connectors/redis/reader.hpp"
+#include "daemon/runtime/control.hpp"
+#include "daemon/verify/report.hpp"
+#include "daemon/verify/verifier.hpp"
+
+namespace headwater::verify {
+namespace {
+
+constexpr Millis kAnswerTime{30'000};
+
+/// What of the daemon's configuration a comparison needs.
+struct Settings {
+  std::vector<salesforce::OrgConfig> orgs;
+  std::vector<std::pair<std::string, postgres::PostgresConfig>> postgres;
+  std::vector<std::pair<std::string, redis::RedisConfig>> redis;
+  std::vector<std::pair<std::string, kafka::KafkaConfig>> kafka;
+  std::shared_ptr<const crm::Mapping> mapping;
+  std::string socket;
+};
+
+Settings read_settings(const std::string& path, config::Problems& problems) {
+  Settings out;
+  auto root = config::Node::load(path, problems);
+  if (!problems.empty()) return out;
+  for (auto& item : root.items("orgs")) out.orgs.push_back(salesforce::OrgConfig::parse(item));
+  auto sinks = root.child("sinks");
+  for (const auto& name : sinks.keys()) {
+    auto section = sinks.child(name);
+    const auto type = section.text("type", name);
+    if (type == "postgres")
+      out.postgres.emplace_back(name, postgres::PostgresConfig::parse(section));
+    if (type == "redis") out.redis.emplace_back(name, redis::RedisConfig::parse(section));
+    if (type == "kafka") out.kafka.emplace_back(name, kafka::KafkaConfig::parse(section));
+  }
+  out.mapping = config::load_mapping(root.child("mapping").texts("files"), problems);
+  out.socket = root.child("control").text(
+      "socket", root.text("state_dir", "/var/lib/headwater") + "/control.sock");
+  return out;
+}
+
+Result<Places> open_places(const Settings& settings, const Options& options, const Clock& clock) {
+  Places places;
+  for (const auto& org : settings.orgs) {
+    Places::Org place{org.name, nullptr, {}};
+    place.objects.insert(org.snapshot_objects.begin(), org.snapshot_objects.end());
+    if (options.truth.empty())
+      place.truth = make_rest_truth(org, settings.mapping, clock);
+    else if (options.truth != "none")
+      place.truth = make_dump_truth(org, settings.mapping, clock, options.truth);
+    places.orgs.push_back(std::move(place));
+  }
+  for (const auto& [name, config] : settings.postgres)
+    places.targets.push_back({name,
+                              std::make_unique<postgres::PostgresReader>(
+                                  config, name, postgres::plan_tables(*settings.mapping))});
+  for (const auto& [name, config] : settings.redis)
+    places.targets.push_back({name, std::make_unique<redis::RedisReader>(config)});
+  for (const auto& [name, config] : settings.kafka) {
+    auto reader = kafka::LogReader::open(config);
+    if (!reader) return std::move(reader).error();
+    places.logs.push_back({name, std::move(reader).value(), config.transactions, options.history});
+  }
+  return places;
+}
+
+}  // namespace
+
+int run(const Options& options, std::ostream& out, std::ostream& err) {
+  std::signal(SIGPIPE, SIG_IGN);  // hiredis writes without MSG_NOSIGNAL
+  config::Problems problems;
+  const auto settings = read_settings(options.config_path, problems);
+  if (!problems.empty()) return err << problems.str(), kCouldNotCheck;
+  const SystemClock clock;
+  auto places = open_places(settings, options, clock);
+  if (!places) return err << "headwater: " << places.error().message << "\n", kCouldNotCheck;
+  const auto socket = options.socket.empty() ? settings.socket : options.socket;
+  LedgerView ledger(
+      [&socket](const std::string& line) { return runtime::ask(socket, line, kAnswerTime); });
+  Patience patience;
+  patience.wait = options.wait;
+  patience.wording.values = options.values;
+  const auto outcome =
+      Verifier(std::move(ledger), std::move(places).value(), patience, clock).run();
+  if (!outcome) return err << "headwater: " << outcome.error().message << "\n", kCouldNotCheck;
+  out << (options.json ? report_json(*outcome) + "\n" : report_text(*outcome));
+  if (!outcome->equal()) return kDifferent;
+  return outcome->could_check() ? kEqual : kCouldNotCheck;
+}
+
+}  // namespace headwater::verify
