@@ -57,4 +57,30 @@ through 20
 prints 0 "After The Refused Schema" headwater get "demo:Account:$account"
 bytes=$(headwater --json quarantine | jq '.[-1].payload_bytes')
 [ "$bytes" -gt 50 ] || fail "quarantine holds $bytes bytes of the event"
+
+# What an operator can do: an event that can be decoded by now goes the way of every event …
+row_of() { headwater --json quarantine | jq "[.[] | select($1)][0].number"; }
+invoice=$(row_of '.schema_id != "'"$contact_schema"'" and .payload_bytes > 50')
+prints 1 "row $invoice stays:" headwater quarantine retry "$invoice"
+org_post /faults '{"clear": true}'
+prints 0 "row $invoice is closed: decoded as CREATE of Invoice__c and applied" headwater quarantine retry "$invoice"
+stack_status | jq -e '.ledger.records | any(.object == "Invoice__c" and .alive == 1)' >/dev/null || fail "the retried event is not in the ledger"
+# … one that never can is given up, with a reason that stays …
+bytes_row=$(row_of '.payload_bytes == 3')
+prints 0 "  bytes      00ffee" headwater quarantine show --values "$bytes_row"
+headwater quarantine show "$bytes_row" | grep -q 00ffee && fail "quarantine show tells an event's bytes unasked"
+prints 1 "row $bytes_row stays:" headwater quarantine retry "$bytes_row"
+prints 0 "row $bytes_row is discarded by" headwater quarantine discard "$bytes_row" --reason "bytes of a test of ours"
+prints 0 ": bytes of a test of ours" headwater quarantine list --all
+# … and a hole that nothing can repair is closed by a person's word, and shown as that.
+hole=$(headwater --json holes | jq '.[0].number')
+prints 64 "--reason is required" headwater holes close "$hole"
+prints 1 "there is no open hole 7" headwater holes close 7 --reason "none"
+answers /readyz 503 "stretch hole open since"
+prints 0 "hole $hole is accepted by $(id -un), not repaired" headwater holes close "$hole" --reason "no event of ours"
+answers /readyz 200 ok
+prints 0 "no open holes" headwater holes
+prints 0 "accepted 20" headwater holes --all
+prints 0 "by $(id -un): no event of ours" headwater holes --all
+prints 64 "not expected" headwater holes mend
 echo "bad_events: OK"

@@ -35,10 +35,25 @@ redis-cli -p "$redis_port" hget "crm:{demo:Account:$refused}:rec" j | grep -q "R
 wait_for_log 5 "; halving"
 wait_for_log 5 "sink refuses an entry for good: kept in quarantine, the rest goes on"
 part_is "sink postgres" ok || fail "the sink did not go on"
-# What was wrong is mended: the next change of the record lands whole.
+# What an operator sees of it and can do: names but no values unless asked for, and another try.
+row=$(headwater --json quarantine | jq '.[0].number')
+prints 0 '"name":"***"' headwater quarantine show "$row"
+headwater quarantine show "$row" | grep -q "Refused One" && fail "quarantine show tells a field's value unasked"
+prints 0 "Refused One" headwater quarantine show --values "$row"
+prints 1 "row $row stays: refused again: postgres:" headwater quarantine retry "$row"
+prints 0 "2 attempts" headwater quarantine list
+prints 64 "--reason is required" headwater quarantine discard "$row"
+prints 1 "there is no quarantine row 7" headwater quarantine retry 7
+# What was wrong is mended: the row comes back when it is tried again, and the next change of the record lands whole.
 psql -Xq "$pg_url" -c "alter table crm.account drop constraint no_refused"
+prints 0 "row $row is closed: postgres accepted rev" headwater quarantine retry "$row"
+[ "$(in_postgres "$refused")" = "Refused One" ] || fail "the retried row is not in Postgres"
+prints 0 "quarantine is empty" headwater quarantine
+prints 0 "retried 20" headwater quarantine --all
+prints 1 "row $row is retried since" headwater quarantine retry "$row"
 org_post /emit '{"op": "update", "object": "Account", "id": "'"$refused"'", "fields": {"Name": "No Longer Refused"}}'
 in_step 30
+[ "$(psql -XAtq "$pg_url" -c "select count(*) from crm.quarantine")" = 0 ] || fail "the mirror still shows the closed row"
 verify
 
 # Redis goes down, and comes back empty.

@@ -7,7 +7,7 @@ NAMES = {"postgres": "postgres", "redis": "redis 127.0.0.1", "kafka": "kafka"}
 
 
 def sink_cells(sink):
-    @cell(sink, "connections refused", "waits and says so, others go on", quick=True)
+    @cell(sink, "connections refused", "waits and says so, others go on", quick=sink != "redis")
     def _(scene):
         with scene.servers.of(sink).gate.fault(accept="refuse", cut="reset"):
             scene.sink_is(sink, "waiting", NAMES[sink])

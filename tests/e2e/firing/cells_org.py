@@ -40,7 +40,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "sessions revoked while login is out of order", "waits and says so, sinks go on, then logs in", quick=True)
+@cell("org", "sessions revoked while login is out of order", "waits and says so, sinks go on, then logs in")
 def _(scene):
     scene.org.faults(token_failures=1_000_000)
     scene.kept.callback(scene.org.faults, clear=True)
@@ -108,7 +108,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "silent: neither events nor keepalives", "torn down after silence_max and resumed", quick=True)
+@cell("org", "silent: neither events nor keepalives", "torn down after silence_max and resumed")
 def _(scene):
     scene.org.faults(events_held=True, keepalives_off=True)
     scene.kept.callback(scene.org.faults, clear=True)

@@ -8,7 +8,7 @@ from .cell import Failed, cell
 from .servers import Postgres
 
 
-@cell("postgres", "stopped and started", "waits, others go on, catches up", quick=True)
+@cell("postgres", "stopped and started", "waits, others go on, catches up")
 def _(scene):
     postgres = scene.servers.postgres
     postgres.stop(2)
@@ -28,7 +28,7 @@ def _(scene):
     scene.over()
 
 
-@cell("postgres", "stands still (SIGSTOP)", "gives up at its deadline, others go on", quick=True)
+@cell("postgres", "stands still (SIGSTOP)", "gives up at its deadline, others go on")
 def _(scene):
     scene.servers.postgres.freeze()
     scene.sink_is("postgres", "waiting", "postgres", "no answer within")

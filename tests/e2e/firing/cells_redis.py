@@ -6,7 +6,7 @@ import shutil
 from .cell import cell
 
 
-@cell("redis", "stopped, comes back empty", "every record's state again, others go on", quick=True)
+@cell("redis", "stopped, comes back empty", "every record's state again, others go on")
 def _(scene):
     redis = scene.servers.redis
     redis.stop_empty()

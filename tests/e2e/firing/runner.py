@@ -37,6 +37,7 @@ class Fire:
     def __init__(self, bin_dir, folder, kafka=True, say=print, kills=200):
         self.bin_dir, self.folder, self.say = bin_dir, folder, say
         self.kills_wanted, self.kills = kills, 0
+        self.rss_mib_max = RSS_MIB_MAX
         self.servers = Servers(bin_dir, folder, kafka)
         self.sinks = ("postgres", "redis", "kafka") if kafka else ("postgres", "redis")
         self.main = None

@@ -220,13 +220,12 @@ class World:
         self.passwords = {"postgres": servers.postgres.PASSWORD, "redis": servers.redis.PASSWORD}
         for sink in ("postgres", "redis"):
             self.write_password(sink, self.passwords[sink])
+        write_secret(f"{folder}/client.secret", "headwater-secret")  # of the simulated org
         self.write_config()
 
     def write_password(self, sink, text):
         self.passwords[sink] = text
-        path = pathlib.Path(f"{self.folder}/{self.name}.{sink}.password")
-        path.touch(0o600)
-        path.write_text(text)
+        write_secret(f"{self.folder}/{self.name}.{sink}.password", text)
 
     def write_config(self):
         """Deadlines are short, so that faults are met soon; what they decide is the same."""
@@ -259,7 +258,8 @@ class World:
         }
         merge(config, self.settings)
         config["sinks"] = {sink: config["sinks"][sink] for sink in self.sinks}
-        pathlib.Path(self.daemon.config).write_text(json.dumps(config, indent=1))  # JSON is YAML
+        text = json.dumps(config, indent=1).replace("FOLDER", folder)  # JSON is YAML
+        pathlib.Path(self.daemon.config).write_text(text)
 
     # What there is to see
 
@@ -325,6 +325,12 @@ class World:
 
     def drop_state(self):
         shutil.rmtree(self.state_dir)
+
+
+def write_secret(name, text):
+    path = pathlib.Path(name)
+    path.touch(0o600)
+    path.write_text(text)
 
 
 def merge(into, more):

@@ -1,0 +1,87 @@
+"""The soak: one daemon, load all the time, a fault every 20 seconds, and memory that must not climb."""
+
+import random
+import time
+
+from .runner import RSS_MIB_MAX
+from .wait import Failed
+from .world import Load
+
+EVERY_SECONDS = 20
+RATE = 60  # transactions per second
+WARM_SHARE = 0.4  # of the time: caches fill, and do not count
+SLOPE_PERCENT_MAX = 5.0  # of the mean, in 10 minutes
+
+
+def faults(world):
+    """Name -> begin, end. Each lasts 4 s."""
+    servers, org = world.servers, world.org
+    out = {"org: sessions expire": (lambda: org.post("/tokens/expire"), lambda: None),
+           "org: streams killed": (lambda: org.post("/streams/kill", {}), lambda: None),
+           "org: REST fails": (lambda: org.faults(rest_failures=20), lambda: org.faults(clear=True)),
+           "org: keepalives only": (lambda: org.faults(events_held=True), lambda: org.faults(clear=True))}
+    gates = {sink: servers.of(sink).gate for sink in world.sinks} | {"org": org.pubsub}
+    for name, gate in gates.items():
+        out[f"{name}: reset"] = (gate.cut, lambda: None)
+        out[f"{name}: refused"] = (lambda gate=gate: (gate.set(accept="refuse"), gate.cut()), gate.clear)
+        out[f"{name}: half-open"] = (lambda gate=gate: gate.both(drop=True), gate.clear)
+        out[f"{name}: slow"] = (lambda gate=gate: gate.both(latency_ms=300), gate.clear)
+    for sink in world.sinks:
+        server = servers.of(sink)
+        out[f"{sink}: frozen"] = (server.freeze, server.thaw)
+    out["postgres: killed"] = (servers.postgres.kill, servers.postgres.start)
+    out["redis: emptied"] = (lambda: servers.redis.call("flushall"), lambda: None)
+    return out
+
+
+def slope(samples):
+    """Least squares, in units per second."""
+    count = len(samples)
+    mean_t = sum(t for t, _ in samples) / count
+    mean_y = sum(y for _, y in samples) / count
+    spread = sum((t - mean_t) ** 2 for t, _ in samples)
+    return sum((t - mean_t) * (y - mean_y) for t, y in samples) / spread
+
+
+def sample_until(world, deadline, samples, started):
+    while (now := time.monotonic()) < deadline:
+        samples.append((now - started, world.daemon.rss_mib(peak=False)))
+        time.sleep(min(1.0, deadline - now))  # the next sample's turn
+
+
+def run(fire, seconds):
+    """One sentence of figures; raises Failed if a bound does not hold."""
+    world = fire.main or fire.world("main")
+    fire.main = world
+    draw, samples, done = random.Random(11), [], []
+    at_first, threads_at_first = world.daemon.descriptors(), world.daemon.threads()
+    started = time.monotonic()
+    with Load(world.org, RATE) as load:
+        while (elapsed := time.monotonic() - started) < seconds:
+            name, (begin, end) = draw.choice(sorted(faults(world).items()))
+            begin()
+            sample_until(world, time.monotonic() + 4, samples, started)
+            end()
+            done.append(name)
+            fire.say(f"       soak {elapsed:4.0f} s  {name:<24} rss {samples[-1][1]:.0f} MiB  sockets, files "
+                     f"{world.daemon.descriptors()}  threads {world.daemon.threads()}")
+            sample_until(world, started + elapsed + EVERY_SECONDS, samples, started)
+        load.stop()
+    world.in_step(120)
+    world.verify()
+    warm = [sample for sample in samples if sample[0] >= seconds * WARM_SHARE]
+    mean = sum(rss for _, rss in warm) / len(warm)
+    percent = slope(warm) * 600 / mean * 100
+    peak = max(rss for _, rss in samples)
+    written = sum(value for name, value in world.daemon.metrics().items() if name.startswith("headwater_sink_entries_total"))
+    figures = (f"Soak: {seconds} s, {len(done)} faults, {written:.0f} entries written; memory {mean:.0f} MiB, peak {peak:.0f}, "
+               f"slope {percent:+.1f} % in 10 minutes after warming; sockets and files {at_first} at first, "
+               f"{world.daemon.descriptors()} at the end; threads {threads_at_first} and {world.daemon.threads()}.")
+    fire.say(figures)
+    if percent > SLOPE_PERCENT_MAX:
+        raise Failed(f"memory climbs by {percent:.1f} % in 10 minutes, at most {SLOPE_PERCENT_MAX}")
+    if peak > RSS_MIB_MAX:
+        raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")
+    fire.base["main"] = (at_first, threads_at_first)
+    fire.check_flat(world)
+    return figures
