@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/inspect.hpp"
+
 namespace headwater {
 namespace {
 
@@ -37,6 +39,7 @@ void answer(const runtime::Question& question,
   if (verb == "holes" && rest.starts_with(kClose))
     return reply(orders.close_hole(rest.substr(kClose.size()), question.peer));
   if (verb == "holes") return reply(holes_json(ledger, rest == "all"));
+  if (auto told = inspect(verb, rest, ledger)) return reply(std::move(*told));
   reply(refused("unknown command; known are status, get, holes, quarantine"));
 }
 

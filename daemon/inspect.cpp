@@ -92,7 +92,7 @@ std::string journal(const std::string& rest, ledger::Ledger& ledger) {
                       {"op", std::string(1, static_cast<char>(entry.op))},
                       {"ts", format_datetime(entry.ts_ms)},
                       {"before_rev", entry.has_before ? entry.before.rev.value : 0},
-                      {"commit", format_datetime(entry.origin.commit_ts)},
+                      {"commit", format_datetime(entry.meta.commit_ts)},
                       {"version", version_text(entry.meta.version)}};
     json::array changed;
     for (const auto section : entry.old.sections)

@@ -10,6 +10,7 @@
 #include "config/node.hpp"
 #include "daemon/cli/show.hpp"
 #include "daemon/runtime/control.hpp"
+#include "daemon/verify/verify.hpp"
 
 namespace {
 
@@ -90,6 +91,7 @@ class Commands {
     get->fallthrough();
     add_holes();
     add_quarantine();
+    add_verify();
   }
 
   int run(int argc, char** argv) {
@@ -101,6 +103,7 @@ class Commands {
     if (has("status")) return ::run(settings_, "status", "status");
     if (has("get")) return ::run(settings_, "get " + key_, "");
     if (has("holes")) return holes();
+    if (has("verify")) return verify();
     return quarantine();
   }
 
@@ -130,6 +133,20 @@ class Commands {
     add_number(discard, "the row's number");
     add_reason(discard);
   }
+  void add_verify() {
+    auto* verify = cli_.add_subcommand("verify",
+                                       "is every sink equal to the ledger, and the ledger to the "
+                                       "org? 0 yes, 1 no, 2 could not check");
+    verify->add_option("--wait", wait_s_, "seconds that what differs may take to stand still")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    verify->add_flag("--values", values_, "say what differing fields hold");
+    verify->add_flag("--no-history", no_history_, "leave Kafka's changes topics alone");
+    verify->add_option("--truth",
+                       verify_.truth,
+                       "a dump of the org (file or URL) instead of the org; none: leave it out");
+    verify->fallthrough();
+  }
   void add_number(CLI::App* command, const char* what) {
     command->add_option("number", number_, what)->required();
     command->fallthrough();
@@ -156,13 +173,24 @@ class Commands {
       return ::run(settings_, "quarantine discard " + order() + " " + one_line(reason_), "done");
     return ::run(settings_, all_ ? "quarantine list all" : "quarantine list", "quarantine");
   }
+  int verify() {
+    verify_.config_path = settings_.config_path;
+    verify_.socket = settings_.socket;
+    verify_.wait = headwater::Millis(static_cast<std::int64_t>(wait_s_ * 1000));
+    verify_.json = settings_.as_json;
+    verify_.values = values_;
+    verify_.history = !no_history_;
+    return headwater::verify::run(verify_, std::cout, std::cerr);
+  }
   std::string order() const { return std::to_string(number_) + " by=" + who(); }
 
   CLI::App cli_{"headwater: asks a running headwaterd"};
   Settings settings_;
   std::string key_, reason_;
   std::uint64_t number_ = 0;
-  bool all_ = false, values_ = false;
+  bool all_ = false, values_ = false, no_history_ = false;
+  double wait_s_ = 30;
+  headwater::verify::Options verify_;
 };
 
 }  // namespace

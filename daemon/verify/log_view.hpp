@@ -31,8 +31,12 @@ struct LogStory {
   std::uint64_t record_digest = 0;
 };
 
-/// Digest of a document's sections: equal sections, equal digest.
+/// Digest of a document's sections: equal sections, equal digest. Never kShortened.
 std::uint64_t digest_of(std::string_view sections);
+/// Instead of a digest: the message leaves texts out, so that its revs alone count.
+inline constexpr std::uint64_t kShortened = 0;
+/// What a message holds against what the ledger has.
+bool same_digest(std::uint64_t held, std::uint64_t wanted);
 
 /// The changes and records topics of a Kafka sink, read from their beginning to where they ended
 /// when it began, then, for records to look at again, from there on.

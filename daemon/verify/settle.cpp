@@ -226,11 +226,11 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
   if (!lives) return Judgement::Equal;
   if (gone || story.record_rev != rev) return behind(gone ? 0 : story.record_rev, "records");
   const auto digest = digest_of(sections_of((*record)->document));
-  if (story.record_digest != digest) {
+  if (!same_digest(story.record_digest, digest)) {
     what = "records: the message with the ledger's rev holds another image";
     return Judgement::Different;
   }
-  if (tell_changes && story.last_digest != digest) {
+  if (tell_changes && !same_digest(story.last_digest, digest)) {
     what = "changes: the last change's image is not the ledger's";
     return Judgement::Different;
   }

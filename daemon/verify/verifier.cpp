@@ -313,11 +313,11 @@ void Verifier::compare_log(std::size_t log, const std::vector<LedgerRecord>& rec
     const bool records_same =
         gone || (story.has_record && !story.tombstone && !record.deleted &&
                  story.record_rev == record.rev.value && story.record_rev == story.record_rev_max &&
-                 story.record_digest == digest);
+                 same_digest(story.record_digest, digest));
     const bool changes_same =
         !history || (story.fault.empty() &&
                      (story.last_rev == record.rev.value || (story.changes == 0 && story.cut)) &&
-                     (record.deleted || story.last_digest == digest));
+                     (record.deleted || same_digest(story.last_digest, digest)));
     if (records_same && changes_same) continue;
     logs_[log]->watch(story);
     suspect(mine, record.rkey, "it does not stand where the ledger stands");

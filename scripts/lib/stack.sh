@@ -4,7 +4,7 @@
 #
 #   stack_up DIR        folder for everything; set STACK_KAFKA=apache first for a real broker instead of the mock
 #   stack_daemon_start  / stack_daemon_kill SIGNAL
-#   stack_verify        headwater-verify against all of it
+#   stack_verify        `headwater verify` against all of it
 # Needs: root_dir (the source tree), bin_dir (the built programs).
 
 stack_pids=()
@@ -141,7 +141,7 @@ stack_daemon_kill() {
 }
 
 stack_verify() {
-  "$bin_dir/headwater-verify" --config "$stack_dir/headwater.yaml" --org-control "$org_control" "$@"
+  "$bin_dir/headwater" --config "$stack_dir/headwater.yaml" verify --values --truth "$org_control/truth" "$@"
 }
 
 stack_status() { curl -sf "$http_url/status"; }

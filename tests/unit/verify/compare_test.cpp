@@ -1,0 +1,88 @@
+#include "daemon/verify/compare.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/verify/verifier.hpp"
+
+namespace headwater::verify {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kSections =
+    R"("fields":{"name":"Ann","updated_at":"2026-01-01T00:00:00.000Z"},"extra":{},"raw":{},"refs":{"owner":"emea:User:005000000000001AAA"})";
+const std::string kDocument =
+    R"({"key":"emea:Account:001000000000001AAA","org":"emea","entity":"account",)" + kSections +
+    R"(,"meta":{"rev":42,"deleted":false,"complete":true}})";
+
+std::string with(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(Compare, ReadsARecordsHeadAndMetaAndLeavesItsBytesAlone) {
+  const auto record = read_record(kDocument);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->rkey, "emea:Account:001000000000001AAA");
+  EXPECT_EQ(record->entity, "account");
+  EXPECT_EQ(record->rev.value, 42u);
+  EXPECT_TRUE(record->complete);
+  EXPECT_FALSE(record->deleted);
+  EXPECT_EQ(sections_of(record->document), kSections);
+  EXPECT_FALSE(read_record("{}"));
+  EXPECT_FALSE(read_record("nonsense"));
+}
+
+TEST(Compare, NamesTheMemberAndItsValuesOnlyIfAskedTo) {
+  const auto other = with(kSections, "Ann", "Bob");
+  EXPECT_EQ(document_difference(kSections, kSections, false, {}), "");
+  EXPECT_EQ(document_difference(kSections, other, false, {}), "fields.name differs");
+  EXPECT_EQ(document_difference(kSections, other, false, {.values = true}),
+            R"(fields.name: should be "Ann", is "Bob")");
+  const auto less = with(kSections, R"("name":"Ann",)", "");
+  EXPECT_THAT(document_difference(kSections, less, false, {}), HasSubstr("is nothing"));
+  EXPECT_THAT(document_difference(less, kSections, false, {}), HasSubstr("should be nothing"));
+  EXPECT_THAT(document_difference(less, kSections, false, {}), Not(HasSubstr("Ann")));
+}
+
+TEST(Compare, ALaterUpdateThanTheOrgTellsIsNoDifferenceButAnEarlierOneIs) {
+  const auto later = with(kSections, "2026-01-01T00", "2026-01-01T05");
+  EXPECT_EQ(document_difference(kSections, later, true, {}), "");
+  EXPECT_NE(document_difference(kSections, later, false, {}), "");
+  EXPECT_NE(document_difference(later, kSections, true, {}), "");
+}
+
+TEST(Compare, ARowIsComparedByColumnsAndEdges) {
+  const auto record = *read_record(kDocument);
+  Held held;
+  held.shape = Held::Shape::Row;
+  held.text =
+      R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{}},)"
+      R"("edges":{"owner":"emea:User:005000000000001AAA"}})";
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  auto other = held;
+  other.text = with(held.text, "Ann", "Bob");
+  EXPECT_EQ(held_difference(record, other, {}), "name differs");
+  other.text = with(held.text, "owner", "parent");
+  EXPECT_THAT(held_difference(record, other, {}), HasSubstr("edge owner"));
+}
+
+TEST(Compare, ARelationSetThatLacksTheRecordIsADifference) {
+  const auto record = *read_record(kDocument);
+  Held held;
+  held.text = kDocument;
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  held.relations_missing = 2;
+  EXPECT_THAT(held_difference(record, held, {}), HasSubstr("2 of its relation sets"));
+}
+
+TEST(Compare, ARevTellsBehindFromLostAndFromGoneBack) {
+  EXPECT_EQ(rev_difference(5, 5, 5), "");
+  EXPECT_THAT(rev_difference(4, 5, 4), HasSubstr("behind"));
+  EXPECT_THAT(rev_difference(4, 5, 5), HasSubstr("ahead of its data"));
+  EXPECT_THAT(rev_difference(6, 5, 6), HasSubstr("the ledger went back"));
+}
+
+}  // namespace
+}  // namespace headwater::verify
