@@ -89,6 +89,10 @@ redis hset crm:cursor:demo rev "$before" >/dev/null
 equal
 
 # The org: a change that never came, a record that never came, one that should be gone.
+# Something else is changed now, seconds later, so that the position has passed what is planted.
+other=$(sql "select id from crm.contact where not is_deleted limit 1")
+emit "{\"op\": \"update\", \"object\": \"Contact\", \"id\": \"$other\", \"fields\": {\"Phone\": \"+49 2\"}}" >/dev/null
+in_step 30
 curl -sf "$org_control/truth" >"$work/truth"
 jq -c --arg id "$id" 'if .id == $id then .fields.Phone = "+49 1" else . end' "$work/truth" >"$work/changed"
 finds "ledger = org demo" "the position is ahead of the data" "$work/changed"

@@ -67,7 +67,7 @@ class Scene:
     def note(self, text):
         self.notes.append(text)
 
-    def part(self, name, state, *texts, seconds=30):
+    def part(self, name, state, *texts, seconds=60):
         """Waits until a part is in that state, with all texts in its sentence."""
 
         def holds():
@@ -77,13 +77,13 @@ class Scene:
         seen = until(f"{name} {state} with {texts}", holds, seconds, told=lambda: self.world.part(name))
         self.told = self.told or seen["why"]
 
-    def sink_is(self, sink, state, *texts, seconds=30):
+    def sink_is(self, sink, state, *texts, seconds=60):
         self.part(f"sink {sink}", state, *texts, seconds=seconds)
 
-    def stream_is(self, state, *texts, seconds=30):
+    def stream_is(self, state, *texts, seconds=60):
         self.part("stream demo /data/ChangeEvents", state, *texts, seconds=seconds)
 
-    def org_is(self, state, *texts, seconds=30):
+    def org_is(self, state, *texts, seconds=60):
         self.part("org demo", state, *texts, seconds=seconds)
 
     def red(self, *texts):
@@ -92,7 +92,7 @@ class Scene:
         if ready or not all(each in text for each in texts):
             raise Failed(f"/readyz is {'200' if ready else '503'} and says {text!r}, without {texts}")
 
-    def moves(self, *sinks, seconds=20, times=2):
+    def moves(self, *sinks, seconds=60, times=2):
         """These sinks write on: their cursors advance, `times` times in a row."""
         for _ in range(times):
             before = {sink: self.world.sink(sink)["cursor_rev"] for sink in sinks}
@@ -100,13 +100,13 @@ class Scene:
                   lambda: all(self.world.sink(sink)["cursor_rev"] > before[sink] for sink in sinks), seconds,
                   told=lambda: self.daemon.status()["sinks"])
 
-    def others_move(self, *sinks, seconds=20):
+    def others_move(self, *sinks, seconds=60):
         self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds)
 
-    def logged(self, *texts, seconds=10):
+    def logged(self, *texts, seconds=30):
         until(f"the log says {texts}", lambda: all(text in self.daemon.said() for text in texts), seconds)
 
-    def until(self, what, condition, seconds=30, told=None):
+    def until(self, what, condition, seconds=60, told=None):
         return until(what, condition, seconds, told=told)
 
     def same(self, what, before, after):

@@ -178,7 +178,7 @@ def _(scene):
 
 
 @cell("daemon", "a clone of its state directory", "refused while the original lives; takes over as a ledger of its own when it ends",
-      world={"config": CLAIM}, recovery_max=90)
+      world={"config": CLAIM}, recovery_max=120)
 def _(scene):
     first = scene.world
     first.daemon.end()
@@ -288,7 +288,7 @@ def _(scene):
 
 
 @cell("ledger", "the journal at its bound while Kafka is down", "asks for nothing more, other sinks hold all; resumes by itself",
-      world={"config": {"journal": {"bytes_max": "1MiB", "keep": "1s"}}}, rate=300, recovery_max=90)
+      world={"config": {"journal": {"bytes_max": "1MiB", "keep": "1s"}}}, rate=300, recovery_max=120)
 def _(scene):
     with scene.servers.kafka.gate.fault(accept="refuse", cut="reset"):
         scene.until("the journal is full", lambda: scene.daemon.status()["ledger"]["journal_full"], 120,

@@ -86,7 +86,7 @@ def received(scene):
     return scene.metric("headwater_source_events_total")
 
 
-def events_come(scene, seconds=20):
+def events_come(scene, seconds=60):
     before = received(scene)
     scene.until("events come", lambda: received(scene) > before, seconds)
 
@@ -98,7 +98,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "Pub/Sub accepts and says nothing", "the stream waits and says so, then resumes", recovery_max=90)
+@cell("org", "Pub/Sub accepts and says nothing", "the stream waits and says so, then resumes", recovery_max=120)
 def _(scene):
     with scene.org.pubsub.fault(accept="hang", cut="reset"):
         scene.stream_is("waiting", "/data/ChangeEvents of org demo", seconds=60)

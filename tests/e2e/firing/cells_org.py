@@ -53,7 +53,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "login hangs", "gives up at its deadline, says so, then logs in", recovery_max=90)
+@cell("org", "login hangs", "gives up at its deadline, says so, then logs in", recovery_max=120)
 def _(scene):
     with scene.org.login.fault(accept="hang", cut="reset"):
         scene.org.post("/tokens/expire")
@@ -64,7 +64,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "login refused, then allowed", "red with the remedy, tried again", rate=5, recovery_max=75)
+@cell("org", "login refused, then allowed", "red with the remedy, tried again", rate=5, recovery_max=100)
 def _(scene):
     scene.org.faults(token_failures=1_000_000, token_status=400, token_error="invalid_grant")
     scene.kept.callback(scene.org.faults, clear=True)
@@ -76,7 +76,7 @@ def _(scene):
     scene.over()
 
 
-@cell("org", "topic forbidden, then allowed", "red with the remedy, tried again", rate=5, recovery_max=75)
+@cell("org", "topic forbidden, then allowed", "red with the remedy, tried again", rate=5, recovery_max=100)
 def _(scene):
     scene.org.faults(refuse_topic="/data/ChangeEvents")
     scene.kept.callback(scene.org.faults, clear=True)
@@ -153,7 +153,7 @@ def _(scene):
     scene.note(f"holes opened before: {opened:g}")
 
 
-@cell("org", "gap events while REST fails", "the holes stay open and are shown, streams go on, then they close", recovery_max=90)
+@cell("org", "gap events while REST fails", "the holes stay open and are shown, streams go on, then they close", recovery_max=120)
 def _(scene):
     scene.org.faults(rest_failures=1_000_000)
     scene.kept.callback(scene.org.faults, clear=True)

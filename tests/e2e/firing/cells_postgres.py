@@ -109,6 +109,22 @@ def _(scene):
     scene.quarantined = 1
 
 
+@cell("postgres", "every row of a table refused (a constraint)", "red with the cause, nothing quarantined, goes on by itself", rate=5,
+      recovery_max=100)
+def _(scene):
+    sql = scene.servers.postgres.sql
+    # Not valid: rows that stand there stay; whatever is written now is refused.
+    sql("alter table crm.account add constraint nothing_goes check (false) not valid")
+    scene.kept.callback(sql, "alter table crm.account drop constraint if exists nothing_goes")
+    for account in scene.org.records("Account")[:8]:
+        scene.org.emit("update", "Account", {"Name": "Refused Whatever It Is"}, id=account["id"])
+    scene.sink_is("postgres", "blocked", "check constraint")
+    scene.red("sink postgres is blocked")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
 @cell("postgres", "restored from an old backup", "goes on after the older cursor, from the journal")
 def _(scene):
     postgres = scene.servers.postgres
@@ -151,7 +167,7 @@ def _(scene):
 
 
 @cell("postgres", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",
-      rate=5, recovery_max=75)
+      rate=5, recovery_max=100)
 def _(scene):
     postgres = scene.servers.postgres
     postgres.sql("alter role headwater password 'second'")
@@ -163,7 +179,7 @@ def _(scene):
     scene.over()
 
 
-@cell("postgres", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=75)
+@cell("postgres", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=100)
 def _(scene):
     sql = scene.servers.postgres.sql
     sql("alter table crm.account owner to postgres")
@@ -175,7 +191,7 @@ def _(scene):
     scene.over()
 
 
-@cell("postgres", "schema dropped", "red with the remedy, then made anew and filled with every record", rate=5, recovery_max=75)
+@cell("postgres", "schema dropped", "red with the remedy, then made anew and filled with every record", rate=5, recovery_max=100)
 def _(scene):
     scene.servers.postgres.sql("drop schema crm cascade")
     scene.sink_is("postgres", "blocked", "restart the sink")

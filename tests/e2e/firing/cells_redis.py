@@ -161,7 +161,7 @@ def _(scene):
 
 
 @cell("redis", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",
-      rate=5, recovery_max=75)
+      rate=5, recovery_max=100)
 def _(scene):
     redis = scene.servers.redis
     redis.call("acl", "setuser", "headwater", "resetpass", ">second")
@@ -174,7 +174,7 @@ def _(scene):
     scene.over()
 
 
-@cell("redis", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=75)
+@cell("redis", "privilege revoked, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=100)
 def _(scene):
     redis = scene.servers.redis
     redis.call("acl", "setuser", "headwater", "-fcall")

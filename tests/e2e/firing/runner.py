@@ -196,7 +196,7 @@ class Fire:
             return (now_sockets <= sockets + SOCKETS_MORE_MAX and now_files <= files + FILES_MORE_MAX
                     and world.daemon.threads() <= threads + THREADS_MORE_MAX)
 
-        until("descriptors and threads as before", flat, 15,
+        until("descriptors and threads as before", flat, 40,
               told=lambda: f"{world.daemon.descriptors()} sockets and files, {world.daemon.threads()} threads; "
                            f"at first {(sockets, files)}, {threads}")
 

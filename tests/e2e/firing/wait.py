@@ -8,7 +8,7 @@ class Failed(Exception):
     """A cell's expectation does not hold; the text says which, and what was there instead."""
 
 
-def until(what, condition, seconds=30.0, every=0.03, told=None):
+def until(what, condition, seconds=60.0, every=0.03, told=None):
     """Polls until `condition()` is true and returns what it gave. `told()`: what is there instead, for the message."""
     deadline = time.monotonic() + seconds
     while True:

@@ -122,7 +122,7 @@ class Daemon:
         self.process = processes.child([f"{self.bin_dir}/headwaterd", "--config", running], self.log,
                                        env=dict(os.environ, **self.preload))
 
-    def up(self, seconds=20):
+    def up(self, seconds=60):
         """Waits until it answers."""
         until("headwaterd answers", self.answers, seconds, told=lambda: self.last_words())
         return self
@@ -292,7 +292,7 @@ class World:
         code, text = http(self.daemon.url + "/readyz")
         return code == 200, text
 
-    def in_step(self, seconds=60, holes=0):
+    def in_step(self, seconds=120, holes=0):
         """Until every target holds what the org has sent, every part is ok and no more holes are open than `holes`."""
 
         def reached():
