@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <charconv>
@@ -83,10 +84,19 @@ Error Client::failed(std::string_view doing) {
 Result<void> Client::send(const Pipeline& pipeline) {
   if (!alive()) return connection_error(server_, "send", "the connection is closed");
   deadline_ms_ = now_ms() + timeout_.count();
-  const auto& bytes = pipeline.bytes();
-  if (redisAppendFormattedCommand(context_.get(), bytes.data(), bytes.size()) != REDIS_OK)
-    return failed("send");
-  // Written by the first receive(), which hiredis starts with a flush.
+  // Straight from the pipeline's memory: hiredis would copy it, and move the rest after every part
+  // that the socket takes.
+  for (std::string_view left = pipeline.bytes(); !left.empty();) {
+    const auto sent = ::send(context_->fd, left.data(), left.size(), MSG_NOSIGNAL);
+    const int fault = sent < 0 ? errno : 0;
+    const bool late = fault == EAGAIN || fault == EWOULDBLOCK || now_ms() > deadline_ms_;
+    if (late || (sent < 0 && fault != EINTR)) {
+      close();
+      return connection_error(
+          server_, "send", late ? "not taken within the timeout" : std::strerror(fault));
+    }
+    if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
+  }
   return {};
 }
 

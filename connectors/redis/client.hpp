@@ -46,8 +46,7 @@ class OwnedReply : public Reply {
 /// One connection to a server, blocking, with deadlines. Used by one thread. The only code that
 /// knows hiredis.
 ///
-/// A failed call closes it: replies could no longer be told apart. SIGPIPE must be ignored by the
-/// process, because hiredis writes without MSG_NOSIGNAL.
+/// A failed call closes it: replies could no longer be told apart.
 class Client {
  public:
   static Result<Client> connect(const Endpoint& endpoint, Millis timeout);

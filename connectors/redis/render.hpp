@@ -15,9 +15,9 @@
 namespace headwater::redis {
 
 inline constexpr std::string_view kHeldCommand = "HMGET", kFeedCommand = "XADD";
-/// Records of one group: enough that a round trip more does not matter, few enough that the server
-/// is not kept from others for long.
-inline constexpr std::size_t kGroupItemsMax = 500;
+/// Records of one group: Redis compares each watched key with all that the connection watches
+/// already, so that a larger group costs more than its round trips save.
+inline constexpr std::size_t kGroupItemsMax = 100;
 
 /// How keys and values are written.
 struct RenderOptions {
