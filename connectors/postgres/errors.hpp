@@ -13,7 +13,8 @@ inline constexpr std::string_view kFenced = "HW001";
 /// or too slow. Pure. Source: PostgreSQL manual, appendix A.
 ErrorKind classify(std::string_view sqlstate);
 
-/// What a person can do about a Blocked failure, a sentence; empty for the others.
+/// What a person can do about a Blocked failure, or one that only should pass by itself; empty
+/// where there is nothing to do.
 std::string_view remedy(std::string_view sqlstate);
 
 /// A data exception in words without data: the server's own sentence may quote the value. Empty for

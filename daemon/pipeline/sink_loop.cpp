@@ -17,6 +17,8 @@ constexpr std::int64_t kTouchMs = 10'000;
 /// After this much quiet the sink writes what it still owes (a cursor that rides with the next
 /// write).
 constexpr std::int64_t kQuietMs = 100;
+/// A failure that should pass is red after this.
+constexpr std::int64_t kPatienceMs = 60'000;
 /// A write of so few entries that failed for a passing reason is repeated as it was.
 constexpr std::size_t kTriedWhole = 64;
 
@@ -248,6 +250,7 @@ bool SinkLoop::nothing_owed() const {
 }
 
 void SinkLoop::works() {
+  failing_since_.reset();
   metrics_.up.set(1);
   if (parts_.health.state() != PartState::Ok) parts_.health.set(PartState::Ok);
 }
@@ -315,7 +318,7 @@ Step SinkLoop::retry(const Error& error) {
   metrics_.up.set(0);
   opened_ = false;
   publish(oldest_unwritten());
-  parts_.health.fail(error);
+  tell_failure(error);
   if (error.kind == ErrorKind::Fatal) {
     metrics_.fenced.add();
     sink_->close();
@@ -325,6 +328,18 @@ Step SinkLoop::retry(const Error& error) {
   const Millis wait = error.kind == ErrorKind::Blocked ? kBlockedRetry : backoff_.next();
   retry_at_ = parts_.clock.monotonic_ms() + wait.count();
   return Step::wait(retry_at_);
+}
+
+/// What should have passed by itself and did not for a minute needs a person (a full disk, a server
+/// that stays read-only): red, and still tried as often as before.
+void SinkLoop::tell_failure(const Error& error) {
+  const std::int64_t now = parts_.clock.monotonic_ms();
+  if (!failing_since_) failing_since_ = now;
+  if (error.kind != ErrorKind::Transient || now - *failing_since_ < kPatienceMs) {
+    parts_.health.fail(error);
+  } else {
+    parts_.health.set(PartState::Blocked, error.message + "; it has lasted for more than a minute");
+  }
 }
 
 /// Entries of our orgs that lie after their own org's cursor. Usually that is all of them.

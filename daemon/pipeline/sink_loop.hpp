@@ -38,7 +38,7 @@ struct SinkStatus {
 ///
 ///   follow:      entries after the smallest cursor -> write(entries, cursors)
 ///
-///   Transient:   reopen, back off, the same again
+///   Transient:   reopen, back off, the same again; red once it has lasted for a minute
 ///
 ///   Blocked:     the same every 60 s
 ///
@@ -104,6 +104,7 @@ class SinkLoop {
                   Mode mode);
   Step serve(const RetryRequest& request);
   Step retry(const Error& error);
+  void tell_failure(const Error& error);
   Result<void> moved(Entries entries, std::span<const CursorMove> moves);
   bool nothing_owed() const;
   void works();
@@ -133,6 +134,7 @@ class SinkLoop {
   Rev settled_;              // entries up to here may build on what the target never got
   bool quiet_told_ = false;  // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
+  std::optional<std::int64_t> failing_since_;  // monotonic ms; reset by what works
   std::size_t entries_limit_;  // halved while a poison entry is sought
 
   mutable std::mutex status_mutex_;

@@ -591,6 +591,32 @@ TEST_F(SinkLoopTest, GreenIsWhatWasSeenToWork) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
+TEST_F(SinkLoopTest, WhatShouldPassAndLastsForAMinuteIsRedUntilItPasses) {
+  follow_from_head();
+  make();
+  run();
+  create_accounts(1, 1);
+  target.fail = [](const Batch&) { return transient("target: write: disk full; free some"); };
+  const std::int64_t began = clock.ms;
+  Step step = run();
+  for (; clock.ms - began < 60'000; step = run_never_green()) {
+    EXPECT_EQ(part.state(), PartState::Waiting);
+    clock.ms = step.until_ms;
+  }
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  EXPECT_EQ(part.snapshot().sentence,
+            "target: write: disk full; free some; it has lasted for more than a minute");
+  EXPECT_LE(step.until_ms - clock.ms, 30'000) << "tried as often as before";
+  accept_all();
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(part.state(), PartState::Ok);
+  target.fail = [](const Batch&) { return transient("target: away"); };
+  create_accounts(2, 2);
+  run();
+  EXPECT_EQ(part.state(), PartState::Waiting) << "a new failure has its own minute";
+}
+
 TEST_F(SinkLoopTest, BlockedIsTriedAgainAfterSixtySeconds) {
   target.open_error = blocked("target: another holder");
   make();
