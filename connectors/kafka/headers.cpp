@@ -32,8 +32,8 @@ std::string_view HeaderList::find(std::string_view name) const {
 void render_fixed_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
   out.add(kOrgHeader, entry.org);
   const char op = static_cast<char>(entry.op);
-  out.add("op", {&op, 1});
-  add_number(out, "epoch", epoch);
+  out.add(kOpHeader, {&op, 1});
+  add_number(out, kEpochHeader, epoch);
 }
 
 void render_varying_record_headers(HeaderList& out, const EntryView& entry) {
@@ -78,7 +78,7 @@ void render_varying_change_headers(HeaderList& out, const EntryView& entry) {
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
   out.add(kOrgHeader, entry.org);
   add_number(out, kRevHeader, entry.meta.rev.value);
-  add_number(out, "epoch", epoch);
+  add_number(out, kEpochHeader, epoch);
   out.add("status", entry.closed ? "closed" : "open");
   boost::system::error_code failed;
   const auto row = boost::json::parse({entry.row.data(), entry.row.size()}, failed);

@@ -50,6 +50,8 @@ class HeaderList {
 // What read-back looks for in every message of ours.
 inline constexpr std::string_view kOrgHeader = "org";
 inline constexpr std::string_view kRevHeader = "rev";
+inline constexpr std::string_view kOpHeader = "op";
+inline constexpr std::string_view kEpochHeader = "epoch";
 
 // CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch` is
 // the sink's fencing epoch. Fixed ones are equal for all entries of one org, epoch, operation,

@@ -39,6 +39,7 @@ Result<void> KafkaSink::connect() {
   tail_.clear();
   tail_last_ = 0;
   late_check_at_.reset();
+  gaps_.clear();
   for (const std::string& name : org_names_) {
     Org& org = orgs_[name];
     org.name = name;
@@ -69,7 +70,9 @@ Result<void> KafkaSink::connect() {
 
   if (auto done = list_ends(); !done) return done;
   plan_tail();
+  late_keys_ = {};
   if (auto done = read_back(0); !done) return done;
+  if (auto done = write_newest_again(late_keys_); !done) return done;
   tail_last_ = known_.last();
   opened_ends_ = ends_;
   late_check_at_ = clock_.monotonic_ms() + kLateCheckAfterMs;
@@ -305,7 +308,14 @@ Result<void> KafkaSink::read_back(std::uint64_t floor) {
   const std::string records = config_.topic_prefix + "records.";
   auto done = read_ranges(*reader_, tail_, config_.timeout, [&](const ReadMessage& message) {
     const Org* org = org_of(message.org);
-    if (org == nullptr || message.rev <= std::max(floor, org->record.rev.value)) return;
+    if (org == nullptr) return;
+    // Below the cursor, after what it names, and of an epoch before the last one: it came late.
+    // (Above the cursor everything that is not the newest is sent again anyway.)
+    if (floor == 0 && message.rev <= org->record.rev.value && message.topic.starts_with(records) &&
+        message.epoch + 1 < org->record.epoch) {
+      late_keys_.add(message);
+    }
+    if (message.rev <= std::max(floor, org->record.rev.value)) return;
     if (!message.topic.starts_with(records)) {
       known_.add_change(message.key, message.rev);
     } else if (floor == 0 && !org->foreign) {

@@ -69,6 +69,13 @@ Result<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& config,
   return producer;
 }
 
+void add_gap(Gaps& gaps, const Range& gap) {
+  const auto [found, added] = gaps.try_emplace({gap.topic, gap.partition}, gap);
+  if (added) return;
+  found->second.from = std::min(found->second.from, gap.from);
+  found->second.to = std::max(found->second.to, gap.to);
+}
+
 Producer::~Producer() {
   if (client_ == nullptr) return;
   rd_kafka_purge(client_->handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -103,6 +110,10 @@ void Producer::on_delivery(rd_kafka_s*, const rd_kafka_message_s* message, void*
     return;
   }
   auto& end = (*topic->ends)[partition];
+  if (topic->gaps != nullptr && message->offset > end) {
+    const std::string name = rd_kafka_topic_name(message->rkt);
+    add_gap(*topic->gaps, {name, message->partition, end, message->offset});
+  }
   end = std::max(end, message->offset + 1);
   if (topic->offsets != nullptr) topic->offsets->push_back(message->offset);
 }

@@ -13,6 +13,7 @@
 #include "connectors/kafka/cursor_record.hpp"
 #include "connectors/kafka/header_pool.hpp"
 #include "connectors/kafka/headers.hpp"
+#include "connectors/kafka/reader.hpp"
 #include "connectors/kafka/value_store.hpp"
 
 struct rd_kafka_topic_s;
@@ -22,6 +23,10 @@ struct rd_kafka_vu_s;
 namespace headwater::kafka {
 
 using Deadline = std::chrono::steady_clock::time_point;
+
+/// Offsets that no message of ours has taken: per topic and partition one range over all of them.
+using Gaps = std::map<std::pair<std::string, std::int32_t>, Range>;
+void add_gap(Gaps& gaps, const Range& gap);
 
 /// An idempotent producer, with transactions if it was given a transactional id.
 ///
@@ -34,7 +39,8 @@ class Producer {
     rd_kafka_topic_s* handle = nullptr;
     std::vector<std::int64_t>* ends = nullptr;  ///< per partition, raised by every delivery
     std::vector<std::int64_t>* offsets =
-        nullptr;  ///< if set, every delivery's offset is added (-1: unknown)
+        nullptr;           ///< if set, every delivery's offset is added (-1: unknown)
+    Gaps* gaps = nullptr;  ///< if set, what came between two deliveries is added
   };
 
   /// `ends` is kept current with every delivery and must outlive the producer.

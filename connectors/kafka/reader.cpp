@@ -28,6 +28,12 @@ std::string_view header(const rd_kafka_headers_t* headers, std::string_view name
   return {static_cast<const char*>(value), size};
 }
 
+std::uint64_t number(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 ReadMessage view_of(const rd_kafka_message_t& message) {
   ReadMessage out;
   out.topic = rd_kafka_topic_name(message.rkt);
@@ -40,8 +46,9 @@ ReadMessage view_of(const rd_kafka_message_t& message) {
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     out.org = header(headers, kOrgHeader);
-    const std::string_view rev = header(headers, kRevHeader);
-    std::from_chars(rev.data(), rev.data() + rev.size(), out.rev);
+    out.op = header(headers, kOpHeader);
+    out.rev = number(header(headers, kRevHeader));
+    out.epoch = number(header(headers, kEpochHeader));
   }
   return out;
 }

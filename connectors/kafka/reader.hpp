@@ -25,7 +25,8 @@ struct ReadMessage {
   std::int64_t offset = 0;
   std::optional<std::string_view> value;  ///< nothing: a tombstone
   std::string_view org;                   ///< of our headers; empty: not ours
-  std::uint64_t rev = 0;
+  std::string_view op;
+  std::uint64_t rev = 0, epoch = 0;
 };
 
 /// Reads whole ranges, partitions side by side, each in its order. Offsets without data

@@ -21,6 +21,7 @@ KafkaSink::Lane::Entity& KafkaSink::entity_of(Lane& lane, std::string_view entit
   Lane::Entity& added = lane.entities[std::string(entity)];
   added.changes = &lane.producer->topic(topics_.changes(entity).name);
   added.records = &lane.producer->topic(topics_.records(entity).name);
+  if (!config_.transactions) added.records->gaps = &gaps_;  // else the broker fences late ones
   return added;
 }
 

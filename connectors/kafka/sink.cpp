@@ -30,6 +30,7 @@ KafkaSink::~KafkaSink() = default;
 
 /// After a failure whose effect is not known the producer goes; the next open() reads back.
 Error KafkaSink::fail(Error error) {
+  gaps_.clear();
   lanes_.clear();
   if (error.kind == ErrorKind::Fatal) fenced_ = error;
   return error;
@@ -246,6 +247,11 @@ void KafkaSink::note_ends(Org& org) {
   if (org.record.rev.value < tail_last_) return;
   org.record.ends = ends_;
   org.record.ends.erase(topics_.cursors().name);
+  // What stands in a gap has not been looked at: a crash must not hide it from the next open.
+  for (const auto& [at, gap] : gaps_) {
+    auto& end = org.record.ends.at(gap.topic)[static_cast<std::size_t>(gap.partition)];
+    end = std::min(end, gap.from);
+  }
 }
 
 /// Sends the cursor records of durable batches: those not sent for a while, or all.

@@ -41,7 +41,9 @@ struct KafkaSinkOptions {
 ///           wait for all reports
 ///   idle:   the cursor record still owed
 /// The cursor record is a lower bound, so a crash between data and cursor only makes the next
-/// read-back longer. After any failure the producer is thrown away and open() reads back. Kafka
+/// read-back longer. A request of a dead predecessor may still come in between: on records topics,
+/// where compaction would keep that old image for good, the newest is then written again.
+/// After any failure the producer is thrown away and open() reads back. Kafka
 /// cannot refuse a rival here: a foreign record among our cursor's is Fatal as soon as it is seen.
 ///
 /// With transactions: per org one producer; a batch's messages and its cursor record are one
@@ -74,6 +76,8 @@ class KafkaSink final : public Sink {
   /// Messages found twice when partitions were read once more after open: a dead predecessor's
   /// request that the broker took late.
   std::uint64_t late_repeats() const override { return late_repeats_; }
+  /// Records of which an older image had come late and the newest was written again.
+  std::uint64_t mended() const { return mended_; }
   /// Messages not sent because they were already there.
   std::uint64_t skipped() const { return skipped_; }
 
@@ -129,9 +133,20 @@ class KafkaSink final : public Sink {
   // watch.cpp
   Result<void> watch();
   Result<void> check_rivals(Client& reader);
+  Result<void> put_on_top(const std::set<Org*>& covered);
   Result<void> note_cursor_offsets();
   Result<void> count_late_repeats();
   Error fenced_by_whom(Error error);
+
+  // mend.cpp
+  struct LateKeys {
+    std::map<std::pair<std::string, std::int32_t>, std::set<std::string, std::less<>>> by_partition;
+    std::size_t size = 0;
+    bool overflow = false;
+    void add(const ReadMessage& message);
+  };
+  Result<void> look_into_gaps();
+  Result<void> write_newest_again(const LateKeys& late);
 
   // sink.cpp
   Error fail(Error error);
@@ -187,7 +202,9 @@ class KafkaSink final : public Sink {
   std::uint64_t tail_last_ = 0;                // the highest rev that open() read back
   TopicEnds opened_ends_;                      // where the late check starts
   std::optional<std::int64_t> late_check_at_;  // monotonic ms
-  std::uint64_t late_repeats_ = 0, skipped_ = 0;
+  Gaps gaps_;                                  // on records topics, not looked into
+  LateKeys late_keys_;                         // found by read-back
+  std::uint64_t late_repeats_ = 0, skipped_ = 0, mended_ = 0;
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;
 

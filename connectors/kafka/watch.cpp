@@ -20,37 +20,56 @@ Result<void> KafkaSink::watch() {
   if (config_.transactions) return {};  // the broker itself refuses a fenced producer
   if (clock_.monotonic_ms() - cursors_seen_at_ >= kRivalCheckMs) {
     if (auto done = check_rivals(*reader_); !done) return done;
+    if (auto done = look_into_gaps(); !done) return done;
   }
   if (late_check_at_ && clock_.monotonic_ms() >= *late_check_at_) return count_late_repeats();
   return {};
 }
 
 /// Reads what is new in the cursors topic. Fatal if another holder, or a later epoch, wrote under
-/// our keys.
+/// our keys; a record of an older epoch is outdone by writing ours again.
 Result<void> KafkaSink::check_rivals(Client& reader) {
   const std::string topic = topics_.cursors().name;
   auto ends = reader_->offsets({{topic, counts_.at(topic)}}, Client::Edge::End, config_.timeout);
   if (!ends) return std::move(ends).error();
   const Range fresh{topic, 0, cursors_seen_, ends->at(topic)[0]};
   std::string rival;
+  std::set<Org*> covered;  // orgs whose record is no longer the last one
   auto done = read_ranges(reader, {&fresh, 1}, config_.timeout, [&](const ReadMessage& message) {
     for (const std::string& name : org_names_) {
-      const Org& org = orgs_.at(name);
+      Org& org = orgs_.at(name);
       if (message.key != org.key || !message.value) continue;
       const auto record = parse_cursor_json(*message.value);
       if (!record) continue;
-      if (record->holder != holder_.holder || record->epoch > org.record.epoch)
+      if (record->epoch < org.record.epoch) {
+        covered.insert(&org);
+      } else if (record->holder != holder_.holder || record->epoch > org.record.epoch) {
         rival = record->holder;
+      } else {
+        covered.erase(&org);
+      }
     }
   });
   if (!done) return done;
   cursors_seen_ = fresh.to;
   cursors_seen_at_ = clock_.monotonic_ms();
-  if (rival.empty()) return {};
+  if (rival.empty()) return put_on_top(covered);
   return fatal(fmt::format(
       "kafka: {} has taken over our cursor in {}; this sink stays stopped until a restart",
       rival,
       topic));
+}
+
+/// A predecessor that we have fenced wrote its cursor late, by a last request or after a pause: it
+/// will see ours and stop, and the next open must find ours.
+Result<void> KafkaSink::put_on_top(const std::set<Org*>& covered) {
+  if (covered.empty() || lanes_.empty()) return {};
+  const Deadline until = deadline();
+  Lane& lane = lanes_.begin()->second;
+  for (Org* org : covered) {
+    if (auto done = send_cursor(lane, *org, until); !done) return done;
+  }
+  return lane.producer->wait(until);
 }
 
 /// Our own cursor records should stand one after the other. A gap holds somebody else's.
@@ -78,6 +97,13 @@ Result<void> KafkaSink::count_late_repeats() {
   if (!ends) return std::move(ends).error();
   std::vector<Range> ranges;
   for (const auto& [topic, offsets] : opened_ends_) {
+    if (topic.starts_with(config_.topic_prefix + "records.")) {
+      // Behind our last message no delivery of ours shows a gap.
+      for (std::size_t i = 0; i < offsets.size(); ++i) {
+        const std::int64_t from = ends_.at(topic)[i], to = ends->at(topic)[i];
+        if (from < to) add_gap(gaps_, {topic, static_cast<std::int32_t>(i), from, to});
+      }
+    }
     if (!topic.starts_with(config_.topic_prefix + "changes.")) continue;
     for (std::size_t i = 0; i < offsets.size(); ++i) {
       const std::int64_t to = ends->at(topic)[i];
@@ -85,6 +111,7 @@ Result<void> KafkaSink::count_late_repeats() {
     }
   }
   opened_ends_.clear();
+  if (auto done = look_into_gaps(); !done) return done;
   if (ranges.empty()) return {};
   const auto each =
       std::max<std::int64_t>(kLateCheckMessages / static_cast<std::int64_t>(ranges.size()), 1);

@@ -280,5 +280,82 @@ TEST_F(KafkaMock, LateRepeatsAreCountedOnce) {
   EXPECT_EQ(sink->late_repeats(), 1U);
 }
 
+/// Revs 1 to 9 on three records, written under epoch 2; the images of epoch 1 are on the topic too.
+std::unique_ptr<KafkaSink> second_writer(SinkFixture& kafka) {
+  auto first = kafka.sink();
+  EXPECT_TRUE(first->open(kafka.orgs).ok());
+  EXPECT_TRUE(kafka.write(*first, kafka.updates(1, 6)).ok());
+  EXPECT_TRUE(first->idle().ok());
+  first.reset();
+  auto second = kafka.sink();
+  EXPECT_TRUE(second->open(kafka.orgs).ok());
+  EXPECT_TRUE(kafka.write(*second, kafka.updates(7, 9)).ok());
+  return second;
+}
+
+TEST_F(KafkaMock, AnOldImageThatCameLateDoesNotStayTheLastOne) {
+  auto sink = second_writer(kafka);
+  const std::string key = "emea:Contact:" + SinkFixture::id(1);
+  kafka.late_image(key, 4, 1);
+  ASSERT_EQ(kafka.last_record(key), "an old image");
+  // Other records, some in the same partition, show the gap.
+  kafka.maker.clear();
+  for (std::uint64_t rev = 10; rev < 50; ++rev) {
+    kafka.maker.add({.id = SinkFixture::id(100 + rev), .rev = rev});
+  }
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  kafka.clock.advance_ms(1'100);
+  ASSERT_TRUE(sink->idle().ok());
+  EXPECT_NE(kafka.last_record(key)->find(R"("rev":7,)"), std::string::npos);
+  EXPECT_EQ(sink->mended(), 1U);
+}
+
+TEST_F(KafkaMock, ALateImageBehindTheLastMessageIsSeenByTheLateCheck) {
+  auto sink = second_writer(kafka);
+  const std::string key = "emea:Contact:" + SinkFixture::id(1);
+  kafka.late_image(key, 4, 1);
+  kafka.clock.advance_ms(31'000);
+  ASSERT_TRUE(sink->idle().ok());
+  EXPECT_NE(kafka.last_record(key)->find(R"("rev":7,)"), std::string::npos);
+  EXPECT_EQ(sink->mended(), 1U);
+}
+
+TEST_F(KafkaMock, ALateImageThatNobodySawIsMendedByTheNextOpen) {
+  auto sink = second_writer(kafka);
+  ASSERT_TRUE(sink->idle().ok());
+  sink.reset();
+  const std::string key = "emea:Contact:" + SinkFixture::id(1);
+  kafka.late_image(key, 4, 1);
+  sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  EXPECT_NE(kafka.last_record(key)->find(R"("rev":7,)"), std::string::npos);
+  EXPECT_EQ(sink->mended(), 1U);
+  ASSERT_TRUE(sink->idle().ok());
+  sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  EXPECT_EQ(sink->mended(), 0U) << "what was mended stays so";
+}
+
+TEST_F(KafkaMock, AFencedPredecessorsLateCursorDoesNotStopItsHeir) {
+  auto zombie = kafka.sink("there");
+  ASSERT_TRUE(zombie->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*zombie, kafka.updates(1, 3)).ok());
+  kafka.clock.advance_ms(31'000);
+  auto heir = kafka.sink("here");
+  ASSERT_TRUE(heir->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*heir, kafka.updates(4, 6)).ok());
+  ASSERT_TRUE(heir->idle().ok());
+  zombie->close();  // sends the cursor that it owed, without a look
+  kafka.clock.advance_ms(1'100);
+  const auto looked = heir->idle();
+  ASSERT_TRUE(looked.ok()) << looked.error().message;
+  heir.reset();
+  heir = kafka.sink("here");
+  const auto opened = heir->open(kafka.orgs);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  EXPECT_EQ(opened->front().rev.value, 6U);
+  EXPECT_EQ(opened->front().epoch, 3U);
+}
+
 }  // namespace
 }  // namespace headwater::kafka

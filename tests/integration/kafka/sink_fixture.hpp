@@ -93,6 +93,22 @@ class SinkFixture {
     return out;
   }
 
+  /// What a dead predecessor's last request brings: an image of that record under an older epoch.
+  void late_image(const std::string& key, std::uint64_t rev, std::uint64_t epoch) {
+    const std::string topic = config.topic_prefix + "records.contact";
+    TopicEnds ends{{topic, std::vector<std::int64_t>(16)}};
+    auto producer = Producer::create(config, {}, ends);
+    HeaderList headers;
+    headers.add("org", "emea");
+    headers.add("op", "u");
+    headers.add("rev", std::to_string(rev));
+    headers.add("epoch", std::to_string(epoch));
+    const auto until = std::chrono::steady_clock::now() + config.timeout;
+    ASSERT_TRUE(
+        (*producer)->produce((*producer)->topic(topic), key, "an old image", headers, until).ok());
+    ASSERT_TRUE((*producer)->wait(until).ok());
+  }
+
   KafkaConfig config;
   KafkaSinkOptions options;
   ShiftedClock clock;
