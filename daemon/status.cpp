@@ -79,7 +79,9 @@ json::array streams_array(const StatusSources& sources, const Clock& clock) {
     item["org"] = stream.org;
     item["topic"] = stream.topic;
     const auto position = sources.ledger.position(stream);
-    item["position"] = position ? json::value(position->replay_id.hex()) : json::value(nullptr);
+    item["position"] = position && !position->replay_id.empty()
+                           ? json::value(position->replay_id.hex())
+                           : json::value(nullptr);
     item["position_stored_at"] = time_or_null(position ? position->stored_at : 0);
     item["newest_commit"] = time_or_null(position ? position->newest_commit_ts : 0);
     if (position)

@@ -23,6 +23,10 @@ constexpr std::int64_t kOrgPollMs = 100;
 /// may take 270 s.
 constexpr std::int64_t kQuietIsWellMs = 5'000;
 
+/// How far the org's clock may be from ours, when events committed before a first start at the
+/// latest event are left out.
+constexpr EpochMs kClockSlackMs = 5 * 60'000;
+
 constexpr std::string_view kJournalFull =
     "the journal is at journal.bytes_max and a Kafka topic is still owed its entries: nothing is "
     "asked of Salesforce until it shrinks";
@@ -143,14 +147,32 @@ Step Ingest::connect() {
   }
   const auto position = parts_.ledger.position(parts_.stream);
   const bool stored = position && !position->replay_id.empty() && !from_earliest_;
-  const auto start = stored           ? salesforce::Start::After
-                     : from_earliest_ ? salesforce::Start::Earliest
-                                      : parts_.start;
+  // Subscribed at the latest event before, and nothing came that says where that was: only the
+  // earliest event is sure to lie before it. What was committed earlier is then left out.
+  const bool unanchored = position && position->replay_id.empty();
+  if (unanchored) {
+    wanted_from_ = position->stored_at - kClockSlackMs;
+    const double age = seconds(parts_.clock.now_ms() - position->stored_at);
+    if (age > kRetentionSeconds && !from_earliest_) {
+      auto noted = lost_position(
+          transient("the first start at the latest event lies further back than events are kept"));
+      if (!noted) return pause(noted.error());
+    }
+  }
+  const auto start = stored                         ? salesforce::Start::After
+                     : from_earliest_ || unanchored ? salesforce::Start::Earliest
+                                                    : parts_.start;
   auto opened = parts_.source.subscribe(start, stored ? position->replay_id : ReplayId(), credit);
   if (!opened) {
     metrics_.reconnect(opened.error().code.empty() ? std::string(to_string(opened.error().kind))
                                                    : opened.error().code);
     return pause(opened.error());
+  }
+  if (start == salesforce::Start::Latest) {
+    if (auto noted = parts_.ledger.save_position(parts_.stream, ReplayId()); !noted) {
+      parts_.source.cancel();
+      return pause(noted.error());
+    }
   }
   credit_.requested(credit);
   subscribed_ = true;
@@ -202,7 +224,9 @@ Result<void> Ingest::lost_position(const Error& error) {
   hole.topic = parts_.stream.topic;
   hole.cause = "expired";
   hole.detail = error.message;
-  hole.from_ts = position ? position->newest_commit_ts : 0;
+  if (position) {
+    hole.from_ts = position->replay_id.empty() ? position->stored_at : position->newest_commit_ts;
+  }
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
   if (auto opened = parts_.ledger.open_hole(hole); !opened) return opened;
   from_earliest_ = true;
@@ -280,6 +304,7 @@ void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& pag
     refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
     return;
   }
+  if (view.commit_ts < wanted_from_) return;
   events_.push_back(view);
 }
 

@@ -100,6 +100,36 @@ TEST_F(IngestTest, AKeepaliveStoresItsPosition) {
   EXPECT_EQ(position(), "k1") << "one without a position leaves it";
 }
 
+TEST_F(IngestTest, AStartAtTheLatestEventLosesNothingBeforeItsFirstResponse) {
+  const EpochMs begun = clock.ms;
+  run();
+  ASSERT_EQ(source.subscribed[0].start, Start::Latest);
+  make();  // a crash: nothing came that says where the latest event was
+  // Commits of the events are so many seconds after 12:00, when it began.
+  ASSERT_EQ(begun, 1'772'366'400'000);
+  source.say({event({account(1), -3'600, "before"}, "r1"), event({account(2), 1, "missed"}, "r2")});
+  run();
+  ASSERT_EQ(source.subscribed.size(), 2U);
+  EXPECT_EQ(source.subscribed[1].start, Start::Earliest);
+  EXPECT_EQ(alive(), 1U) << "what lies an hour before the start was never asked for";
+  EXPECT_EQ(position(), "r2");
+  make();
+  run();
+  EXPECT_EQ(source.subscribed[2].start, Start::After);
+}
+
+TEST_F(IngestTest, AFirstStartLongAgoWithoutAnyResponseIsAHole) {
+  run();
+  make();
+  clock.ms += 73LL * 3'600'000;
+  run();
+  EXPECT_EQ(source.subscribed.back().start, Start::Earliest);
+  const auto holes = ledger->holes();
+  ASSERT_EQ(holes.size(), 1U);
+  EXPECT_EQ(holes[0].cause, "expired");
+  EXPECT_EQ(holes[0].from_ts, 1'772'366'400'000) << "since the first start";
+}
+
 TEST_F(IngestTest, AnUnavailableSchemaHoldsTheResponseAndQuarantinesNothing) {
   source.schema = transient("GetSchema: unavailable");
   source.say({event({account(1), 1, "A"}, "r1")});
