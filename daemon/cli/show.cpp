@@ -111,7 +111,7 @@ std::string place(const json::value& row) {
 }
 
 std::string show_row_head(const json::value& row) {
-  return fmt::format("{} {} {} {} {} ({} bytes, {} attempts, first {}, last {})\n    {}\n{}",
+  return fmt::format("{} {} {} {} {} ({} bytes, {} attempts) first {}, last {}\n    {}\n{}",
                      at(row, "number"),
                      at(row, "stage"),
                      at(row, "reason_code"),
