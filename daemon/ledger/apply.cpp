@@ -123,7 +123,7 @@ void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   } else if (deletes) {
     if (raise(state.dead, v)) {
       out.moved = true;
-      state.deleted_at = v.at_ms;
+      state.deleted_at = in.present ? v.at_ms : 0;  // nobody says when it went
       state.deleted_by = in.type;
     }
   } else {

@@ -232,7 +232,8 @@ Result<void> Writer::step(Touched& record,
   change.before = had ? &before_ : nullptr;
   change.after = &after_;
   change.version = in.version;
-  change.commit_ts = in.version.at_ms != 0 ? in.version.at_ms : parts_.clock.now_ms();
+  const bool dated = in.present && in.version.at_ms != 0;
+  change.commit_ts = dated ? in.version.at_ms : parts_.clock.now_ms();
   change.late = outcome_.late;
   if (publisher_.publish(*batch_, projector, state, change, arena_)) {
     ++applied.entries;
@@ -370,6 +371,14 @@ Result<bool> Writer::brake(ObjectContext& context, const std::string& org) {
   return true;
 }
 
+/// The stamp of a record that was found missing: it was still there when the row before it was
+/// saved. Without it an event from before that row would be newer than the absence and older than
+/// the row, and a deletion that lags would bring the record back.
+EpochMs Writer::last_seen(const RecordState& state, const Version& noted) {
+  const bool by_row = state.alive.is_row() && number_less(state.alive, noted);
+  return by_row ? state.alive.at_ms : 0;
+}
+
 Result<Applied> Writer::apply_rows(const RowBatch& rows) {
   Applied applied;
   tasks_.clear();
@@ -398,7 +407,7 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
     Incoming in;
     in.type = rows.type;
     in.version = rows.noted;
-    in.version.at_ms = row.present ? row.stamp : 0;
+    in.version.at_ms = row.present ? row.stamp : last_seen(record.state, rows.noted);
     in.fields = row.fields;
     in.present = row.present;
     in.last_modified = context.projector->last_modified();

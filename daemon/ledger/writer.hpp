@@ -74,6 +74,7 @@ class Writer {
   Result<bool> brake(ObjectContext& context, const std::string& org);
   void write_states();
   void count(Touched& record);
+  static EpochMs last_seen(const RecordState& state, const Version& noted);
   bool put_position(const IngestBatch& batch);
   /// The brake holds: the record stays, and is asked for again in an hour.
   Result<void> keep_doubt(Touched& record, const Version& noted);

@@ -69,6 +69,19 @@ TEST_F(RowsTest, ARecordThatTheOrgNoLongerHasIsDeleted) {
   EXPECT_EQ(ops(), "rd");
 }
 
+TEST_F(RowsTest, ADeleteThatLagsDoesNotBringBackARecordThatWasReadAsGone) {
+  const EpochMs noon = 1'772'366'400'000;
+  apply({created(1, {{"Name", "A"}})});
+  // Deleted at 12:00:05, brought back at 12:00:20, read, deleted for good, read: the bus lags
+  // behind.
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "B"}}, noon + 20'000}});
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
+  ASSERT_EQ(ops(), "crd");
+  EXPECT_EQ(entries()[2].deleted_at, clock.now_ms()) << "nobody says when it went";
+  apply({deleted(5)});
+  EXPECT_EQ(ops(), "crd");
+}
+
 TEST_F(RowsTest, AMassOfUnstatedDeletesIsBrakedAndSaid) {
   std::vector<Event> events;
   std::vector<TestRow> gone;
