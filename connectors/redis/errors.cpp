@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "schemas/core/shown.hpp"
+
 namespace headwater::redis {
 namespace {
 
@@ -12,6 +14,8 @@ struct Meaning {
   ErrorKind kind;
   std::string_view remedy;
 };
+
+constexpr std::size_t kCodeBytesMax = 40;
 
 constexpr std::array kMeanings = {
     Meaning{"FENCED",
@@ -71,12 +75,12 @@ constexpr std::array kErrTexts = {
 };
 
 // Redis repeats arguments after these words.
-std::string_view without_arguments(std::string_view reply) {
+std::string without_arguments(std::string_view reply) {
   constexpr std::size_t kLengthMax = 200;
   for (const std::string_view mark : {", with args", " script: ", " Error from "}) {
     if (const auto at = reply.find(mark); at != std::string_view::npos) reply = reply.substr(0, at);
   }
-  return reply.substr(0, kLengthMax);
+  return shown(reply, kLengthMax);
 }
 
 }  // namespace
@@ -100,7 +104,7 @@ Error classify(std::string_view server, std::string_view doing, std::string_view
   return {
       meaning.kind,
       fmt::format("redis {}: {}: {}; {}", server, doing, without_arguments(reply), meaning.remedy),
-      std::string(code)};
+      shown(code, kCodeBytesMax)};
 }
 
 Error connection_error(std::string_view server, std::string_view doing, std::string_view reason) {

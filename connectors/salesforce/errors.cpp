@@ -7,6 +7,8 @@
 #include <chrono>
 #include <utility>
 
+#include "schemas/core/shown.hpp"
+
 namespace headwater::salesforce {
 namespace {
 
@@ -134,6 +136,9 @@ Verdict by_status(int status) {
   }
 }
 
+/// Longest code that a peer's answer names; codes are a few words.
+constexpr std::size_t kCodeBytesMax = 80;
+
 std::string text_of(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value && value->is_string() ? std::string(value->get_string()) : std::string{};
@@ -197,7 +202,7 @@ Error rest_error(std::string_view doing, int status, std::string_view body) {
   if (!failed && value.is_array() && !value.get_array().empty() &&
       value.get_array()[0].is_object()) {
     const auto& first = value.get_array()[0].get_object();
-    code = text_of(first, "errorCode");
+    code = quoted(text_of(first, "errorCode"), kCodeBytesMax);
     message = text_of(first, "message");
   }
   const auto what = fmt::format(
@@ -237,7 +242,7 @@ Error login_error(std::string_view doing, int status, std::string_view body) {
   boost::system::error_code failed;
   const auto value = json::parse(body, failed);
   if (!failed && value.is_object()) {
-    code = text_of(value.get_object(), "error");
+    code = quoted(text_of(value.get_object(), "error"), kCodeBytesMax);
     description = text_of(value.get_object(), "error_description");
   }
   const auto what = fmt::format("{}: HTTP {} {}{}{}",
@@ -251,17 +256,6 @@ Error login_error(std::string_view doing, int status, std::string_view body) {
   return blocked(fmt::format("{}; {}", what, login_advice(code, description)), code);
 }
 
-std::string quoted(std::string_view text, std::size_t size_max) {
-  std::string out(text.substr(0, size_max));
-  for (auto& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  if (text.size() > size_max) {
-    // Not in the middle of a UTF-8 sequence.
-    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
-    if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0xc0) out.pop_back();
-    out += "…";
-  }
-  return out;
-}
+std::string quoted(std::string_view text, std::size_t size_max) { return shown(text, size_max); }
 
 }  // namespace headwater::salesforce

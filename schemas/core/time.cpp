@@ -125,10 +125,11 @@ char* write_time(char* to, std::int64_t ms_of_day) {
 }
 
 char* write_datetime(char* to, EpochMs ms) {
-  const std::int64_t days = floor_div(ms, kMsPerDay);
-  to = write_date(to, days);
+  to = write_date(to, floor_div(ms, kMsPerDay));
   *to++ = 'T';
-  return write_time(to, ms - days * kMsPerDay);
+  // Not what the days leave: of the earliest times, their product is out of range.
+  const std::int64_t rest = ms % kMsPerDay;
+  return write_time(to, rest < 0 ? rest + kMsPerDay : rest);
 }
 
 void append_date(std::string& out, EpochDays days) {
@@ -171,7 +172,8 @@ std::optional<EpochDays> parse_date(std::string_view text) {
 std::optional<std::int64_t> parse_time_of_day(std::string_view text) {
   const auto time = take_time(text);
   take_char(text, 'Z');
-  if (!text.empty()) return std::nullopt;
+  if (!text.empty() || (time && *time >= kMsPerDay))
+    return std::nullopt;  // 23:59:60 is no time of a day
   return time;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 namespace headwater {
 namespace {
 
@@ -20,11 +22,13 @@ TEST(Time, RefusesWhatIsNotATime) {
   }
   EXPECT_FALSE(parse_date("2024-06-30T"));
   EXPECT_FALSE(parse_time_of_day("25:00:00"));
+  EXPECT_FALSE(parse_time_of_day("23:59:60")) << "the day is over by then";
 }
 
 TEST(Time, WritesWhatItReads) {
   EXPECT_EQ(format_datetime(1772366400000), "2026-03-01T12:00:00.000Z");
   EXPECT_EQ(format_datetime(-1), "1969-12-31T23:59:59.999Z");
+  EXPECT_TRUE(format_datetime(INT64_MIN).ends_with("T16:47:04.192Z")) << "no product overflows";
   std::string out;
   append_date(out, -719162);
   EXPECT_EQ(out, "0001-01-01");

@@ -56,5 +56,12 @@ TEST(RedisClassify, ArgumentsThatRedisRepeatsAreCutOff) {
   EXPECT_EQ(error.message.find("acme"), std::string::npos);
 }
 
+TEST(RedisClassify, WhateverTheServerSaysIsOneLineOfUtf8) {
+  const auto error = classify("h:1", "FCALL", "BAD\x01\xff\n" + std::string(500, 'x'));
+  EXPECT_TRUE(error.message.starts_with("redis h:1: FCALL: BAD \xEF\xBF\xBD x"));
+  EXPECT_LT(error.message.size(), 300U);
+  EXPECT_LT(error.code.size(), 60U);
+}
+
 }  // namespace
 }  // namespace headwater::redis

@@ -149,6 +149,13 @@ TEST(RestError, ABodyThatIsNoJsonIsStillASentence) {
   EXPECT_EQ(error.message, "read: HTTP 502 ; trying again");
 }
 
+TEST(RestError, ACodeIsShownAsCarefullyAsAMessage) {
+  const auto error =
+      rest_error("describe", 400, R"([{"errorCode":"A\nB)" + std::string(1'000, 'x') + "\"}]");
+  EXPECT_TRUE(error.message.starts_with("describe: HTTP 400 A Bx")) << error.message;
+  EXPECT_LT(error.message.size(), 200U);
+}
+
 TEST(LoginError, NamesTheRemedy) {
   const auto advice = [](const std::string& error, const std::string& description) {
     const auto told =
