@@ -154,6 +154,7 @@ Result<std::string> ask(const std::string& socket_path, const std::string& line,
   const std::string question = line + "\n";
   std::string reply;
   std::optional<boost::system::error_code> end;
+  bool connected = false;
   const auto read = [&](boost::system::error_code error, std::size_t) {
     if (error) {
       end = error;
@@ -169,6 +170,7 @@ Result<std::string> ask(const std::string& socket_path, const std::string& line,
         end = error;
         return;
       }
+      connected = true;
       asio::async_write(socket, asio::buffer(question), read);
     });
   } catch (const boost::system::system_error& e) {  // no path of a socket is that long
@@ -184,7 +186,7 @@ Result<std::string> ask(const std::string& socket_path, const std::string& line,
   }
   while (!reply.empty() && reply.back() == '\n') reply.pop_back();
   if (*end == asio::error::eof && !reply.empty()) return reply;
-  if (*end == asio::error::eof || *end == asio::error::connection_reset) {
+  if (connected) {
     return blocked(
         fmt::format("the daemon at {} hung up without an answer: it is stopping, or the "
                     "line is longer than {} bytes",

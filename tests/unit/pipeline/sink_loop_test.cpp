@@ -617,6 +617,27 @@ TEST_F(SinkLoopTest, WhatShouldPassAndLastsForAMinuteIsRedUntilItPasses) {
   EXPECT_EQ(part.state(), PartState::Waiting) << "a new failure has its own minute";
 }
 
+TEST_F(SinkLoopTest, AMirrorThatIsTakenIsNotGreenYet) {
+  create_accounts(1, 2);
+  ledger::QuarantineRow row;
+  row.org = "emea";
+  row.stage = "decode";
+  row.reason_code = "undecodable";
+  row.replay_id = "r1";
+  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  target.cursors["emea"] = foreign_cursor("emea");
+  target.fail = [](const Batch& batch) -> std::optional<Error> {
+    for (const EntryView& entry : batch.entries) {
+      if (entry.kind == EntryKind::Record) return blocked("target: write: no right to the table");
+    }
+    return std::nullopt;
+  };
+  make();
+  for (int i = 0; i < 3; ++i) clock.ms = run_never_green().until_ms;
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  ASSERT_FALSE(target.writes.empty()) << "the mirror was taken, and no record";
+}
+
 TEST_F(SinkLoopTest, BlockedIsTriedAgainAfterSixtySeconds) {
   target.open_error = blocked("target: another holder");
   make();
