@@ -2,30 +2,53 @@
 
 #include <libpq-fe.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "connectors/postgres/identifiers.hpp"
 
 namespace headwater::postgres {
 namespace {
 
-/// What is wrong with a connection string, nothing if it is fine.
-std::string check_url(const std::string& url) {
+bool is_loopback(std::string_view host) {
+  return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" ||
+         host == "::1" || host.starts_with("127.");
+}
+
+/// What a connection string says, as far as we judge it.
+struct Url {
+  std::string problem;      ///< nothing if it is fine
+  bool plain_text = false;  ///< libpq may talk without TLS to another host
+};
+
+Url read_url(const std::string& url) {
   char* message = nullptr;
   PQconninfoOption* options = PQconninfoParse(url.c_str(), &message);
   if (options == nullptr) {
     // libpq's sentence may quote the string, which may hold a password.
     PQfreemem(message);
-    return "is not a libpq connection string or URI, such as postgresql://user@host:5432/database";
+    return {
+        "is not a libpq connection string or URI, such as postgresql://user@host:5432/database"};
   }
-  std::string problem;
+  Url out;
+  bool remote = false, encrypted = false;
   for (const PQconninfoOption* o = options; o->keyword != nullptr; ++o) {
-    if (std::strcmp(o->keyword, "password") == 0 && o->val != nullptr) {
-      problem = "must not hold a password; put it in a file and name it in password_file";
+    if (o->val == nullptr) continue;
+    const std::string_view key = o->keyword, value = o->val;
+    if (key == "password")
+      out.problem = "must not hold a password; put it in a file and name it in password_file";
+    // The other modes, libpq's default among them, give up TLS where the server offers none.
+    if (key == "sslmode")
+      encrypted = value == "require" || value == "verify-ca" || value == "verify-full";
+    if (key != "host" && key != "hostaddr") continue;
+    for (std::size_t at = 0; at <= value.size();) {  // a list: tried one after another
+      const auto end = std::min(value.find(',', at), value.size());
+      remote = remote || !is_loopback(value.substr(at, end - at));
+      at = end + 1;
     }
   }
   PQconninfoFree(options);
-  return problem;
+  out.plain_text = remote && !encrypted;
+  return out;
 }
 
 Millis positive(config::Node& node, const char* key, Millis fallback) {
@@ -40,9 +63,16 @@ Millis positive(config::Node& node, const char* key, Millis fallback) {
 PostgresConfig PostgresConfig::parse(config::Node& node) {
   PostgresConfig out;
   out.url = node.text("url");
+  out.insecure = node.boolean("insecure", out.insecure);
   if (!out.url.empty()) {
-    if (auto problem = check_url(out.url); !problem.empty())
-      node.problem("url", std::move(problem));
+    auto [problem, plain_text] = read_url(out.url);
+    out.plain_text = plain_text;
+    if (problem.empty() && plain_text && !out.insecure) {
+      problem =
+          "may go in plain text to a host that is not this one; add sslmode=verify-full, or set "
+          "insecure: true if the network between is trusted";
+    }
+    if (!problem.empty()) node.problem("url", std::move(problem));
   }
   if (node.has("password_file")) {
     static_cast<void>(

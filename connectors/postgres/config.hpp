@@ -12,6 +12,8 @@ namespace headwater::postgres {
 struct PostgresConfig {
   std::string url;            ///< libpq connection string or URI, without a password
   std::string password_file;  ///< path; empty: none. Read at every open, so that it can be changed
+  bool insecure = false;      ///< plain text to a host that is not this one was asked for
+  bool plain_text = false;    ///< and is possible, as the url stands
   std::string schema = "crm";
   std::size_t entries_max = 1'000;     ///< most entries in one transaction
   std::size_t bytes_max = 8ULL << 20;  ///< most journal bytes in one transaction

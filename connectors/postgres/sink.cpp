@@ -115,12 +115,18 @@ class PostgresSink::Impl {
         holder_(std::move(holder)),
         name_(std::move(name)),
         renderer_(std::move(plans)),
-        statements_(config_.schema, renderer_.plans()) {}
+        statements_(config_.schema, renderer_.plans()) {
+    if (config_.plain_text) {
+      warnings_.emplace_back(
+          "postgres: plain text over the network is possible, as insecure: true allows");
+    }
+  }
 
   Result<std::vector<Cursor>> open(std::span<const std::string> orgs);
   Result<void> write(const Batch& batch);
   void close() noexcept { connection_.reset(); }
   const PostgresConfig& config() const { return config_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   Result<void> connect();
@@ -144,6 +150,7 @@ class PostgresSink::Impl {
   std::optional<Connection> connection_;
   std::vector<OrgState> orgs_;
   std::optional<Error> fenced_;
+  std::vector<std::string> warnings_;
 
   // Of the write in hand; kept for their memory.
   std::vector<const EntryView*> taken_;
@@ -403,5 +410,6 @@ Result<void> PostgresSink::write(const Batch& batch) { return impl_->write(batch
 void PostgresSink::close() noexcept { impl_->close(); }
 std::size_t PostgresSink::entries_max() const { return impl_->config().entries_max; }
 std::size_t PostgresSink::bytes_max() const { return impl_->config().bytes_max; }
+const std::vector<std::string>& PostgresSink::warnings() const { return impl_->warnings(); }
 
 }  // namespace headwater::postgres

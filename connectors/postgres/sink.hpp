@@ -41,6 +41,7 @@ class PostgresSink final : public Sink {
   void close() noexcept override;
   std::size_t entries_max() const override;
   std::size_t bytes_max() const override;
+  const std::vector<std::string>& warnings() const override;
 
  private:
   class Impl;

@@ -54,6 +54,26 @@ TEST(PostgresConfig, AllProblemsComeAtOnce) {
       << problems;
 }
 
+TEST(PostgresConfig, PlainTextOverTheNetworkMustBeAskedFor) {
+  const std::string refusal = "may go in plain text to a host that is not this one";
+  for (const std::string url : {"postgresql://u@db.example/crm",
+                                "postgresql://u@db.example/crm?sslmode=prefer",
+                                "postgresql://u@127.0.0.1,db.example/crm",
+                                "'host=localhost hostaddr=10.0.0.7'"}) {
+    EXPECT_NE(parse("  url: " + url + "\n").problems.find(refusal), std::string::npos) << url;
+    const auto asked = parse("  url: " + url + "\n  insecure: true\n");
+    EXPECT_EQ(asked.problems, "");
+    EXPECT_TRUE(asked.config.plain_text);
+  }
+  for (const std::string url : {"postgresql://u@db.example/crm?sslmode=require",
+                                "postgresql://u@127.0.0.1:5433/crm",
+                                "postgresql://u@[::1]/crm",
+                                "postgresql:///crm?host=/run/postgresql",
+                                "postgresql:///crm"}) {
+    EXPECT_EQ(parse("  url: " + url + "\n").problems, "") << url;
+  }
+}
+
 TEST(PostgresConfig, WhatLibpqCannotReadIsAProblem) {
   EXPECT_NE(parse("  url: 'host=db nonsense=1'\n")
                 .problems.find("is not a libpq connection string or URI"),
