@@ -80,9 +80,8 @@ Result<void> Ledger::Impl::bring_mapping(std::shared_ptr<const crm::Mapping> map
     if (*pending) job = std::move(**pending);  // goes on where it stopped
     Reprojector::stage(writer_.batch(), job);
     if (auto ok = commit(); !ok) return ok;
-    if (auto ok = reprojector_.run(std::move(job), kept->mapping, mapping); !ok) return ok;
-    stage_mapping(*mapping);
-    if (auto ok = commit(); !ok) return ok;
+    const auto brought = [&] { stage_mapping(*mapping); };
+    if (auto ok = reprojector_.run(std::move(job), kept->mapping, mapping, brought); !ok) return ok;
   }
   objects_.set_mapping(mapping);
   reader_.set_mapping(mapping);
@@ -113,9 +112,8 @@ Result<Ledger::Impl::KeptMapping> Ledger::Impl::kept_mapping(const crm::Mapping&
 Result<void> Ledger::Impl::finish_mapping_job(Job job, std::shared_ptr<const crm::Mapping> kept) {
   const auto target = read_mapping(job.target);
   if (target) {
-    if (auto ok = reprojector_.run(std::move(job), std::move(kept), target); !ok) return ok;
-    stage_mapping(*target);
-    return commit();
+    return reprojector_.run(
+        std::move(job), std::move(kept), target, [&] { stage_mapping(*target); });
   }
   Reprojector::stage_done(writer_.batch());
   stage_mapping("", "");

@@ -46,7 +46,8 @@ void Reprojector::stage_done(StoreBatch& batch) { batch.erase(Family::Meta, kJob
 
 Result<void> Reprojector::run(Job job,
                               std::shared_ptr<const crm::Mapping> before,
-                              std::shared_ptr<const crm::Mapping> after) {
+                              std::shared_ptr<const crm::Mapping> after,
+                              const std::function<void()>& last) {
   job_ = std::move(job);
   mapping_before_ = std::move(before);
   mapping_after_ = std::move(after);
@@ -70,6 +71,7 @@ Result<void> Reprojector::run(Job job,
     if (auto ok = writer_.commit(writer_.batch(), true); !ok) return ok;
   }
   stage_done(writer_.batch());
+  if (last) last();
   return writer_.commit(writer_.batch(), true);
 }
 

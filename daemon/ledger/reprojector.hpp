@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,10 +35,12 @@ class Reprojector {
   static void stage_done(StoreBatch& batch);
 
   /// `before` may be null: then nobody knows what sinks hold, and changed records are told as
-  /// reads.
+  /// reads. `last`, if any, is called before the last write: what it stages comes true with the end
+  /// of the job, not a crash later.
   Result<void> run(Job job,
                    std::shared_ptr<const crm::Mapping> before,
-                   std::shared_ptr<const crm::Mapping> after);
+                   std::shared_ptr<const crm::Mapping> after,
+                   const std::function<void()>& last = {});
 
  private:
   struct Pair {

@@ -79,6 +79,21 @@ TEST_F(RemapTest, ACrashAtAnyWriteResumesAndTellsEachChangeOnce) {
   }
 }
 
+TEST_F(RemapTest, ACrashAtAnyWriteAndTheOldMappingAgainLeavesSinksWithTheOldOne) {
+  for (std::size_t torn = 1; torn < 6; ++torn) {
+    SCOPED_TRACE(torn);
+    disk = std::make_shared<MemoryDisk>();
+    open();
+    apply({created(1, {{"Name", "A"}, {"Tier__c", "gold"}})});
+    ledger.reset();
+    disk->tear_write(torn);
+    (void)Ledger::open(open_memory_store(disk), options, mapping_of(kTier), clock);
+    disk->crash();
+    open();
+    EXPECT_EQ(entries().back().after.find(Section::Fields, "tier"), nullptr);
+  }
+}
+
 TEST_F(RemapTest, AThirdMappingAfterACrashStillKnowsWhatSinksHold) {
   ledger.reset();
   disk->tear_write(2);  // after the job was noted
