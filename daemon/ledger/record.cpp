@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace headwater::ledger {
 namespace {
@@ -30,6 +31,23 @@ char* write_members(char* to, const std::vector<Member>& members) {
   }
   return to;
 }
+
+/// Numbers of names as write_members tells them: each by what it is more than the last. Lookups
+/// build on their order.
+class Ascending {
+ public:
+  NameId next(ByteReader& reader) {
+    const std::uint64_t step = reader.varint();
+    ok_ = ok_ && step < NameTable::kNamesMax - last_ && (step != 0 || first_);
+    first_ = false;
+    return last_ += static_cast<NameId>(step);
+  }
+  bool ok() const { return ok_; }
+
+ private:
+  NameId last_ = 0;
+  bool first_ = true, ok_ = true;
+};
 
 /// What a state takes beside its versions and members at most.
 std::size_t fixed_room(const RecordState& state) {
@@ -160,21 +178,21 @@ bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
   const std::uint64_t fields = reader.varint();
   if (fields > reader.left()) return false;
   state.src.resize(fields);
-  NameId last = 0;
+  Ascending names;
   for (Member& member : state.src) {
-    last += static_cast<NameId>(reader.varint());
-    member.name = last;
+    member.name = names.next(reader);
     member.value = read_value(reader);
+    if (!std::isfinite(member.value.real)) return false;
   }
   const std::uint64_t entries = reader.varint();
   if (entries > fields) return false;
   state.fv.reserve(entries);
-  last = 0;
+  Ascending dated;
   for (std::uint64_t i = 0; i < entries; ++i) {
-    last += static_cast<NameId>(reader.varint());
-    state.fv.push_back({last, version(reader.varint())});
+    const NameId name = dated.next(reader);
+    state.fv.push_back({name, version(reader.varint())});
   }
-  return reader.ok() && reader.done();
+  return reader.ok() && reader.done() && names.ok() && dated.ok();
 }
 
 Rev RecordCodec::rev_of(std::string_view bytes) {

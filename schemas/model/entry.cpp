@@ -1,5 +1,6 @@
 #include "schemas/model/entry.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -98,6 +99,25 @@ bool cut_rkey(EntryView& e) {
   e.object = e.rkey.substr(first + 1, second - first - 1);
   e.id = e.rkey.substr(second + 1);
   return true;
+}
+
+/// What every reader of an entry builds on; damaged bytes may say otherwise.
+bool is_sound(const EntryView& e) {
+  if (e.kind > EntryKind::Quarantine) return false;
+  switch (e.op) {
+    case Op::Create:
+    case Op::Update:
+    case Op::Read:
+      break;
+    case Op::Delete:
+      if (!e.after.empty()) return false;
+      break;
+    default:
+      return false;
+  }
+  return std::ranges::none_of(e.after.sections, [](std::span<const Member> section) {
+    return std::ranges::any_of(section, [](const Member& m) { return m.value.tag == Tag::Absent; });
+  });
 }
 
 void put_record(std::string& out, const EntryView& e) {
@@ -227,6 +247,7 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
     e.row = reader.text();
   }
   if (!reader.ok() || !reader.done()) return damaged("its bytes end early or late");
+  if (!is_sound(e)) return damaged("it says what no entry says");
   bytes_ += bytes.size();
   entries_.push_back(e);
   return {};

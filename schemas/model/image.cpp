@@ -1,6 +1,7 @@
 #include "schemas/model/image.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "schemas/core/raw_text.hpp"
 
@@ -91,7 +92,8 @@ ImageView read_image(ByteReader& reader, const NameTable& names, std::pmr::memor
       auto* member = new (members + i) Member;
       member->name = static_cast<NameId>(reader.varint());
       member->value = read_value(reader);
-      if (member->name >= names.size()) {
+      // JSON has no NaN and no infinities, and rendering builds on that.
+      if (member->name >= names.size() || !std::isfinite(member->value.real)) {
         reader.take(reader.left() + 1);
         return image;
       }

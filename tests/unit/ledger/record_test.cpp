@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace headwater::ledger {
 namespace {
 
@@ -59,6 +61,24 @@ TEST(Record, DamagedBytesAreRefusedWhereverTheyAreCut) {
   }
   bytes[0] = 2;
   EXPECT_FALSE(codec.decode(bytes, back)) << "a newer format";
+}
+
+TEST(Record, BytesThatBreakWhatLookupsBuildOnAreRefused) {
+  const auto accepted = [](auto spoil) {
+    RecordState state = sample();
+    spoil(state);
+    RecordCodec codec;
+    std::string bytes;
+    codec.encode(state, bytes);
+    RecordState back;
+    return codec.decode(bytes, back);
+  };
+  EXPECT_TRUE(accepted([](RecordState&) {}));
+  EXPECT_FALSE(accepted([](RecordState& s) { s.src[1].name = s.src[0].name; })) << "twice";
+  EXPECT_FALSE(accepted([](RecordState& s) { s.src[1].name = 1; })) << "out of order";
+  EXPECT_FALSE(accepted([](RecordState& s) { s.src[2].name = NameTable::kNamesMax; }));
+  EXPECT_FALSE(accepted([](RecordState& s) { s.fv[1].name = s.fv[0].name; }));
+  EXPECT_FALSE(accepted([](RecordState& s) { s.src[2].value.real = std::nan(""); }));
 }
 
 }  // namespace

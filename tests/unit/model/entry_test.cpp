@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <random>
 
@@ -94,6 +95,24 @@ TEST(Entry, RefusesDamagedBytes) {
     (void)batch.add(Rev{5}, damaged, f.tables).ok();
     if (i % 1000 == 0) batch.clear();
   }
+}
+
+TEST(Entry, BytesThatSayWhatNoEntrySaysAreRefused) {
+  const auto accepted = [](auto spoil) {
+    Fixture f;
+    spoil(f.entry, f.members);
+    std::string bytes;
+    put_entry(bytes, f.entry);
+    EntryBatch batch;
+    return batch.add(Rev{5}, bytes, f.tables).ok();
+  };
+  EXPECT_TRUE(accepted([](EntryView&, auto&) {}));
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.op = Op::Delete; }))
+      << "with an image after it";
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.op = static_cast<Op>('x'); }));
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.kind = static_cast<EntryKind>(3); }));
+  EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[1][0].value.real = std::nan(""); }));
+  EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[0][1].value = {Tag::Absent, 0, 0, {}}; }));
 }
 
 TEST(Entry, ARefusedFormatNamesTheEntry) {
