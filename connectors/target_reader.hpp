@@ -48,6 +48,13 @@ class TargetReader {
   /// Every living record of the org that it holds, in any order, a few hundred at a time.
   using KeyVisitor = std::function<Result<void>(std::span<const std::string> rkeys)>;
   virtual Result<void> each_key(const std::string& org, const KeyVisitor& visit) = 0;
+  /// Records of the org that relations lead to although they do not state them, at most `most`:
+  /// what read() cannot see, because no record names it. While the target moves, one may come and
+  /// go.
+  virtual Result<std::vector<std::string>> strays([[maybe_unused]] const std::string& org,
+                                                  [[maybe_unused]] std::size_t most) {
+    return std::vector<std::string>{};
+  }
 };
 
 }  // namespace headwater

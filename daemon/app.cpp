@@ -89,6 +89,7 @@ struct App::Impl {
   void arm_housekeeping();
   void arm_watchdog(Millis interval);
   void export_metrics();
+  void export_org(const Org& org);
   void stop();
 
   DaemonConfig config;
@@ -360,6 +361,52 @@ void App::Impl::arm_watchdog(Millis interval) {
   });
 }
 
+/// What the org's clients count.
+void App::Impl::export_org(const Org& org) {
+  const auto gauge =
+      [&](const char* name, const char* help, double value, const observe::Labels& labels) {
+        metrics.gauge(name, help, labels).set(value);
+      };
+  const observe::Labels labels{{"org", org.name}};
+  gauge("headwater_api_calls_used",
+        "Requests of the last 24 h, as the org counts",
+        static_cast<double>(org.counts->api_used.load()),
+        labels);
+  gauge("headwater_api_calls_limit",
+        "Requests allowed in 24 h",
+        static_cast<double>(org.counts->api_max.load()),
+        labels);
+  gauge("headwater_api_calls_sent",
+        "REST requests sent since the start",
+        static_cast<double>(org.counts->api_calls.load()),
+        labels);
+  for (const auto priority : {salesforce::Priority::Repair,
+                              salesforce::Priority::Snapshot,
+                              salesforce::Priority::Audit}) {
+    const auto& refused = org.counts->api_refused[static_cast<std::size_t>(priority)];
+    gauge("headwater_api_calls_withheld",
+          "REST requests not sent since the start, to leave some to others",
+          static_cast<double>(refused.load()),
+          {{"org", org.name}, {"priority", to_string(priority)}});
+  }
+  gauge("headwater_token_refreshes_ok",
+        "Logins that succeeded since the start",
+        static_cast<double>(org.counts->token_refreshes_ok.load()),
+        labels);
+  gauge("headwater_token_refreshes_failed",
+        "Logins that failed since the start",
+        static_cast<double>(org.counts->token_refreshes_failed.load()),
+        labels);
+  gauge("headwater_api_rows_read",
+        "Rows read by queries and Bulk jobs since the start",
+        static_cast<double>(org.counts->rows_read.load()),
+        labels);
+  gauge("headwater_bulk_jobs_created",
+        "Bulk query jobs created since the start; Salesforce allows 10,000 in 24 h",
+        static_cast<double>(org.counts->bulk_jobs_created.load()),
+        labels);
+}
+
 void App::Impl::export_metrics() {
   const auto journal = ledger->journal();
   const auto gauge =
@@ -395,38 +442,7 @@ void App::Impl::export_metrics() {
     records("deleted", count.deleted);
     records("incomplete", count.incomplete);
   }
-  for (const auto& org : orgs) {
-    const observe::Labels labels{{"org", org->name}};
-    gauge("headwater_api_calls_used",
-          "Requests of the last 24 h, as the org counts",
-          static_cast<double>(org->counts->api_used.load()),
-          labels);
-    gauge("headwater_api_calls_limit",
-          "Requests allowed in 24 h",
-          static_cast<double>(org->counts->api_max.load()),
-          labels);
-    gauge("headwater_api_calls_sent",
-          "REST requests sent since the start",
-          static_cast<double>(org->counts->api_calls.load()),
-          labels);
-    for (const auto priority : {salesforce::Priority::Repair,
-                                salesforce::Priority::Snapshot,
-                                salesforce::Priority::Audit}) {
-      const auto& refused = org->counts->api_refused[static_cast<std::size_t>(priority)];
-      gauge("headwater_api_calls_withheld",
-            "REST requests not sent since the start, to leave some to others",
-            static_cast<double>(refused.load()),
-            {{"org", org->name}, {"priority", to_string(priority)}});
-    }
-    gauge("headwater_token_refreshes_ok",
-          "Logins that succeeded since the start",
-          static_cast<double>(org->counts->token_refreshes_ok.load()),
-          labels);
-    gauge("headwater_token_refreshes_failed",
-          "Logins that failed since the start",
-          static_cast<double>(org->counts->token_refreshes_failed.load()),
-          labels);
-  }
+  for (const auto& org : orgs) export_org(*org);
   for (const auto& part : health.parts()) {
     for (const auto state : {observe::PartState::Ok,
                              observe::PartState::Waiting,

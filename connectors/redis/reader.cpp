@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "connectors/redis/render.hpp"
 
 namespace headwater::redis {
@@ -103,17 +105,76 @@ Result<void> RedisReader::visit_living(std::vector<std::string> keys, const KeyV
   return living.empty() ? Result<void>() : visit(living);
 }
 
-Result<void> RedisReader::each_key(const std::string& org, const KeyVisitor& visit) {
+std::string RedisReader::pattern(const std::string& org, std::string_view tail) const {
   // `*`, `?` and `[` have a meaning in a pattern, and a prefix may hold them.
-  std::string pattern;
+  std::string out;
   for (const char c : config_.prefix + "{" + org + ":") {
-    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
-    pattern += c;
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) out += '\\';
+    out += c;
   }
-  pattern += "*}:rec";
+  return out.append("*}").append(tail);
+}
+
+Result<void> RedisReader::strays_of_set(const std::string& set,
+                                        std::size_t most,
+                                        std::vector<std::string>& out) {
+  const auto rel = set.substr(set.rfind(":rel:") + 5);
+  const auto target = rkey_of(set);
   std::string at = "0";
   do {
-    auto page = client_->run({"SCAN", at, "MATCH", pattern, "COUNT", kScanCount});
+    auto page = client_->run({"ZSCAN", set, at, "COUNT", kScanCount});
+    if (!page) return std::move(page).error();
+    at = page->at(0).text();
+    std::vector<std::string> members;  // and their scores between them
+    for (std::size_t i = 0; i + 1 < page->at(1).size(); i += 2)
+      members.emplace_back(page->at(1).at(i).text());
+    Pipeline pipeline;
+    for (const auto& member : members) {
+      pipeline.command({"HMGET", 1}, 4);
+      pipeline.arg("HMGET");
+      pipeline.joined({config_.prefix, "{", member, "}:rec"});
+      pipeline.arg("del");
+      pipeline.arg("j");
+    }
+    if (members.empty()) continue;
+    if (auto sent = client_->send(pipeline); !sent) return sent;
+    std::vector<Relation> relations;
+    for (const auto& member : members) {
+      auto reply = client_->receive();
+      if (!reply) return std::move(reply).error();
+      relations.clear();
+      if (reply->size() == 2 && reply->at(0).text() == "0")
+        parse_relations(reply->at(1).text(), relations);
+      const bool stated =
+          std::find(relations.begin(), relations.end(), Relation{rel, target}) != relations.end();
+      if (!stated && out.size() < most) out.push_back(member);
+    }
+  } while (at != "0");
+  return {};
+}
+
+Result<std::vector<std::string>> RedisReader::strays(const std::string& org, std::size_t most) {
+  const auto sets = pattern(org, ":rel:*");
+  std::vector<std::string> out;
+  std::string at = "0";
+  do {
+    auto page = client_->run({"SCAN", at, "MATCH", sets, "COUNT", kScanCount});
+    if (!page) return std::move(page).error();
+    at = page->at(0).text();
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < page->at(1).size(); ++i)
+      keys.emplace_back(page->at(1).at(i).text());
+    for (const auto& key : keys)
+      if (auto done = strays_of_set(key, most, out); !done) return std::move(done).error();
+  } while (at != "0" && out.size() < most);
+  return out;
+}
+
+Result<void> RedisReader::each_key(const std::string& org, const KeyVisitor& visit) {
+  const auto records = pattern(org, ":rec");
+  std::string at = "0";
+  do {
+    auto page = client_->run({"SCAN", at, "MATCH", records, "COUNT", kScanCount});
     if (!page) return std::move(page).error();
     at = page->at(0).text();
     std::vector<std::string> keys;

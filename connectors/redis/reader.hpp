@@ -21,8 +21,14 @@ class RedisReader final : public TargetReader {
   Result<std::vector<std::optional<headwater::Held>>> read(
       std::span<const RecordName> names) override;
   Result<void> each_key(const std::string& org, const KeyVisitor& visit) override;
+  /// Members of relation sets whose records are gone or name another target.
+  Result<std::vector<std::string>> strays(const std::string& org, std::size_t most) override;
 
  private:
+  Result<void> strays_of_set(const std::string& set,
+                             std::size_t most,
+                             std::vector<std::string>& out);
+  std::string pattern(const std::string& org, std::string_view tail) const;
   Result<void> visit_living(std::vector<std::string> keys, const KeyVisitor& visit);
 
   const RedisConfig config_;

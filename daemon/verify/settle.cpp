@@ -30,7 +30,9 @@ Result<void> Verifier::settle() {
   while (true) {
     auto moving = settle_round();
     if (!moving) return std::move(moving).error();
-    if (!*moving || clock_.monotonic_ms() >= until) break;
+    auto strays = strays_round();
+    if (!strays) return std::move(strays).error();
+    if ((!*moving && !*strays) || clock_.monotonic_ms() >= until) break;
     std::unique_lock lock(mutex);
     never.wait_for(lock, kLookAgain);
   }
@@ -86,6 +88,41 @@ Result<bool> Verifier::settle_round() {
     }
   }
   return moving;
+}
+
+/// Looks once for relations that no record states. One that is there at two looks, while its record
+/// stood still, is certain. True if another look is needed.
+Result<bool> Verifier::strays_round() {
+  bool again = false;
+  for (auto& target : places_.targets) {
+    auto& mine = work(target.name + " = ledger");
+    std::map<std::string, std::uint64_t> seen;
+    for (const auto& org : places_.orgs) {
+      if (!mine.check.failed.empty()) break;
+      auto found = target.reader->strays(org.name, kSuspectsMax);
+      if (!found) {
+        failed(mine, found.error());
+        break;
+      }
+      const auto heads = ledger_.heads(*found);
+      if (!heads) return heads.error();
+      for (std::size_t i = 0; i < found->size(); ++i) {
+        const auto& rkey = (*found)[i];
+        const auto rev = (*heads)[i] ? (*heads)[i]->rev.value : 0;
+        const auto before = mine.strays.find(rkey);
+        seen[rkey] = rev;
+        if (mine.strays_told.contains(rkey)) continue;
+        if (before == mine.strays.end() || before->second != rev) {
+          again = true;
+        } else {
+          mine.strays_told.insert(rkey);
+          differ(mine, rkey, "a relation set holds it, though the record states no such relation");
+        }
+      }
+    }
+    mine.strays = std::move(seen);
+  }
+  return again;
 }
 
 Result<Verifier::Judgement> Verifier::judge_again(const std::string& name,

@@ -97,6 +97,8 @@ class Verifier {
     Check check;
     std::map<std::string, std::string> suspects;   ///< rkey -> what differs
     std::map<std::string, std::uint64_t> cursors;  ///< org -> rev, read before the data
+    std::map<std::string, std::uint64_t> strays;   ///< rkey -> its rev at the last look
+    std::set<std::string> strays_told;
   };
 
   Work& work(const std::string& name) { return works_[name]; }
@@ -118,6 +120,7 @@ class Verifier {
   Result<void> unknown_keys(Work& work, std::span<const std::string> rkeys, const char* where);
   Result<void> settle();
   Result<bool> settle_round();
+  Result<bool> strays_round();
   Result<Judgement> judge_again(const std::string& name,
                                 const std::string& rkey,
                                 std::string& what);

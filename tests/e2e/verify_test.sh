@@ -79,6 +79,10 @@ member=$(redis zrange "$set_key" 0 0)
 redis zrem "$set_key" "$member" >/dev/null
 finds "redis = ledger" "relation sets lack it"
 redis zadd "$set_key" 0 "$member" >/dev/null
+stranger=$(redis --scan --pattern 'crm:{demo:Lead:*}:rec' | head -n 1 | sed 's/^crm:{//; s/}:rec$//')
+redis zadd "$set_key" 0 "$stranger" >/dev/null
+finds "redis = ledger" "a relation set holds it"
+redis zrem "$set_key" "$stranger" >/dev/null
 equal
 
 # Cursors: a target that claims what the ledger never gave.
