@@ -126,7 +126,7 @@ kafka_start() {
     kafka_java "$dir" 512m kafka.Kafka "$dir/server.properties" >"$dir/out.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     [ -n "${KAFKA_OWNER:-}" ] && kafka_watch "$KAFKA_OWNER" $!
-    deadline=$((SECONDS + 60))
+    deadline=$((SECONDS + 180))
     while [ $SECONDS -lt $deadline ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; do
       if kafka_ready "$dir"; then
         kafka_address "$dir"

@@ -124,7 +124,8 @@ def counters(metrics):
     for name, value in metrics.items():
         for start, short in (("headwater_sink_retries_total", "retries"), ("headwater_source_reconnects_total", "reconnects"),
                              ("headwater_sink_entries_total", "entries"), ("headwater_token_refreshes_failed", "logins failed"),
-                             ("headwater_sink_fenced_total", "fenced"), ("headwater_quarantined_total", "quarantined")):
+                             ("headwater_sink_fenced_total", "fenced"), ("headwater_quarantined_total", "quarantined"),
+                             ("headwater_decode_errors_total", "quarantined")):
             if name.startswith(start):
                 out[short] = out.get(short, 0) + value
     return out

@@ -132,7 +132,7 @@ def _(scene):
 
 
 @cell("daemon", "two started at the same instant on new sinks",
-      "Postgres, Redis: exactly one writes; Kafka's default mode has no fence: at most one, losers stop, red",
+      "exactly one writes to each (Kafka's default mode: at most one, losers stop, red), and all equal the org",
       world={"config": CLAIM, "start": False}, recovery_max=140)
 def _(scene):
     first, second = scene.world, twin(scene, f"{scene.world.name}b")
@@ -175,6 +175,8 @@ def _(scene):
     scene.red("is fatal")
     scene.over()
     scene.fire.hand_over(scene, second)
+    # Another ledger sends states while life goes on: a record that changes meanwhile is told by its next change, not by all.
+    scene.verify = "--no-history"
 
 
 @cell("daemon", "a clone of its state directory", "refused while the original lives; takes over as a ledger of its own when it ends",
@@ -244,7 +246,7 @@ def _(scene):
     log = newest(scene.world, ".log")
     flip(log, os.path.getsize(log) // 2)
     scene.daemon.start()
-    code = scene.daemon.process.wait(20)
+    code = scene.daemon.process.wait(60)
     scene.told = scene.daemon.said().strip().splitlines()[-1]
     if code != 1 or "orrupt" not in scene.told:
         raise Failed(f"a damaged ledger ended with {code}: {scene.told}")

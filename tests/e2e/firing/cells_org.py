@@ -58,7 +58,7 @@ def _(scene):
     with scene.org.login.fault(accept="hang", cut="reset"):
         scene.org.post("/tokens/expire")
         scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
-        scene.stream_is("waiting", "log in to")
+        scene.stream_is("waiting", "services/oauth2/token")
         failed = scene.metric("headwater_token_refreshes_failed")
         scene.until("tried again", lambda: scene.metric("headwater_token_refreshes_failed") > failed, 60)
     scene.over()

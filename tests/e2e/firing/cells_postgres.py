@@ -113,11 +113,13 @@ def _(scene):
       recovery_max=100)
 def _(scene):
     sql = scene.servers.postgres.sql
+    ids = [scene.org.emit("create", "Account", {"Name": f"Accepted {number}"}) for number in range(8)]
+    scene.until("they are there", lambda: sql("select count(*) from crm.account where name like 'Accepted%'") == "8")
     # Not valid: rows that stand there stay; whatever is written now is refused.
     sql("alter table crm.account add constraint nothing_goes check (false) not valid")
     scene.kept.callback(sql, "alter table crm.account drop constraint if exists nothing_goes")
-    for account in scene.org.records("Account")[:8]:
-        scene.org.emit("update", "Account", {"Name": "Refused Whatever It Is"}, id=account["id"])
+    for each in ids:
+        scene.org.emit("update", "Account", {"Name": "Refused Whatever It Is"}, id=each)
     scene.sink_is("postgres", "blocked", "check constraint")
     scene.red("sink postgres is blocked")
     scene.others_move("postgres")

@@ -120,7 +120,8 @@ def _(scene):
 @cell("redis", "one key of another type under the prefix", "that record alone to quarantine, its neighbours land")
 def _(scene):
     redis = scene.servers.redis
-    victim = scene.org.records("Account")[0]["id"]
+    victim = scene.org.emit("create", "Account", {"Name": "Met Nobody"})
+    scene.until("it is there", lambda: redis.call("exists", f"crm:{{demo:Account:{victim}}}:rec") == "1")
     key = f"crm:{{demo:Account:{victim}}}:rec"
     redis.call("del", key)
     redis.call("lpush", key, "not ours")

@@ -1,5 +1,6 @@
-"""tests/e2e/MATRIX.md: what a run found, as a table."""
+"""tests/e2e/MATRIX.md: what the latest run of every cell found, as a table. The results stand in a file between runs."""
 
+import json
 import os
 import platform
 import re
@@ -33,28 +34,63 @@ def processor():
         return platform.machine()
 
 
-def write(path, fire, outcomes, seconds, soak=None):
-    tested = [outcome for outcome in outcomes if not outcome.skipped]
-    commit = subprocess.run(["git", "-C", os.path.dirname(path), "log", "-1", "--format=%h of %as"], check=False, text=True,
-                            stdout=subprocess.PIPE).stdout.strip()
-    slowest = max((outcome for outcome in tested if outcome.recovery), key=lambda outcome: outcome.recovery)
-    peak = max(outcome.rss_mib for outcome in tested)
+def commit():
+    return subprocess.run(["git", "-C", os.path.dirname(__file__), "log", "-1", "--format=%h"], check=False, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+class Results:
+    """The latest outcome of each cell, and of the soak, over runs. Kept as JSON lines; the last line of a name counts."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def add(self, name, **what):
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as out:
+                out.write(json.dumps({"name": name, "commit": commit(), **what}) + "\n")
+
+    def add_cell(self, outcome, kills):
+        self.add(outcome.cell.name, ok=outcome.ok, why=outcome.why, recovery=outcome.recovery, seconds=outcome.seconds,
+                 rss=outcome.rss_mib, notes="; ".join(filter(None, outcome.notes)), told=outcome.told, skipped=outcome.skipped,
+                 kills=kills)
+
+    def latest(self):
+        out = {}
+        with open(self.path, encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                out[row["name"]] = row
+        return out
+
+
+def row_of(each, row):
+    told = f"“{one_line(row['told'])}”" if row["told"] else ""
+    said = "; ".join(filter(None, [told, one_line(row["notes"])]))
+    outcome = f"not tested: {row['skipped']}" if row["skipped"] else "holds" if row["ok"] else f"**FAILED** {one_line(row['why'])}"
+    recovery = "" if row["recovery"] is None else f"{row['recovery']:.1f} s"
+    return f"| {each.component} | {one_line(each.fault)} | {one_line(each.expected)} | {outcome} | {recovery} | {said} |\n"
+
+
+def write(path, cells, results, rss_mib_max):
+    """`cells`: all there are; those that were never run have no row."""
+    latest = results.latest()
+    known = [each for each in cells if each.name in latest]
+    rows = [latest[each.name] for each in known]
+    tested = [row for row in rows if not row["skipped"]]
+    slowest = max((row for row in tested if row["recovery"]), key=lambda row: row["recovery"])
     lines = [HEAD,
-             f"Commit {commit}; {os.cpu_count()} cores of {processor()}; PostgreSQL, Redis and Apache Kafka on loopback.\n\n",
-             f"- {sum(outcome.ok for outcome in tested)} of {len(tested)} cells hold, in {seconds / 60:.0f} minutes"
-             f"{f'; {len(outcomes) - len(tested)} could not be made here' if len(tested) < len(outcomes) else ''}.\n",
-             f"- {fire.kills} SIGKILLs of headwaterd under load.\n",
-             f"- Slowest recovery: {slowest.recovery:.1f} s ({slowest.cell.name}). A part that needs a person is tried again every"
+             f"{os.cpu_count()} cores of {processor()}, shared with other work; PostgreSQL, Redis and Apache Kafka on loopback; commits "
+             f"{', '.join(sorted({row['commit'] for row in rows}))}.\n\n",
+             f"- {sum(row['ok'] for row in tested)} of {len(tested)} cells hold; {sum(row['seconds'] for row in tested) / 60:.0f} minutes.",
+             f" {len(rows) - len(tested)} could not be made here.\n" if len(rows) > len(tested) else "\n",
+             f"- {sum(row['kills'] for row in rows)} SIGKILLs of headwaterd under load.\n",
+             f"- Slowest recovery: {slowest['recovery']:.1f} s ({slowest['name']}). A part that needs a person is tried again every"
              " 60 s.\n",
-             f"- Most memory in any cell: {peak:.0f} MiB of at most {fire.rss_mib_max}.\n"]
-    if soak:
-        lines.append(f"- {soak}\n")
+             f"- Most memory in any cell: {max(row['rss'] for row in tested):.0f} MiB of at most {rss_mib_max}.\n"]
+    if "soak" in latest:
+        lines.append(f"- {latest['soak']['figures']}\n")
     lines.append("\n| component | fault | expected | outcome | recovery | what it said, and counted |\n|---|---|---|---|---|---|\n")
-    for outcome in outcomes:
-        each = outcome.cell
-        said = "; ".join(filter(None, [f"“{one_line(outcome.told)}”" if outcome.told else "", one_line("; ".join(outcome.notes))]))
-        found = f"not tested: {outcome.skipped}" if outcome.skipped else "holds" if outcome.ok else f"**FAILED** {one_line(outcome.why)}"
-        recovery = "" if outcome.recovery is None else f"{outcome.recovery:.1f} s"
-        lines.append(f"| {each.component} | {one_line(each.fault)} | {one_line(each.expected)} | {found} | {recovery} | {said} |\n")
+    lines += [row_of(each, row) for each, row in zip(known, rows)]
     with open(path, "w", encoding="utf-8") as out:
         out.writelines(lines)
