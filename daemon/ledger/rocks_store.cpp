@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/table.h>
@@ -200,8 +201,21 @@ class RocksStore final : public Store {
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
 };
 
+/// A write that failed is never tried again on the same file: what of it is on the disk is known
+/// only to the next start. RocksDB's own recovery would sync the log once more, and aborts on it.
+class NoSecondSync final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason,
+                            rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::DBOptions db_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions options;
+  options.listeners.push_back(std::make_shared<NoSecondSync>());
+  options.max_bgerror_resume_count = 0;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.paranoid_checks = true;
