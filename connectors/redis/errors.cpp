@@ -34,8 +34,8 @@ constexpr std::array kMeanings = {
     Meaning{
         "NOPERM",
         ErrorKind::Blocked,
-        "grant the user: ACL SETUSER <user> ~<prefix>* +@read +@write +@scripting +@transaction "
-        "+function +info +select"},
+        "grant the user: ACL SETUSER <user> ~<prefix>* +@read +@write +@scripting +function +info "
+        "+select"},
     Meaning{"WRONGTYPE",
             ErrorKind::Rejected,
             "another program keeps a key of another type under our prefix: remove it, or change "

@@ -8,7 +8,7 @@ namespace headwater::redis {
 
 /// What an error reply means to us: kind, remedy, and the reply's first word as code.
 ///
-/// Pure. `server` is where (`127.0.0.1:6379`), `doing` what we did (`headwater_rel of 100
+/// Pure. `server` is where (`127.0.0.1:6379`), `doing` what we did (`headwater_put of 100
 /// records`). Arguments that Redis repeats in some replies are cut off: they may be values. Source:
 /// redis.io "Redis serialization protocol", error prefixes; src/server.c createSharedObjects() of
 /// Redis 7.0.

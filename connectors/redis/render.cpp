@@ -1,7 +1,6 @@
 #include "connectors/redis/render.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "schemas/model/render.hpp"
 
@@ -24,8 +23,7 @@ bool states_all(const EntryView& entry) {
   return entry.op != Op::Update || entry.sort_at != entry.before_sort_at;
 }
 
-/// What a record must hold for the run that begins with `entry`: > 0, an image of at least that
-/// rev; < 0, nothing alive from before that rev; 0, anything.
+/// What a record must hold for the run that begins with `entry`: see headwater_put.
 std::int64_t since(const EntryView& entry) {
   if (entry.op == Op::Create) return -static_cast<std::int64_t>(entry.meta.rev.value);
   return entry.has_before ? static_cast<std::int64_t>(entry.before.rev.value) : 0;
@@ -36,14 +34,6 @@ template <typename Take>
 void in_groups(std::size_t total, std::size_t group, const Take& take) {
   for (std::size_t first = 0; first < total; first += group)
     take(first, std::min(group, total - first));
-}
-
-void feed_id(Pipeline& out, Rev rev) {
-  char text[24];
-  auto* end = std::to_chars(text, text + sizeof text - 2, rev.value).ptr;
-  *end++ = '-';
-  *end++ = '0';
-  out.arg(std::string_view(text, static_cast<std::size_t>(end - text)));
 }
 
 }  // namespace
@@ -78,8 +68,8 @@ Renderer::Renderer(RenderOptions options) : options_(std::move(options)) {}
 void Renderer::coalesce(const Batch& batch) {
   records_.clear();
   order_.clear();
-  group_at_ = group_end_ = 0;
-  had_seams_ = false;
+  needs_held_.clear();
+  seams_.clear();
   arena_.release();
   mode_ = batch.mode;
   last_rev_ = batch.entries.empty() ? Rev{} : batch.entries.back().meta.rev;
@@ -96,14 +86,13 @@ void Renderer::coalesce(const Batch& batch) {
                           false,
                           false,
                           since(entry),
-                          {},
                           std::pmr::vector<std::string_view>(&arena_),
                           std::pmr::vector<Relation>(&arena_)});
     }
     auto& record = records_[at->second];
     record.last = &entry;
     record.all_relations |= states_all(entry) || batch.mode != Mode::Follow;
-    record.needs_j |=
+    record.needs_held |=
         entry.purge || batch.mode != Mode::Follow || (entry.op != Op::Create && !entry.has_before);
     for_each_relation(entry.old, [&](std::string_view rel, const ValueView& value) {
       record.changed.push_back(rel);
@@ -118,72 +107,28 @@ void Renderer::coalesce(const Batch& batch) {
     const auto index = record_of[seen++];
     if (records_[index].last != &entry) continue;
     order_.push_back(index);
-    if (records_[index].needs_j) records_[index].since = 0;
-  }
-}
-
-bool Renderer::next_group() {
-  group_at_ = group_end_;
-  const std::size_t most = options_.call_items_max == 1 ? 1 : kGroupItemsMax;
-  group_end_ = std::min(order_.size(), group_at_ + most);
-  return group_at_ < group_end_;
-}
-
-void Renderer::record_key(Pipeline& out, std::size_t record) const {
-  out.joined({options_.prefix, "{", records_[record].last->rkey, "}:rec"});
-}
-
-void Renderer::ask(Pipeline& out) {
-  out.simple({"UNWATCH"});  // what a write that failed half-way left
-  out.command({"WATCH", group().size()}, 1 + group().size());
-  out.arg("WATCH");
-  for (const auto index : group()) record_key(out, index);
-  asked_.assign(group().begin(), group().end());
-  seams_.clear();
-  ask_held(out);
-}
-
-bool Renderer::ask_seams(Pipeline& out) {
-  if (seams_.empty()) return false;
-  had_seams_ = true;
-  asked_.swap(seams_);
-  seams_.clear();
-  for (const auto index : asked_) {
-    records_[index].all_relations = true;
-    records_[index].needs_j = true;
+    if (!records_[index].needs_held) continue;
+    needs_held_.push_back(index);
     records_[index].since = 0;
   }
-  ask_held(out);
-  return true;
 }
 
 void Renderer::ask_held(Pipeline& out) const {
-  for (const auto index : asked_) {
-    const bool needs_j = records_[index].needs_j;
-    out.command({kHeldCommand, 1}, needs_j ? 5 : 4);
-    out.arg(kHeldCommand);
-    record_key(out, index);
+  for (const auto index : needs_held_) {
+    out.command({"HMGET", 1}, 4);
+    out.arg("HMGET");
+    out.joined({options_.prefix, "{", records_[index].last->rkey, "}:rec"});
     out.arg("j@");
-    out.arg("del");
-    if (needs_j) out.arg("j");
+    out.arg("j");
   }
 }
 
-bool Renderer::is_seam(const Record& record) {
-  const auto& held = record.held;
-  const auto since = record.since;
-  if (since > 0) return !held.rev || *held.rev < static_cast<std::uint64_t>(since);
-  return since < 0 && held.rev && !held.deleted && *held.rev < static_cast<std::uint64_t>(-since);
-}
-
-void Renderer::held(std::size_t record, const Held& held) {
+void Renderer::held(std::size_t record, std::uint64_t rev, std::string_view j) {
   auto& mine = records_[record];
-  mine.held = held;
-  // What is newer stays, and its relations are not ours to remove.
-  if (held.rev && *held.rev >= mine.last->meta.rev.value) return;
-  if (is_seam(mine)) seams_.push_back(record);
+  if (rev >= mine.last->meta.rev.value)
+    return;  // what stands there is newer: its relations are not ours to remove
   scratch_.clear();
-  parse_relations(held.j, scratch_);
+  parse_relations(j, scratch_);
   mine.old.insert(mine.old.end(), scratch_.begin(), scratch_.end());
 }
 
@@ -234,107 +179,100 @@ void Renderer::write_relations(Pipeline& out) const {
 }
 
 void Renderer::write_records(Pipeline& out) {
-  if (puts_.empty()) {
-    out.simple({"UNWATCH"});  // else a purge would look like a rival's
-    return;
-  }
-  out.simple({"MULTI"});
-  for (const auto index : puts_) write_record(out, index);
-  out.simple({"EXEC"});
-}
-
-void Renderer::write_record(Pipeline& out, std::size_t record) {
-  const auto& entry = *records_[record].last;
-  const auto& held = records_[record].held;
-  const bool deleted = entry.op == Op::Delete;
-  const bool same_del = held.rev && held.deleted == deleted;
-  const bool same_bu = held.rev && entry.has_before && *held.rev == entry.before.rev.value &&
-                       entry.before_bu == entry.bu;
-  out.command({"HSET", 1}, 6 + (same_del ? 0U : 2U) + (same_bu ? 0U : 2U));
-  out.arg("HSET");
-  record_key(out, record);
-  out.arg("j");
-  json_.clear();
-  append_record_json(json_, entry);
-  out.arg(json_);
-  out.arg("j@");
-  out.arg(entry.meta.rev.value);
-  if (!same_del) {
-    out.arg("del");
-    out.arg(deleted ? "1" : "0");
-  }
-  if (!same_bu) {
-    out.arg("bu");
-    out.arg(entry.bu);
-  }
-  if (!deleted && !(held.rev && held.deleted)) return;
-  out.command({deleted ? "PEXPIRE" : "PERSIST", 1}, deleted ? 3 : 2);
-  out.arg(deleted ? "PEXPIRE" : "PERSIST");
-  record_key(out, record);
-  if (deleted) out.arg(options_.tombstone_ttl_ms);
+  in_groups(puts_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {
+    const auto group = std::span(puts_).subspan(first, count);
+    out.function({kPutFunction, count}, count, 6 * count);
+    for (const auto index : group)
+      out.joined({options_.prefix, "{", records_[index].last->rkey, "}:rec"});
+    for (const auto index : group) {
+      const auto& entry = *records_[index].last;
+      const bool deleted = entry.op == Op::Delete;
+      out.arg(entry.meta.rev.value);
+      out.arg(records_[index].since);
+      out.arg(deleted ? options_.tombstone_ttl_ms : 0);
+      out.arg(deleted ? "1" : "0");
+      out.arg(entry.bu);
+      json_.clear();
+      append_record_json(json_, entry);
+      out.arg(json_);
+    }
+  });
 }
 
 void Renderer::write_purges(Pipeline& out) const {
   in_groups(purges_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {
     const auto group = std::span(purges_).subspan(first, count);
     out.function({"headwater_purge", count}, count, count);
-    for (const auto index : group) record_key(out, index);
+    for (const auto index : group)
+      out.joined({options_.prefix, "{", records_[index].last->rkey, "}:rec"});
     for (const auto index : group) out.arg(records_[index].last->meta.rev.value);
   });
 }
 
 void Renderer::write_feed(Pipeline& out) const {
   // What is written again is no news, and stands before what the feed has told.
-  if (options_.feed_key.empty() || mode_ == Mode::Rewrite) return;
-  if (mode_ == Mode::Follow) {
-    for (const auto index : group()) {
+  if (options_.feed_key.empty() || order_.empty() || mode_ == Mode::Rewrite) return;
+  const auto entry_args = [&](std::string_view key,
+                              std::string_view entity,
+                              std::string_view op,
+                              std::uint64_t rev,
+                              std::string_view bu) {
+    out.arg(key);
+    out.arg(entity);
+    out.arg(op);
+    out.arg(rev);
+    out.arg(bu);
+  };
+  if (mode_ == Mode::Materialize) {
+    // States are no news. Whoever follows the feed forgets what it knows, after they are all there.
+    out.function({"headwater_feed", 1}, 1, 6);
+    out.arg(options_.feed_key);
+    out.arg(options_.feed_maxlen);
+    // Of the whole batch: behind what the feed was told of it, else Redis refuses the id.
+    entry_args({}, {}, "reset", last_rev_.value, {});
+    return;
+  }
+  in_groups(order_.size(), options_.call_items_max, [&](std::size_t first, std::size_t count) {
+    out.function({"headwater_feed", count}, 1, 1 + 5 * count);
+    out.arg(options_.feed_key);
+    out.arg(options_.feed_maxlen);
+    for (const auto index : std::span(order_).subspan(first, count)) {
       const auto& entry = *records_[index].last;
       const char op = static_cast<char>(entry.op);
-      const bool trim = index == group().back();  // of a few at once, and Redis reads less
-      out.command({kFeedCommand, 1}, trim ? 16 : 13);
-      out.arg(kFeedCommand);
-      out.arg(options_.feed_key);
-      if (trim) {
-        out.arg("MAXLEN");
-        out.arg("~");
-        out.arg(options_.feed_maxlen);
-      }
-      // The id is made of the rev, so the stream itself refuses a repeat.
-      feed_id(out, entry.meta.rev);
-      for (const std::string_view text : {std::string_view("key"),
-                                          entry.rkey,
-                                          std::string_view("entity"),
-                                          entry.entity,
-                                          std::string_view("op"),
-                                          std::string_view(&op, 1),
-                                          std::string_view("rev")})
-        out.arg(text);
-      out.arg(entry.meta.rev.value);
-      out.arg("bu");
-      out.arg(entry.bu);
+      entry_args(entry.rkey, entry.entity, {&op, 1}, entry.meta.rev.value, entry.bu);
     }
+  });
+}
+
+void Renderer::seam(std::size_t call, std::size_t index) {
+  const auto place = call * options_.call_items_max + index;
+  HEADWATER_ASSERT(place < puts_.size());
+  seams_.push_back(puts_[place]);
+}
+
+bool Renderer::restart_at_seams() {
+  if (seams_.empty()) return false;
+  // The feed has told of them already, before they were there: it gets a reset, as after any states
+  // written whole.
+  mode_ = Mode::Materialize;
+  order_ = seams_;
+  needs_held_ = seams_;
+  seams_.clear();
+  for (const auto index : order_) {
+    records_[index].all_relations = true;
+    records_[index].since = 0;
   }
-  // States are no news. Whoever follows the feed forgets what it knows, after they are all there.
-  if (group_end_ < order_.size() || (mode_ == Mode::Follow && !had_seams_)) return;
-  out.function({"headwater_reset", 1}, 1, 2);
-  out.arg(options_.feed_key);
-  out.arg(options_.feed_maxlen);
-  // Of the whole batch: behind what the feed was told of it, else Redis refuses the id.
-  out.arg(last_rev_.value);
+  return true;
 }
 
 void Renderer::write(Pipeline& out) {
   relation_writes_.clear();
   puts_.clear();
   purges_.clear();
-  for (const auto index : group()) {
+  for (const auto index : order_) {
     const auto& record = records_[index];
     collect_relations(record);
-    if (record.last->purge) {
-      purges_.push_back(index);
-    } else if (!record.held.rev || *record.held.rev < record.last->meta.rev.value) {
-      puts_.push_back(index);
-    }
+    (record.last->purge ? purges_ : puts_).push_back(index);
   }
   write_relations(out);
   write_records(out);

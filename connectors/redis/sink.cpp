@@ -182,22 +182,39 @@ Result<void> RedisSink::write(const Batch& batch) {
     owe(batch.cursors);  // no data that the cursor would have to wait for
     return flush_owed();
   }
-  for (bool first = true; renderer_.next_group(); first = false) {
+  if (auto done = read_held(); !done) return done;
+  pipeline_.clear();
+  add_cursor_calls(batch.cursors);
+  renderer_.write(pipeline_);
+  if (auto done = send_and_check(); !done) return done;
+  if (renderer_.restart_at_seams()) {
+    if (auto done = read_held(); !done) return done;
     pipeline_.clear();
-    // In front of all, so that a sink that was fenced writes nothing more.
-    if (first) add_cursor_calls(batch.cursors);
-    renderer_.ask(pipeline_);
-    held_.clear();
-    if (auto done = send_and_check(); !done) return done;
-    pipeline_.clear();
-    if (renderer_.ask_seams(pipeline_)) {
-      if (auto done = send_and_check(); !done) return done;
-      pipeline_.clear();
-    }
     renderer_.write(pipeline_);
     if (auto done = send_and_check(); !done) return done;
   }
   owe(batch.cursors);
+  return {};
+}
+
+Result<void> RedisSink::read_held() {
+  held_.clear();
+  if (renderer_.needs_held().empty()) return {};
+  pipeline_.clear();
+  renderer_.ask_held(pipeline_);
+  if (auto sent = client_->send(pipeline_); !sent) return sent;
+  std::optional<Error> first;
+  for (const auto record : renderer_.needs_held()) {
+    auto reply = client_->receive();
+    if (!reply) return reply.error();
+    if (reply->is_error()) {
+      if (!first) first = classify(client_->server(), "HMGET", reply->text());
+    } else if (reply->size() == 2 && !reply->at(0).is_nil()) {
+      renderer_.held(record, reply->at(0).number(), reply->at(1).text());
+      held_.push_back(std::move(reply).value());
+    }
+  }
+  if (first) return *first;
   return {};
 }
 
@@ -226,14 +243,17 @@ Result<void> RedisSink::send_and_check() {
   if (auto sent = client_->send(pipeline_); !sent) return sent;
   std::optional<Error> first;
   auto cursor = cursors_.begin();
-  auto asked = renderer_.asked().begin();
+  std::size_t puts = 0;
   for (const auto& call : pipeline_.calls()) {
-    auto reply = client_->receive();
+    const auto reply = client_->receive();
     if (!reply) return reply.error();
-    if (auto error = fault(call, *reply); error && !first) first = std::move(error);
-    if (call.name == kHeldCommand) {
-      take_held(*asked++, std::move(reply).value());
-      continue;
+    if (reply->is_error() && !first)
+      first = classify(client_->server(), describe(call), reply->text());
+    if (call.name == kPutFunction) {
+      for (std::size_t i = 0; i < reply->size(); ++i) {
+        renderer_.seam(puts, reply->at(i).number() - 1);
+      }
+      ++puts;
     }
     if (call.name != kCursorFunction) continue;
     while (!cursor->asked) ++cursor;  // cursor calls went out in the cursors' order
@@ -246,38 +266,6 @@ Result<void> RedisSink::send_and_check() {
   if (!first) return {};
   if (first->code == "FENCED") fenced_ = first;
   return *first;
-}
-
-std::optional<Error> RedisSink::fault(const Call& call, const Reply& reply) const {
-  if (reply.is_error()) {
-    // A repeat: the stream has this id, or a later one.
-    if (call.name == kFeedCommand &&
-        reply.text().find("equal or smaller") != std::string_view::npos)
-      return std::nullopt;
-    return classify(client_->server(), describe(call), reply.text());
-  }
-  if (call.name != "EXEC") return std::nullopt;
-  if (reply.is_nil()) {
-    return transient(fmt::format(
-        "redis {}: EXEC: a record was written by somebody else since it was read; trying again",
-        client_->server()));
-  }
-  for (std::size_t i = 0; i < reply.size(); ++i) {
-    if (reply.at(i).is_error()) return classify(client_->server(), "EXEC", reply.at(i).text());
-  }
-  return std::nullopt;
-}
-
-void RedisSink::take_held(std::size_t record, OwnedReply reply) {
-  Held held;
-  if (reply.size() >= 2 && !reply.at(0).is_nil()) {
-    held.rev = reply.at(0).number();
-    held.deleted = reply.at(1).text() == "1";
-  }
-  const bool with_j = reply.size() == 3;
-  if (with_j) held.j = reply.at(2).text();
-  renderer_.held(record, held);
-  if (with_j) held_.push_back(std::move(reply));
 }
 
 void RedisSink::owe(std::span<const CursorMove> moves) {

@@ -16,16 +16,17 @@ inline constexpr std::string_view kCursorFunction = "headwater_cursor";
 /// Keeps Redis in step: records, relation sets, the feed.
 ///
 ///   open:   connect, log in, check the server, load our function library, claim every org's cursor
-///   write:  two round trips per group of records: what their keys hold, in front of it per org
-///   check(epoch, cursor) and
-///           advance to the last batch whose replies were all good; then relations, records, feed,
-///           each guarded by rev (a third where a record does not hold what its entry builds on:
+///   write:  ONE pipeline: per org check(epoch, cursor) and advance to the last batch whose replies
+///   were all good;
+///           then relations, records, feed, each guarded by rev
+///           (a second round trip only where a record does not hold what its entry builds on:
 ///           Renderer's seams)
 ///   idle:   the cursor still owed goes out alone
 ///
 /// The cursor never runs ahead of the data: it moves only after every reply of its batch was good,
 /// and what a server loses (append-only file, replica) is a suffix, so the cursor goes first. A
-/// repeat changes nothing. A fenced sink stays Fatal for good. Used by one thread.
+/// repeat changes nothing. A fenced sink stays Fatal for good; the pipeline whose check told it so
+/// may have left its records behind, guarded by rev like all. Used by one thread.
 class RedisSink final : public Sink {
  public:
   RedisSink(RedisConfig config, Holder holder);
@@ -55,9 +56,8 @@ class RedisSink final : public Sink {
   Result<void> check_server();
   Result<void> load_library();
   Result<Cursor> claim(const std::string& org);
+  Result<void> read_held();
   Result<void> send_and_check();
-  std::optional<Error> fault(const Call& call, const Reply& reply) const;
-  void take_held(std::size_t record, OwnedReply reply);
   void add_cursor_calls(std::span<const CursorMove> moves);
   void owe(std::span<const CursorMove> moves);
   Result<void> flush_owed();

@@ -1,8 +1,34 @@
 #!lua name=headwater
--- version: 2
+-- version: 1
 -- The function library of the Redis sink, loaded by the daemon itself. A higher version in the server is never replaced by
 -- a lower one. Every function takes keys of one kind; on Redis Cluster the daemon passes keys of one slot per call.
 -- Revs stay below 2^53, so Lua's numbers compare them exactly.
+
+-- KEYS: hashes of records. ARGV per key: rev, since, ttl_ms ('0': lives for ever), del, bu, j. -> indexes of the seams
+-- A record is replaced only by a higher rev, so a repeat and a late write change nothing.
+-- A seam is a record that does not hold what the entry builds on: since > 0, an image of at least that rev; since < 0, nothing
+-- alive from before that rev; 0: anything. It is left as it is, because the caller must read it before it is replaced.
+local function put(keys, args)
+  local seams = {}
+  for i, key in ipairs(keys) do
+    local at = (i - 1) * 6
+    local held = redis.call('HMGET', key, 'j@', 'del')
+    local rev, since = tonumber(held[1]) or -1, tonumber(args[at + 2])
+    if tonumber(args[at + 1]) > rev then
+      if (since > 0 and rev < since) or (since < 0 and held[2] == '0' and rev < -since) then
+        seams[#seams + 1] = i
+      else
+        redis.call('HSET', key, 'j', args[at + 6], 'j@', args[at + 1], 'del', args[at + 4], 'bu', args[at + 5])
+        if args[at + 3] ~= '0' then
+          redis.call('PEXPIRE', key, args[at + 3])
+        elseif held[2] == '1' then
+          redis.call('PERSIST', key)
+        end
+      end
+    end
+  end
+  return seams
+end
 
 -- KEYS: hashes of records. ARGV per key: rev. -> records removed. What was written after that rev stays.
 local function purge(keys, args)
@@ -40,18 +66,27 @@ local function rel(keys, args)
   return made
 end
 
--- KEYS[1]: stream. ARGV: length to keep, rev. -> entries added
--- A `reset` tells that whole states were written up to this rev: forget what you know. It replaces a `reset` right before
--- it; a repeat is refused by the stream, because the id is made of the rev.
-local function reset(keys, args)
-  local id = args[2] .. '-1'
-  local newest = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
-  if newest and newest[2][6] == 'reset' and newest[1] ~= id then redis.call('XDEL', keys[1], newest[1]) end
-  local reply = redis.pcall('XADD', keys[1], 'MAXLEN', '~', args[1], id, 'key', '', 'entity', '', 'op', 'reset',
-    'rev', args[2], 'bu', '')
-  if type(reply) ~= 'table' or not reply.err then return 1 end
-  if string.find(reply.err, 'equal or smaller', 1, true) then return 0 end
-  return reply
+-- KEYS[1]: stream. ARGV: length to keep, then per entry: key, entity, op, rev, bu. -> entries added
+-- The id is made of the rev, so the stream itself refuses a repeat. A `reset` (whole states were written: forget what you
+-- know) replaces a `reset` right before it.
+local function feed(keys, args)
+  local added = 0
+  for i = 2, #args, 5 do
+    local op, id = args[i + 2], args[i + 3] .. '-0'
+    if op == 'reset' then
+      id = args[i + 3] .. '-1'
+      local newest = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
+      if newest and newest[2][6] == 'reset' and newest[1] ~= id then redis.call('XDEL', keys[1], newest[1]) end
+    end
+    local reply = redis.pcall('XADD', keys[1], 'MAXLEN', '~', args[1], id, 'key', args[i], 'entity', args[i + 1],
+      'op', op, 'rev', args[i + 3], 'bu', args[i + 4])
+    if type(reply) ~= 'table' or not reply.err then
+      added = added + 1
+    elseif not string.find(reply.err, 'equal or smaller', 1, true) then
+      return reply
+    end
+  end
+  return added
 end
 
 -- KEYS[1]: cursor. ARGV: holder, claim_wait in ms. -> {'claimed', ledger, epoch, rev} | {'held', holder, age in s}
@@ -82,8 +117,9 @@ local function cursor(keys, args)
   return redis.status_reply('OK')
 end
 
+redis.register_function('headwater_put', put)
 redis.register_function('headwater_purge', purge)
 redis.register_function('headwater_rel', rel)
-redis.register_function('headwater_reset', reset)
+redis.register_function('headwater_feed', feed)
 redis.register_function('headwater_claim', claim)
 redis.register_function('headwater_cursor', cursor)

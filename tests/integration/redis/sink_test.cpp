@@ -152,7 +152,7 @@ TEST_F(RedisSinkTest, ARecordChangedWhileStatesWereWrittenGetsAllItsRelations) {
               HasSubstr("op, reset, rev, 70"));
 }
 
-TEST_F(RedisSinkTest, ARecordThatHoldsWhatItsEntryBuildsOnIsNoNewsOfWholeStates) {
+TEST_F(RedisSinkTest, ARecordThatHoldsWhatItsEntryBuildsOnIsWrittenInOneRoundTrip) {
   RedisSink sink(config_of(server_), holder());
   open(sink);
   must(write(sink, {{.op = Op::Create, .rev = 7}, {.rev = 8, .before_rev = 7}}));
@@ -265,14 +265,14 @@ TEST_F(RedisSinkTest, ASocketFileWorksAsWell) {
 TEST_F(RedisSinkTest, AnUnchangedLibraryIsNotLoadedAgainAndAnOtherIsReplaced) {
   RedisSink sink(config_of(server_), holder());
   open(sink);
-  EXPECT_THAT(server_.run({"FUNCTION", "LIST"}), HasSubstr("headwater_rel"));
+  EXPECT_THAT(server_.run({"FUNCTION", "LIST"}), HasSubstr("headwater_put"));
   server_.run(
       {"FUNCTION",
        "LOAD",
        "REPLACE",
        "#!lua name=headwater\nredis.register_function('headwater_old', function() return 1 end)"});
   open(sink);
-  EXPECT_THAT(server_.run({"FUNCTION", "LIST"}), HasSubstr("headwater_rel"));
+  EXPECT_THAT(server_.run({"FUNCTION", "LIST"}), HasSubstr("headwater_put"));
   server_.run({"CONFIG", "RESETSTAT"});
   open(sink);
   EXPECT_EQ(server_.run({"INFO", "commandstats"}).find("function|load"), std::string::npos);
@@ -281,7 +281,7 @@ TEST_F(RedisSinkTest, AnUnchangedLibraryIsNotLoadedAgainAndAnOtherIsReplaced) {
 TEST_F(RedisSinkTest, ANewerLibraryIsNotReplaced) {
   server_.run({"FUNCTION",
                "LOAD",
-               "#!lua name=headwater\n-- version: 99\nredis.register_function('headwater_rel', "
+               "#!lua name=headwater\n-- version: 99\nredis.register_function('headwater_put', "
                "function() return 1 end)"});
   RedisSink sink(config_of(server_), holder());
   const std::array<std::string, 1> orgs{"emea"};
@@ -291,7 +291,7 @@ TEST_F(RedisSinkTest, ANewerLibraryIsNotReplaced) {
   EXPECT_THAT(
       cursors.error().message,
       HasSubstr(
-          "holds version 99 of our function library, this daemon brings 2; upgrade this daemon"));
+          "holds version 99 of our function library, this daemon brings 1; upgrade this daemon"));
 }
 
 TEST_F(RedisSinkTest, AnEvictingServerIsAWarning) {

@@ -5,7 +5,7 @@
 namespace headwater::redis {
 namespace {
 
-ErrorKind kind(std::string_view reply) { return classify("h:1", "headwater_rel", reply).kind; }
+ErrorKind kind(std::string_view reply) { return classify("h:1", "headwater_put", reply).kind; }
 
 TEST(RedisClassify, WhatPassesByItselfIsTransient) {
   for (const auto* reply : {"OOM command not allowed when used memory > 'maxmemory'.",
