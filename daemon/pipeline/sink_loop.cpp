@@ -163,6 +163,7 @@ Step SinkLoop::follow() {
   const auto all = batch_.entries();
   if (all.empty()) return idle();
   quiet_told_ = false;
+  quiet_at_ = 0;
   (all.size() >= entries_limit_           ? metrics_.closed_by_entries
    : batch_.bytes() >= sink_->bytes_max() ? metrics_.closed_by_bytes
                                           : metrics_.closed_by_head)
@@ -190,9 +191,8 @@ Step SinkLoop::idle() {
     return Step::again();
   }
   if (!quiet_told_) {
-    if (parts_.ledger.wait_for(
-            least_cursor(), std::chrono::steady_clock::now() + Millis(kQuietMs), {}))
-      return Step::again();
+    if (quiet_at_ == 0) quiet_at_ = now + kQuietMs;
+    if (now < quiet_at_) return Step::wait(std::min(due, quiet_at_));
     quiet_told_ = true;
     if (auto owed = sink_->idle(); !owed) return retry(owed.error());
     hold_journal();

@@ -131,11 +131,12 @@ class SinkLoop {
   EntryBatch batch_;
   std::vector<EntryView> filtered_;
   bool opened_ = false;
-  Rev settled_;              // entries up to here may build on what the target never got
-  bool quiet_told_ = false;  // the sink was told that nothing is coming
+  Rev settled_;                // entries up to here may build on what the target never got
+  std::int64_t quiet_at_ = 0;  // monotonic ms; when quiet is told of. 0: it is not quiet
+  bool quiet_told_ = false;    // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
   std::optional<std::int64_t> failing_since_;  // monotonic ms; reset by what works
-  std::size_t entries_limit_;  // halved while a poison entry is sought
+  std::size_t entries_limit_;                  // halved while a poison entry is sought
 
   mutable std::mutex status_mutex_;
   SinkStatus status_;
