@@ -158,15 +158,27 @@ bool OrgWorker::deliver() {
 
 Result<OrgWorker::Object*> OrgWorker::describe(const std::string& object) {
   const std::int64_t now = parts_.clock.monotonic_ms();
+  NameTable& names = parts_.ledger.names(parts_.org, object);
+  const std::size_t names_before = names.size();
   const auto known = objects_.find(object);
-  if (known != objects_.end() && now - known->second.described_at < kDescribeMs)
+  // A name that events brought since may be a field that the description lacks: a row without it
+  // would be taken for whole.
+  if (known != objects_.end() && now - known->second.described_at < kDescribeMs &&
+      names_before == known->second.names) {
     return &known->second;
+  }
   auto description = parts_.api.describe(object);
   if (!description) return description.error();
   Object& entry = objects_[object];
   entry.description = std::move(description).value();
   entry.fields = salesforce::fetch_fields(entry.description);
   entry.described_at = now;
+  entry.names = names_before;
+  for (const auto& field : entry.description.fields) {
+    if (names.find(field.path)) continue;
+    names.intern(field.path);
+    ++entry.names;
+  }
   return &entry;
 }
 

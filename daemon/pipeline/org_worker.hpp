@@ -22,7 +22,8 @@ namespace headwater {
 ///
 ///   first: log in, bind our name to the org's id, learn the key prefixes that relations need
 ///          (streams may start now)
-///   then:  holes of records that are due -> describe (kept an hour) -> note the version
+///   then:  holes of records that are due -> describe (kept an hour, or until a new field shows) ->
+///   note the version
 ///          -> fetch by id -> second lane
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
@@ -52,6 +53,7 @@ class OrgWorker {
     salesforce::ObjectDescription description;
     std::vector<std::string> fields;
     std::int64_t described_at = 0;  ///< monotonic ms
+    std::size_t names = 0;          ///< that the ledger knew of the object, these included
   };
 
   Step bring_up();

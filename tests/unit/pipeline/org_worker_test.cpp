@@ -230,6 +230,22 @@ TEST_F(OrgWorkerTest, ADescriptionIsKeptForAnHour) {
   EXPECT_EQ(api.described, 2);
 }
 
+TEST_F(OrgWorkerTest, AFieldThatEventsToldOfSinceIsDescribedBeforeTheNextFetch) {
+  make();
+  run();
+  apply({{account(1), 1, "event", false}});
+  run();
+  apply({{account(2), 2, "event", false}});
+  run();
+  EXPECT_EQ(api.described, 1);
+  ledger->names("emea", "Account").intern("Region__c");  // as a new schema does
+  api.fields["Region__c"] = "string";
+  apply({{account(3), 3, "event", false}});
+  run();
+  EXPECT_EQ(api.described, 2);
+  EXPECT_EQ(api.asked_fields.size(), 4U) << "the new field among them";
+}
+
 TEST_F(OrgWorkerTest, ABlockedFetchMakesTheOrgRedForSixtySeconds) {
   make();
   run();
