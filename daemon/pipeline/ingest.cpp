@@ -23,10 +23,6 @@ constexpr std::int64_t kOrgPollMs = 100;
 /// may take 270 s.
 constexpr std::int64_t kQuietIsWellMs = 5'000;
 
-/// How far the org's clock may be from ours, when events committed before a first start at the
-/// latest event are left out.
-constexpr EpochMs kClockSlackMs = 5 * 60'000;
-
 constexpr std::string_view kJournalFull =
     "the journal is at journal.bytes_max and a Kafka topic is still owed its entries: nothing is "
     "asked of Salesforce until it shrinks";
@@ -148,10 +144,10 @@ Step Ingest::connect() {
   const auto position = parts_.ledger.position(parts_.stream);
   const bool stored = position && !position->replay_id.empty() && !from_earliest_;
   // Subscribed at the latest event before, and nothing came that says where that was: only the
-  // earliest event is sure to lie before it. What was committed earlier is then left out.
+  // earliest event is sure to lie before it. What was committed earlier comes along: only our own
+  // clock could tell it apart, and if that is wrong, changes would be lost.
   const bool unanchored = position && position->replay_id.empty();
   if (unanchored) {
-    wanted_from_ = position->stored_at - kClockSlackMs;
     const double age = seconds(parts_.clock.now_ms() - position->stored_at);
     if (age > kRetentionSeconds && !from_earliest_) {
       auto noted = lost_position(
@@ -304,7 +300,6 @@ void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& pag
     refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
     return;
   }
-  if (view.commit_ts < wanted_from_) return;
   events_.push_back(view);
 }
 

@@ -93,7 +93,6 @@ class Ingest {
   std::int64_t subscribed_at_ = 0;  // monotonic ms
   bool held_ = false;               // fetched_ waits for a schema
   bool from_earliest_ = false;      // the stored position is lost
-  EpochMs wanted_from_ = 0;         // events committed earlier were never asked for
   std::int64_t retry_at_ = 0;
   EpochMs position_from_ = 0;  // when what the position stands for happened; 0: as it was stored
   std::size_t event_bytes_ = 1024;  // recent average, for room()
