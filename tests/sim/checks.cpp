@@ -1,0 +1,419 @@
+#include "tests/sim/checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace headwater::sim {
+namespace {
+
+/// A field of an image as the org would have said it; nothing if it is null or not there.
+std::optional<std::string> value_in(const ImageView& image, const SimField& field) {
+  const ValueView* value = image.find(field.section, field.canonical);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (value->holds_text()) return std::string(value->text);
+  return std::to_string(value->number);
+}
+
+std::uint64_t seq_of(const ImageView& image) {
+  const ValueView* value = image.find(Section::Extra, kSeqField);
+  std::uint64_t seq = 0;
+  if (value != nullptr && value->holds_text()) {
+    std::from_chars(value->text.data(), value->text.data() + value->text.size(), seq);
+  }
+  return seq;
+}
+
+const ImageView& image_of(const EntryView& entry) {
+  return entry.meta.deleted ? entry.old : entry.after;
+}
+
+/// The first field that differs, in words; empty if none does. Without `later`, but for fields that
+/// a row may lack because the org got them after it was described to us.
+std::string difference(const SimRecord& record,
+                       const Point& point,
+                       const ImageView& image,
+                       bool later) {
+  for (std::size_t i = 0; i < point.values.size(); ++i) {
+    const SimField& field = record.object->fields[i];
+    if (field.later && !later) continue;
+    const auto found = value_in(image, field);
+    if (found == point.values[i]) continue;
+    return fmt::format("{} is {} and was {} in the org",
+                       field.name,
+                       found.value_or("null"),
+                       point.values[i].value_or("null"));
+  }
+  return {};
+}
+
+/// The first deletion after a change; 0: there is none.
+std::uint64_t deletion_after(const SimRecord& record, std::uint64_t seq) {
+  for (const Point& point : record.history) {
+    if (point.seq > seq && point.deleted) return point.seq;
+  }
+  return 0;
+}
+
+[[noreturn]] void broken(const std::string& what) { throw Violation(what); }
+
+}  // namespace
+
+void Watch::reopened(ledger::Ledger& ledger, bool older_copy) {
+  const std::uint64_t head = ledger.head().value;
+  if (older_copy) {
+    std::erase_if(journal_, [&](const Told& told) { return told.rev > head; });
+    latest_.clear();
+    for (std::size_t i = 0; i < journal_.size(); ++i) {
+      if (journal_[i].record) latest_[journal_[i].key] = i;
+    }
+    reached_.clear();
+    topics_.clear();
+    verified_events_ = 0;
+    if (!ledger.position({kOrg, kTopic})) subscriptions_.anchored = false;
+  }
+  const std::uint64_t shown = journal_.empty() ? 0 : journal_.back().rev;
+  if (head < shown) {
+    broken(fmt::format("visible: head was {} and is {} after a start", shown, head));
+  }
+}
+
+void Watch::forget(const SimTarget& target) { topics_.erase(target.name()); }
+
+void Watch::read_holes(const ledger::Ledger& ledger) {
+  holes_.clear();
+  if (ledger.holes_open() == 0) return;
+  for (const auto& hole : ledger.holes()) {
+    if (hole.scope == ledger::Hole::Scope::Record) {
+      holes_.insert(hole.org + ":" + hole.object + ":" + hole.id);
+    }
+  }
+}
+
+void Watch::look(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets) {
+  read_journal(ledger, targets, true);
+  check_position(ledger);
+}
+
+void Watch::adopt(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets) {
+  read_journal(ledger, targets, false);
+}
+
+void Watch::read_journal(ledger::Ledger& ledger,
+                         const std::vector<SimTarget*>& targets,
+                         bool check) {
+  const std::uint64_t seen = journal_.empty() ? 0 : journal_.back().rev;
+  if (ledger.head().value > seen) {
+    read_holes(ledger);
+    batch_.clear();
+    const auto read = ledger.read(
+        Rev{std::max(seen,
+                     ledger.journal().first.value == 0 ? 0 : ledger.journal().first.value - 1)},
+        100'000,
+        1U << 30,
+        batch_);
+    if (!read) broken("visible: the journal cannot be read: " + read.error().message);
+    for (const EntryView& entry : batch_.entries()) note(entry, targets, check);
+    if (journal_.empty() || journal_.back().rev != ledger.head().value) {
+      broken(fmt::format("visible: head is {} but the journal ends before", ledger.head().value));
+    }
+  }
+}
+
+void Watch::note(const EntryView& entry, const std::vector<SimTarget*>& targets, bool check) {
+  Told told;
+  told.rev = entry.meta.rev.value;
+  told.key = entry.rkey;
+  told.text = text_of(entry);
+  told.record = entry.kind == EntryKind::Record;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i]->poison(entry)) told.poison |= 1U << i;
+  }
+  if (!journal_.empty() && told.rev <= journal_.back().rev) {
+    broken(fmt::format("order: rev {} after {}", told.rev, journal_.back().rev));
+  }
+  world_.trace.line(fmt::format("  {} {} rev {} ver {} as of {}{}{}{} by {}",
+                                told.key,
+                                told.text[0],
+                                told.rev,
+                                entry.meta.version.str(),
+                                told.record ? seq_of(image_of(entry)) : 0,
+                                entry.meta.deleted ? " deleted" : "",
+                                entry.meta.complete ? " complete" : "",
+                                in_doubt(told.key) ? " in doubt" : "",
+                                to_string(entry.origin.type)));
+  world_.trace.bytes(told.text);
+  if (told.record) {
+    latest_[told.key] = journal_.size();
+    if (check) check_image(entry);
+  }
+  journal_.push_back(std::move(told));
+}
+
+void Watch::check_image(const EntryView& entry) {
+  const std::string key(entry.rkey);
+  const SimRecord* record = org_.find(key);
+  if (record == nullptr) broken(fmt::format("image: the org never had {}", key));
+  const std::uint64_t seq = seq_of(image_of(entry));
+  const bool certain = entry.meta.complete && !in_doubt(key);
+  std::uint64_t& reached = reached_[key];
+  if (!certain) {
+    reached = 0;  // it may be put right by whatever is true
+    return;
+  }
+  const Point* point = record->at(seq);
+  if (point == nullptr) broken(fmt::format("image: {} as of change {}: never so", key, seq));
+  // The last image of a record that was gone when it was read again is what we knew.
+  const bool seen = !entry.meta.deleted || entry.origin.type == ChangeType::Delete;
+  if (const auto what = difference(*record, *point, image_of(entry), false);
+      seen && !what.empty()) {
+    broken(
+        fmt::format("image: {} rev {} as of change {}: {}", key, entry.meta.rev.value, seq, what));
+  }
+  std::uint64_t now = seq;
+  if (entry.meta.deleted) {
+    now = deletion_after(*record, seq);
+    if (now == 0) {
+      broken(fmt::format(
+          "deletion: {} rev {} was never deleted after change {}", key, entry.meta.rev.value, seq));
+    }
+  } else if (point->deleted) {
+    broken(
+        fmt::format("deletion: {} rev {} is alive as of its deletion", key, entry.meta.rev.value));
+  }
+  if (now < reached) {
+    broken(fmt::format("image: {} rev {} goes back from change {} to {}",
+                       key,
+                       entry.meta.rev.value,
+                       reached,
+                       now));
+  }
+  reached = now;
+}
+
+Watch::Level Watch::level(ledger::Ledger& ledger, const std::string& rkey) {
+  EntryBatch batch;
+  const auto key = RecordKey::parse(rkey);
+  const auto found = ledger.get(*key, batch);
+  if (!found || !*found) return {};
+  const EntryView& entry = batch.entries()[0];
+  return {true, entry.meta.deleted, seq_of(image_of(entry))};
+}
+
+void Watch::check_position(ledger::Ledger& ledger) {
+  const auto position = ledger.position({kOrg, kTopic});
+  if (!position || position->replay_id.empty()) return;
+  subscriptions_.anchored = true;
+  const auto index = org_.index_of(position->replay_id.bytes());
+  if (!index) {
+    if (position->replay_id.bytes() != "tip") broken("position: none that the bus ever gave");
+    return;
+  }
+  if (*index < verified_events_) return;
+  read_holes(ledger);
+  for (; verified_events_ <= *index; ++verified_events_) {
+    if (verified_events_ >= subscriptions_.owed_from) check_event(ledger, verified_events_);
+  }
+}
+
+void Watch::check_event(ledger::Ledger& ledger, std::size_t index) {
+  const BusEvent& event = org_.bus()[index];
+  for (const SimRecord* record : event.records) {
+    const std::string key = record->rkey();
+    if (in_doubt(key)) continue;
+    const Level at = level(ledger, key);
+    const bool there =
+        event.type == ChangeType::Delete
+            ? at.deleted || at.seq > event.seq
+            : at.seq >= event.seq || (at.deleted && deletion_after(*record, event.seq));
+    if (at.known && there) continue;
+    broken(fmt::format("position: at event {} ({} of {}), but {} stands as of change {}",
+                       index,
+                       to_string(event.type),
+                       event.seq,
+                       key,
+                       at.seq));
+  }
+}
+
+// ---- targets
+
+void Watch::look_at_cursors(ledger::Ledger& ledger,
+                            const std::string& holder,
+                            const std::vector<SimTarget*>& targets) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const TargetCursor& cursor = targets[i]->state().cursor;
+    Topic& topic = topics_[targets[i]->name()];
+    // What a copy of us moved, or we before we were put back, says nothing of this journal.
+    const bool ours = cursor.holder == holder && cursor.mover == holder &&
+                      cursor.ledger == ledger.id() && cursor.rev <= ledger.head().value;
+    if (!ours || cursor.rev == topic.cursor) continue;
+    topic.cursor = cursor.rev;
+    for (const auto& [key, place] : latest_) {
+      const Told& told = journal_[place];
+      if (told.rev > cursor.rev || (told.poison >> i & 1) != 0) continue;
+      const auto row = targets[i]->state().rows.find(key);
+      if (row != targets[i]->state().rows.end() && row->second.rev >= told.rev) continue;
+      broken(fmt::format("cursor: {} stands at {}, but of {} it has {}, not rev {}",
+                         targets[i]->name(),
+                         cursor.rev,
+                         key,
+                         row == targets[i]->state().rows.end() ? 0 : row->second.rev,
+                         told.rev));
+    }
+    if (!targets[i]->state().log.empty()) check_topic(*targets[i], i, cursor.rev);
+  }
+}
+
+/// Every entry up to a cursor is in the log, unless it was given as a state.
+void Watch::check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto) {
+  Topic& topic = topics_[target.name()];
+  const TargetState& state = target.state();
+  topic.read.resize(state.log.size());
+  for (std::size_t p = 0; p < state.log.size(); ++p) {
+    for (; topic.read[p] < state.log[p].size(); ++topic.read[p]) {
+      const Message& message = state.log[p][topic.read[p]];
+      topic.messages.emplace(message.key, message.rev);
+    }
+  }
+  const auto from = std::ranges::upper_bound(
+      journal_, std::max(topic.verified, state.materialized), {}, &Told::rev);
+  for (auto told = from; told != journal_.end() && told->rev <= upto; ++told) {
+    if ((told->poison >> number & 1) != 0 || topic.messages.contains({told->key, told->rev})) {
+      continue;
+    }
+    broken(fmt::format("cursor: {} stands at {}, but rev {} of {} is not in its log",
+                       target.name(),
+                       upto,
+                       told->rev,
+                       told->key));
+  }
+  topic.verified = std::max(topic.verified, upto);
+}
+
+// ---- at rest
+
+void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets, bool history) {
+  for (const auto& [key, record] : org_.records()) check_truth(ledger, record);
+  // A new birth tells its states anew only once no stretch is in doubt: until then targets may hold
+  // what another copy of the ledger told them.
+  const auto holes = ledger.holes();
+  if (!history && std::ranges::any_of(holes, [](const auto& hole) {
+        return hole.scope == ledger::Hole::Scope::Stretch;
+      })) {
+    return;
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    for (const auto& [key, record] : org_.records()) check_row(ledger, *targets[i], i, key);
+    for (const auto& [key, row] : targets[i]->state().rows) {
+      if (org_.find(key) == nullptr) broken(fmt::format("rest: the org never had {}", key));
+    }
+    if (history && !targets[i]->state().log.empty()) check_history(*targets[i], i);
+  }
+}
+
+void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
+  const std::string key = record.rkey();
+  if (subscriptions_.lost.contains(key)) {
+    const auto holes = ledger.holes();
+    if (std::ranges::none_of(
+            holes, [](const auto& hole) { return hole.scope == ledger::Hole::Scope::Stretch; })) {
+      broken(fmt::format("rest: events of {} were lost and no hole says so", key));
+    }
+    return;
+  }
+  EntryBatch batch;
+  const auto found = ledger.get(*RecordKey::parse(key), batch);
+  if (!found || !*found) {
+    if (record.now().deleted) return;  // it came and went, and nobody was told of it
+    const auto& bus = org_.bus();
+    for (std::size_t i = subscriptions_.owed_from; i < bus.size(); ++i) {
+      if (std::ranges::find(bus[i].records, &record) != bus[i].records.end()) {
+        broken(fmt::format("rest: the ledger does not know {}", key));
+      }
+    }
+    return;  // from before the subscription
+  }
+  const EntryView& entry = batch.entries()[0];
+  const Point& truth = record.now();
+  if (entry.meta.deleted != truth.deleted) {
+    broken(fmt::format("rest: {} is {} in the ledger and {} in the org",
+                       key,
+                       entry.meta.deleted ? "deleted" : "alive",
+                       truth.deleted ? "deleted" : "alive"));
+  }
+  if (truth.deleted) return;
+  if (const auto what = difference(record, truth, entry.after, true); !what.empty()) {
+    broken(fmt::format("rest: {} in the ledger: {}", key, what));
+  }
+}
+
+void Watch::check_row(ledger::Ledger& ledger,
+                      const SimTarget& target,
+                      std::size_t number,
+                      const std::string& key) {
+  EntryBatch batch;
+  const auto found = ledger.get(*RecordKey::parse(key), batch);
+  if (!found || !*found) return;
+  const EntryView& entry = batch.entries()[0];
+  const auto told = latest_.find(key);
+  const bool refused = told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
+  if (refused) return;
+  const auto row = target.state().rows.find(key);
+  if (row == target.state().rows.end()) {
+    broken(fmt::format("rest: {} does not have {}", target.name(), key));
+  }
+  std::string image = text_of(entry).substr(1);
+  if (row->second.rev != entry.meta.rev.value || row->second.deleted != entry.meta.deleted ||
+      row->second.image != image) {
+    broken(fmt::format("rest: {} has {} {} rev {}:\n  {}\nthe ledger has {} rev {}:\n  {}",
+                       target.name(),
+                       row->second.deleted ? "deleted" : "alive",
+                       key,
+                       row->second.rev,
+                       row->second.image,
+                       entry.meta.deleted ? "deleted" : "alive",
+                       entry.meta.rev.value,
+                       image));
+  }
+  if (target.name() == "kafka" || entry.meta.deleted) return;
+  std::map<std::string, std::string> edges;
+  for (const Member& member : entry.after[Section::Refs]) {
+    edges.emplace(entry.after.names->text(member.name), member.value.text);
+  }
+  if (edges != row->second.edges) {
+    broken(fmt::format(
+        "rest: the relations of {} in {} are not those of the ledger", key, target.name()));
+  }
+}
+
+/// By the consumers' rule: revs at or below the last one of a partition are late repeats.
+void Watch::check_history(const SimTarget& target, std::size_t number) {
+  const TargetState& state = target.state();
+  std::map<std::uint64_t, const Message*> accepted;
+  for (const auto& partition : state.log) {
+    std::uint64_t last = 0;
+    for (const Message& message : partition) {
+      if (message.rev <= last) continue;
+      last = message.rev;
+      accepted.emplace(message.rev, &message);
+    }
+  }
+  for (const Told& told : journal_) {
+    if (told.rev <= state.materialized || (told.poison >> number & 1) != 0) continue;
+    const auto at = accepted.find(told.rev);
+    if (at == accepted.end() || at->second->key != told.key || at->second->text != told.text) {
+      broken(fmt::format("rest: history lacks rev {} of {}", told.rev, told.key));
+    }
+    accepted.erase(at);
+  }
+  for (const auto& [rev, message] : accepted) {
+    if (rev > state.materialized) {
+      broken(
+          fmt::format("rest: history has rev {} of {}, which was never told", rev, message->key));
+    }
+  }
+}
+
+}  // namespace headwater::sim

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connectors/salesforce/org_api.hpp"
+#include "schemas/model/event.hpp"
+#include "schemas/model/image.hpp"
+#include "tests/sim/world.hpp"
+
+namespace headwater::sim {
+
+inline const std::string kOrg = "emea";
+inline const std::string kTopic = "/data/ChangeEvents";
+/// Number of the last change of a record, as one of its own fields: what an image is as of.
+inline const std::string kSeqField = "Seq__c";
+
+enum class FieldType : std::uint8_t { Text, Reference, DateTime };
+
+/// A field in each of its forms: in the org, in events, by REST, and where our model puts it. That
+/// last is written down here by hand, so that it is checked and not copied.
+struct SimField {
+  std::string name;
+  FieldType type;
+  Section section;
+  std::string canonical;
+  bool later = false;  ///< added by the second schema
+};
+
+struct SimObject {
+  std::string name, prefix;
+  std::vector<SimField> fields;
+  int schema = 1;  ///< the present one
+
+  bool has(const SimField& field) const { return !field.later || schema > 1; }
+  std::string schema_id(int version) const { return name + "-" + std::to_string(version); }
+};
+
+/// What a record was after one of its changes.
+struct Point {
+  std::uint64_t seq = 0;
+  bool deleted = false;
+  EpochMs commit_ms = 0;
+  std::vector<std::optional<std::string>> values;  ///< by the object's fields
+};
+struct SimRecord {
+  const SimObject* object = nullptr;
+  std::string id;
+  std::vector<Point> history;  ///< oldest first
+
+  std::string rkey() const { return kOrg + ":" + object->name + ":" + id; }
+  const Point& now() const { return history.back(); }
+  /// The point of that number, or nullptr.
+  const Point* at(std::uint64_t seq) const;
+};
+
+struct BusEvent {
+  std::string replay_id, schema_id, payload, uuid;
+  std::int64_t visible_at = 0;  ///< ms; never before the event ahead of it
+  std::uint64_t seq = 0;
+  ChangeType type = ChangeType::Update;
+  bool readable = true;  ///< false: a gap event, or one that cannot be decoded
+  std::vector<SimRecord*> records;
+};
+
+/// A Salesforce org: the truth, the bus that tells of it, and REST that reads it as it is now. Each
+/// change gives its record a new number, so an image says itself as of when it is.
+class SimOrg {
+ public:
+  explicit SimOrg(World& world);
+
+  /// One transaction of one to three changes.
+  void commit();
+  /// Fields are added to an object; events and describe tell of them from now on.
+  void change_schema();
+  /// Commit numbers begin again, well after the last commit.
+  void migrate();
+  /// The bus holds its events back for a while.
+  void stall();
+  /// The oldest events are gone: all before `index`.
+  void expire(std::size_t index) { first_kept_ = std::max(first_kept_, index); }
+
+  const std::deque<BusEvent>& bus() const { return bus_; }
+  std::size_t first_kept() const { return first_kept_; }
+  /// Events that a subscriber may see by now: all before this index.
+  std::size_t visible() const;
+  std::optional<std::size_t> index_of(const std::string& replay_id) const;
+
+  const std::map<std::string, SimRecord>& records() const { return records_; }
+  const SimRecord* find(std::string_view rkey) const;
+  const SimObject* object(std::string_view name) const;
+  std::string schema_text(const SimObject& object, int version) const;
+  salesforce::ObjectDescription describe(const SimObject& object) const;
+  /// The record as REST gives it; nothing if it is deleted or never was.
+  std::optional<std::string> json(std::string_view object, std::string_view id) const;
+  /// Forces every change made so far to be visible from now on.
+  void release();
+
+ private:
+  struct Commit {
+    std::int64_t number = 0, sequence = 0;
+    EpochMs ms = 0;
+    std::string transaction;
+  };
+  void change(const Commit& commit);
+  void create(const Commit& commit);
+  void update(SimRecord& record, const Commit& commit);
+  void tell(ChangeType type,
+            std::vector<SimRecord*> records,
+            const std::vector<std::size_t>& changed,
+            const Commit& commit);
+  std::string encode(ChangeType type,
+                     const std::vector<SimRecord*>& records,
+                     const std::vector<std::size_t>& changed,
+                     const Commit& commit) const;
+  std::optional<std::string> made_up(const SimObject& object, const SimField& field);
+  SimRecord* any(const SimObject& object);
+
+  World& world_;
+  std::vector<SimObject> objects_;
+  std::map<std::string, SimRecord> records_;
+  std::deque<BusEvent> bus_;  // whose events stay where they are
+  std::map<std::string, std::size_t> by_replay_id_;
+  std::size_t first_kept_ = 0;
+  std::uint64_t seq_ = 0;
+  std::int64_t commit_number_ = 5'000'000;
+  std::int64_t next_visible_ = 0;
+  std::size_t records_max_;
+};
+
+}  // namespace headwater::sim

@@ -1,0 +1,416 @@
+#include "tests/sim/simulation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "tests/sim/checks.hpp"
+#include "tests/sim/process.hpp"
+
+namespace headwater::sim {
+namespace {
+
+constexpr std::size_t kStepsMax = 400'000;
+constexpr std::int64_t kRestMostMs = 4LL * 3'600'000;
+constexpr int kDepthMax = 3;
+
+/// A daemon and who watches it.
+struct Daemon {
+  Daemon(World& world, SimOrg& org, const std::vector<SimTarget*>& targets, int id, auto disk)
+      : process(world, org, targets, id, std::move(disk)),
+        watch(world, org, process.subscriptions()) {}
+  Process process;
+  Watch watch;
+  bool copied = false;  // its state directory is a copy: of another's, or from before
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const Options& options);
+  Outcome run();
+
+ private:
+  /// Something that may happen next.
+  struct Task {
+    std::int64_t at = 0;
+    enum class What { Change, Fault, Start, Act } what = What::Act;
+    Daemon* daemon = nullptr;
+    Actor* actor = nullptr;
+  };
+  void collect(std::vector<Task>& out);
+  bool step();
+  void meanwhile();
+  void perform(const Task& task);
+  void act(Daemon& daemon, Actor& actor);
+  void start(Daemon& daemon);
+  void gone(int process);
+  void change();
+  // faults.cpp's part of the work
+  void strike();
+  void strike_target(SimTarget& target, std::vector<TargetState>& copies);
+  void strike_process();
+  void begin_rival();
+  // the end
+  void calm_down();
+  std::string unrest();
+
+  World world_;
+  SimOrg org_;
+  std::vector<std::unique_ptr<SimTarget>> owned_;
+  std::vector<SimTarget*> targets_;
+  std::vector<std::unique_ptr<Daemon>> daemons_;
+  std::vector<std::shared_ptr<ledger::MemoryDisk>> backups_;
+  std::vector<std::vector<TargetState>> copies_;  // by target
+  std::vector<int> stack_;                        // processes whose actors wait, outermost first
+  std::size_t changes_left_;
+  std::int64_t change_at_, fault_at_;
+  bool migrated_ = false, history_ = true;
+  Outcome outcome_;
+};
+
+Simulation::Simulation(const Options& options)
+    : world_(options), org_(world_), changes_left_(options.changes) {
+  owned_.push_back(make_sim_postgres(world_));
+  owned_.push_back(make_sim_redis(world_));
+  owned_.push_back(make_sim_kafka(world_));
+  for (const auto& target : owned_) targets_.push_back(target.get());
+  copies_.resize(targets_.size());
+  world_.on_wait = [this] { meanwhile(); };
+  change_at_ = fault_at_ = world_.now_ms();
+  for (std::uint64_t i = world_.random.below(5); i > 0; --i) org_.commit();
+  daemons_.push_back(
+      std::make_unique<Daemon>(world_, org_, targets_, 1, std::make_shared<ledger::MemoryDisk>()));
+}
+
+// ---- the scheduler
+
+void Simulation::collect(std::vector<Task>& out) {
+  out.clear();
+  if (!world_.calm) {
+    out.push_back({change_at_, Task::What::Change});
+    out.push_back({fault_at_, Task::What::Fault});
+  }
+  for (const auto& daemon : daemons_) {
+    Process& process = daemon->process;
+    if (process.retired) continue;
+    if (!process.up()) {
+      if (std::ranges::find(stack_, process.id()) == stack_.end()) {
+        out.push_back({process.start_at, Task::What::Start, daemon.get()});
+      }
+      continue;
+    }
+    for (Actor& actor : process.actors()) {
+      if (actor.done || actor.busy) continue;
+      out.push_back(
+          {std::max(actor.ready_at, process.paused_until), Task::What::Act, daemon.get(), &actor});
+    }
+  }
+}
+
+/// One of the things that are due, by chance; if none is, time passes.
+bool Simulation::step() {
+  std::vector<Task> tasks;
+  collect(tasks);
+  if (tasks.empty()) return false;
+  const std::int64_t soonest = std::ranges::min_element(tasks, {}, &Task::at)->at;
+  if (soonest > world_.now_ms()) world_.clock.us = soonest * 1000;
+  std::erase_if(tasks, [&](const Task& task) { return task.at > world_.now_ms(); });
+  perform(tasks[world_.random.below(tasks.size())]);
+  return true;
+}
+
+/// While a call is under way: other threads run, and time passes.
+void Simulation::meanwhile() {
+  if (static_cast<int>(stack_.size()) >= kDepthMax || world_.random.chance(0.6)) return;
+  std::vector<Task> tasks;
+  const int outer = world_.process;
+  const std::string actor = world_.actor;
+  for (std::uint64_t i = 1 + world_.random.below(4); i > 0; --i) {
+    world_.clock.us += world_.random.between(0, 8) * 1000;
+    collect(tasks);
+    // What strikes a process from outside does not do so in the middle of its call.
+    std::erase_if(tasks, [&](const Task& task) {
+      return task.at > world_.now_ms() + 40 || task.what == Task::What::Fault;
+    });
+    if (tasks.empty()) break;
+    const Task& task = tasks[world_.random.below(tasks.size())];
+    world_.clock.us = std::max(world_.clock.us, task.at * 1000);
+    perform(task);
+  }
+  world_.process = outer;
+  world_.actor = actor;
+}
+
+void Simulation::perform(const Task& task) {
+  try {
+    switch (task.what) {
+      case Task::What::Change:
+        return change();
+      case Task::What::Fault:
+        return strike();
+      case Task::What::Start:
+        return start(*task.daemon);
+      case Task::What::Act:
+        return act(*task.daemon, *task.actor);
+    }
+  } catch (const Crash& crash) {
+    // Its other threads may be waiting further out: then it is gone once they are unwound.
+    if (std::ranges::find(stack_, crash.process) != stack_.end()) throw;
+    gone(crash.process);
+  }
+}
+
+void Simulation::act(Daemon& daemon, Actor& actor) {
+  struct OnStack {
+    OnStack(Actor& a, std::vector<int>& s, int process) : actor(a), stack(s) {
+      actor.busy = true;
+      stack.push_back(process);
+    }
+    ~OnStack() {
+      actor.busy = false;
+      stack.pop_back();
+    }
+    Actor& actor;
+    std::vector<int>& stack;
+  };
+  Process& process = daemon.process;
+  world_.process = process.id();
+  world_.actor = actor.name;
+  const std::uint64_t head = process.ledger().head().value;
+  {
+    const OnStack on_stack(actor, stack_, process.id());
+    const Step step = actor.step();
+    const std::int64_t now = world_.now_ms();
+    actor.done = step.next == Step::Next::Done;
+    actor.ready_at = step.next == Step::Next::Wait ? std::max(step.until_ms, now)
+                                                   : now + world_.random.between(0, 2);
+    world_.trace.line(fmt::format("{} {} {} {} {}",
+                                  now,
+                                  process.id(),
+                                  actor.name,
+                                  static_cast<int>(step.next),
+                                  actor.ready_at));
+  }
+  ++outcome_.steps;
+  if (process.ledger().head().value != head) process.wake_sinks();
+  daemon.watch.look(process.ledger(), targets_);
+  daemon.watch.look_at_cursors(process.ledger(), process.holder(), targets_);
+}
+
+void Simulation::start(Daemon& daemon) {
+  if (!daemon.process.start()) {
+    daemon.process.die(false);
+    daemon.process.start_at = world_.now_ms() + world_.random.between(1'000, 20'000);
+    return;
+  }
+  ledger::Ledger& ledger = daemon.process.ledger();
+  daemon.watch.reopened(ledger, daemon.copied);
+  if (daemon.copied) daemon.watch.adopt(ledger, targets_);
+  daemon.copied = false;
+  daemon.watch.look(ledger, targets_);
+}
+
+void Simulation::gone(int id) {
+  Daemon& daemon = *daemons_[static_cast<std::size_t>(id - 1)];
+  ++outcome_.crashes;
+  daemon.process.die(world_.options.crash_at || world_.roll(world_.faults.power_loss));
+  daemon.process.paused_until = 0;
+  daemon.process.start_at =
+      world_.now_ms() + (world_.random.chance(0.5) ? world_.random.between(0, 500)
+                                                   : world_.random.between(0, 40'000));
+  if (id == 1 && !backups_.empty() && world_.roll(world_.faults.restore)) {
+    world_.trace.line(fmt::format("{} an older state directory is put back", world_.now_ms()));
+    daemon.process.set_disk(backups_[world_.random.below(backups_.size())]->copy());
+    daemon.copied = true;
+    history_ = false;
+  }
+}
+
+void Simulation::change() {
+  if (changes_left_ > 0) {
+    org_.commit();
+    --changes_left_;
+  }
+  const auto pause = world_.random.chance(0.5)   ? world_.random.between(0, 60)
+                     : world_.random.chance(0.8) ? world_.random.between(0, 3'000)
+                                                 : world_.random.between(0, 40'000);
+  change_at_ = world_.now_ms() + pause;
+}
+
+// ---- faults from outside
+
+void Simulation::strike() {
+  const Faults& faults = world_.faults;
+  fault_at_ = world_.now_ms() + world_.random.between(200, 6'000);
+  for (std::size_t i = 0; i < targets_.size(); ++i) strike_target(*targets_[i], copies_[i]);
+  if (world_.roll(faults.stall)) org_.stall();
+  if (world_.roll(faults.new_schema)) org_.change_schema();
+  if (world_.roll(faults.expire) && org_.visible() > org_.first_kept()) {
+    org_.expire(org_.first_kept() + world_.random.below(org_.visible() - org_.first_kept()) + 1);
+  }
+  if (!migrated_ && world_.roll(faults.migration)) {
+    migrated_ = true;
+    org_.migrate();
+  }
+  if (faults.restore > 0 && backups_.size() < 4 && world_.random.chance(0.1)) {
+    backups_.push_back(daemons_[0]->process.disk()->copy());
+  }
+  strike_process();
+}
+
+void Simulation::strike_target(SimTarget& target, std::vector<TargetState>& copies) {
+  const Faults& faults = world_.faults;
+  const bool log = !target.state().log.empty();
+  if (world_.random.chance(0.3)) target.land_late();
+  if (world_.roll(faults.outage)) {
+    target.take_down(world_.now_ms() + world_.random.between(500, 90'000));
+  }
+  if (world_.roll(faults.blocked)) {
+    target.block(world_.now_ms() + world_.random.between(500, 90'000));
+  }
+  if (!log && faults.rollback > 0) {
+    if (copies.size() < 4 && world_.random.chance(0.2)) copies.push_back(target.state());
+    if (!copies.empty() && world_.roll(faults.rollback)) {
+      world_.trace.line(fmt::format("{} {} goes back", world_.now_ms(), target.name()));
+      target.state() = copies[world_.random.below(copies.size())];
+      // Redis may come back behind a proxy that keeps connections; Postgres is started anew.
+      if (target.name() != "redis" || world_.random.chance(0.5)) target.cut();
+      for (const auto& daemon : daemons_) daemon->watch.forget(target);
+    }
+  }
+  if (world_.roll(faults.flush)) {
+    world_.trace.line(fmt::format("{} {} is emptied", world_.now_ms(), target.name()));
+    TargetState empty;
+    empty.log.resize(target.state().log.size());
+    target.state() = std::move(empty);
+    if (target.name() != "redis" || world_.random.chance(0.5)) target.cut();
+    for (const auto& daemon : daemons_) daemon->watch.forget(target);
+  }
+}
+
+void Simulation::strike_process() {
+  const Faults& faults = world_.faults;
+  for (std::size_t i = 0; i < daemons_.size(); ++i) {
+    Process& process = daemons_[i]->process;
+    if (!process.up()) continue;
+    if (world_.roll(faults.pause)) {
+      process.paused_until = world_.now_ms() + world_.random.between(500, 100'000);
+    } else if (world_.roll(faults.crash * 2)) {
+      world_.trace.line(fmt::format("{} {} is killed", world_.now_ms(), process.id()));
+      gone(process.id());
+    } else if (world_.roll(faults.term * 0.1)) {
+      world_.process = process.id();
+      world_.actor = "stop";
+      process.stop();
+      process.start_at = world_.now_ms() + world_.random.between(0, 5'000);
+    }
+  }
+  if (faults.rival && daemons_.size() == 1 && world_.random.chance(0.05)) begin_rival();
+}
+
+/// A copy of the state directory is started on another machine while ours stands still for longer
+/// than a claim lasts.
+void Simulation::begin_rival() {
+  world_.trace.line(fmt::format("{} a rival begins", world_.now_ms()));
+  Process& ours = daemons_[0]->process;
+  daemons_.push_back(std::make_unique<Daemon>(world_, org_, targets_, 2, ours.disk()->copy()));
+  daemons_[1]->copied = true;
+  daemons_[1]->process.subscriptions() = ours.subscriptions();
+  daemons_[1]->process.start_at = world_.now_ms();
+  ours.paused_until = world_.now_ms() + world_.random.between(0, 150'000);
+  history_ = false;
+}
+
+// ---- the end
+
+void Simulation::calm_down() {
+  world_.calm = true;
+  world_.trace.line(fmt::format("{} faults stop", world_.now_ms()));
+  org_.release();
+  for (SimTarget* target : targets_) {
+    target->land_late();
+    target->take_down(0);
+    target->block(0);
+  }
+  const bool rival = daemons_.size() > 1;
+  if (rival) {
+    // An operator stops one of the two, and starts the other again.
+    daemons_[1]->process.retired = true;
+    if (daemons_[1]->process.up()) daemons_[1]->process.die(false);
+  }
+  Process& process = daemons_[0]->process;
+  process.paused_until = 0;
+  process.start_at = std::min(process.start_at, world_.now_ms());
+  // A fenced sink claims again only after a start by a person.
+  if (process.up() && (rival || std::ranges::any_of(process.actors(), &Actor::done))) {
+    process.die(false);
+  }
+}
+
+/// Why it is not at rest; empty: it is.
+std::string Simulation::unrest() {
+  Process& process = daemons_[0]->process;
+  if (!process.up()) return "the daemon is down";
+  ledger::Ledger& ledger = process.ledger();
+  for (const Actor& actor : process.actors()) {
+    if (actor.done) return actor.name + " has ended";
+  }
+  const auto position = ledger.position({kOrg, kTopic});
+  const auto index = position ? org_.index_of(position->replay_id.bytes()) : std::nullopt;
+  if (!org_.bus().empty() && (!index || *index + 1 != org_.bus().size())) {
+    return fmt::format("the position is at {} of {}", index.value_or(0), org_.bus().size());
+  }
+  if (!process.lane().empty()) return "rows wait in the lane";
+  for (const auto& hole : ledger.holes()) {
+    if (hole.scope == ledger::Hole::Scope::Record) {
+      return fmt::format("a hole of {} {} is open ({})", hole.object, hole.id, hole.cause);
+    }
+  }
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const TargetCursor& cursor = targets_[i]->state().cursor;
+    if (process.sinks()[i]->caught_up() && cursor.ledger == ledger.id() &&
+        cursor.rev >= ledger.head().value) {
+      continue;
+    }
+    return fmt::format(
+        "{} stands at {}, the journal at {}", targets_[i]->name(), cursor.rev, ledger.head().value);
+  }
+  return {};
+}
+
+Outcome Simulation::run() {
+  const std::int64_t began = world_.now_ms();
+  try {
+    while (!world_.calm) {
+      step();
+      if (changes_left_ == 0 && world_.random.chance(0.002)) calm_down();
+    }
+    const std::int64_t calm_at = world_.now_ms();
+    const std::size_t steps = outcome_.steps;
+    for (;;) {
+      step();
+      const std::string why = unrest();
+      if (why.empty()) break;
+      if (world_.now_ms() - calm_at > kRestMostMs || outcome_.steps - steps > kStepsMax) {
+        throw Violation("rest: it does not come to rest: " + why);
+      }
+    }
+    daemons_[0]->watch.rest(daemons_[0]->process.ledger(), targets_, history_);
+  } catch (const Violation& violation) {
+    outcome_.failure = violation.what();
+    world_.trace.line(outcome_.failure);
+  }
+  outcome_.at_ms = world_.now_ms() - began;
+  outcome_.entries = daemons_[0]->watch.entries();
+  outcome_.hash = world_.trace.hash();
+  outcome_.points = world_.points;
+  return outcome_;
+}
+
+}  // namespace
+
+Outcome simulate(const Options& options) { return Simulation(options).run(); }
+
+}  // namespace headwater::sim

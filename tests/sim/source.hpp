@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connectors/salesforce/event_source.hpp"
+#include "connectors/salesforce/org_api.hpp"
+#include "tests/sim/org.hpp"
+
+namespace headwater::sim {
+
+/// What a run must know of the subscriptions that were given: whom the bus owes what.
+struct Subscriptions {
+  /// Events before this index are owed to nobody: a start at the latest event passed them by.
+  std::size_t owed_from = 0;
+  bool anchored = false;  ///< a position was stored since
+  /// Records of which the bus forgot an event that was owed.
+  std::set<std::string> lost;
+};
+
+/// A Subscribe stream over the org's bus. One per process; never blocks.
+class SimSource final : public salesforce::EventSource {
+ public:
+  /// `journal_full`: asked whenever credit is given, which must not happen then.
+  SimSource(World& world,
+            SimOrg& org,
+            Subscriptions& subscriptions,
+            std::function<bool()> journal_full)
+      : world_(world),
+        org_(org),
+        subscriptions_(subscriptions),
+        journal_full_(std::move(journal_full)) {}
+
+  Result<void> subscribe(salesforce::Start start,
+                         const ReplayId& position,
+                         std::size_t credit) override;
+  void request(std::size_t events) override;
+  void next(std::int64_t until_ms, salesforce::Fetched& out) override;
+  void wake() override {}
+  void cancel() override { open_ = false; }
+  Result<std::string> fetch_schema(std::string_view schema_id) override;
+
+  /// Something is there to be read, or will be said at once.
+  bool has_news() const { return open_ && (refused_ || (next_ < org_.visible() && credit_ > 0)); }
+
+ private:
+  void deliver(salesforce::Fetched& out);
+  void forget(std::size_t from, std::size_t to);
+
+  World& world_;
+  SimOrg& org_;
+  Subscriptions& subscriptions_;
+  std::function<bool()> journal_full_;
+  bool open_ = false, refused_ = false;
+  std::size_t next_ = 0, credit_ = 0;
+  std::string latest_;
+};
+
+/// The org's REST side. A read sees the org as it is at one moment of the call.
+class SimApi final : public salesforce::OrgApi {
+ public:
+  SimApi(World& world, SimOrg& org) : world_(world), org_(org) {}
+
+  Result<std::string> org_id() override;
+  Result<std::vector<salesforce::ObjectInfo>> describe_global() override;
+  Result<salesforce::ObjectDescription> describe(std::string_view object) override;
+  Result<std::vector<salesforce::FetchedRecord>> fetch(
+      std::string_view object,
+      std::span<const RecordId> ids,
+      std::span<const std::string> fields) override;
+
+ private:
+  std::optional<Error> fault();
+  World& world_;
+  SimOrg& org_;
+};
+
+}  // namespace headwater::sim
