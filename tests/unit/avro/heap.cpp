@@ -8,7 +8,7 @@
 
 namespace headwater::avro::test {
 
-Heap heap;
+thread_local constinit Heap heap;
 
 namespace {
 
@@ -33,6 +33,17 @@ using headwater::avro::test::take;
 
 void* operator new(std::size_t size) { return take(size); }
 void* operator new[](std::size_t size) { return take(size); }
+// Sanitizers have these too, and memory must go back to where it came from.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return take(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept {
+  return operator new(size, tag);
+}
 void operator delete(void* memory) noexcept { give(memory); }
 void operator delete[](void* memory) noexcept { give(memory); }
 void operator delete(void* memory, std::size_t) noexcept { give(memory); }

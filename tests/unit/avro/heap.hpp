@@ -4,13 +4,13 @@
 
 namespace headwater::avro::test {
 
-/// What this program took from the heap, counted by its own operator new (heap.cpp). One thread.
+/// What this thread took from the heap, counted by the program's own operator new (heap.cpp).
 struct Heap {
   std::size_t allocations = 0;
   std::size_t bytes = 0;       ///< held now
   std::size_t bytes_peak = 0;  ///< most held since the last restart()
 };
-extern Heap heap;
+extern thread_local constinit Heap heap;
 
 /// Starts a new measurement of allocations and peak.
 inline void restart() {
