@@ -56,11 +56,18 @@ std::unique_ptr<Target> make_postgres_target();
 std::unique_ptr<Target> make_redis_target();
 /// librdkafka's mock cluster; Apache Kafka itself if HEADWATER_CONTRACT_KAFKA is `broker`.
 std::unique_ptr<Target> make_kafka_target();
+/// The models that the simulation writes to: what it shows is worth as much as they are true.
+std::unique_ptr<Target> make_simulated_postgres();
+std::unique_ptr<Target> make_simulated_redis();
+std::unique_ptr<Target> make_simulated_kafka();
 
 inline std::vector<TargetKind> all_targets() {
   return {{"postgres", make_postgres_target},
           {"redis", make_redis_target},
-          {"kafka", make_kafka_target}};
+          {"kafka", make_kafka_target},
+          {"simulated_postgres", make_simulated_postgres},
+          {"simulated_redis", make_simulated_redis},
+          {"simulated_kafka", make_simulated_kafka}};
 }
 
 }  // namespace headwater::test
