@@ -178,6 +178,7 @@ def _(scene):
     scene.red("sink postgres is blocked")
     scene.others_move("postgres")
     scene.world.write_password("postgres", "second")
+    postgres.PASSWORD = "second"
     scene.over()
 
 

@@ -50,7 +50,7 @@ class Fire:
         settings.setdefault("sinks", self.sinks)
         undo = contextlib.ExitStack()
         if settings.get("state_dir") == "tmpfs":
-            settings["state_dir"] = self.mount(f"{self.folder}/{name}.state", 48)
+            settings["state_dir"] = self.mount(f"{self.folder}/{name}.state", 200)
             undo.callback(processes.run, "umount", settings["state_dir"])
         world = World(self.bin_dir, servers or self.servers, name, **settings)
         world.undo = undo

@@ -83,9 +83,9 @@ def run(fire, seconds):
                f"{world.daemon.descriptors()} at the end; threads {threads_at_first} and {world.daemon.threads()}.")
     fire.say(figures)
     if percent > SLOPE_PERCENT_MAX:
-        raise Failed(f"memory climbs by {percent:.1f} % in 10 minutes, at most {SLOPE_PERCENT_MAX}")
+        raise Failed(f"{figures} Does not hold: at most {SLOPE_PERCENT_MAX:g} %.")
     if peak > RSS_MIB_MAX:
-        raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")
+        raise Failed(f"{figures} Does not hold: at most {RSS_MIB_MAX} MiB.")
     fire.base["main"] = (at_first, threads_at_first)
     fire.check_flat(world)
     return figures
