@@ -63,11 +63,8 @@ std::uint64_t deletion_after(const SimRecord& record, std::uint64_t seq) {
 void Watch::reopened(ledger::Ledger& ledger, bool older_copy) {
   const std::uint64_t head = ledger.head().value;
   if (older_copy) {
-    std::erase_if(journal_, [&](const Told& told) { return told.rev > head; });
+    journal_.clear();  // taken anew by adopt(): the start may have told more already
     latest_.clear();
-    for (std::size_t i = 0; i < journal_.size(); ++i) {
-      if (journal_[i].record) latest_[journal_[i].key] = i;
-    }
     reached_.clear();
     topics_.clear();
     verified_events_ = 0;
@@ -98,6 +95,10 @@ void Watch::look(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets)
 
 void Watch::adopt(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets) {
   read_journal(ledger, targets, false);
+  // What stands up to its position was looked at when it was written.
+  const auto position = ledger.position({kOrg, kTopic});
+  const auto index = position ? org_.index_of(position->replay_id.bytes()) : std::nullopt;
+  verified_events_ = index ? *index + 1 : 0;
 }
 
 void Watch::read_journal(ledger::Ledger& ledger,

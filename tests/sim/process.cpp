@@ -97,7 +97,7 @@ bool Process::start() {
   ledger::LedgerOptions options;
   options.seed = world_.random.bits() | 1;
   if (world_.faults.small_journal) {
-    options.journal_bytes_max = 96U << 10;
+    options.journal_bytes_max = 24U << 10;
     options.journal_keep = std::chrono::seconds{20};
   }
   options.read_mapping = read_mapping;
