@@ -11,7 +11,7 @@ HEAD = """# The fault matrix
 Written by `tests/e2e/fire`; do not edit. Each cell is one fault at one component while CRM life goes on. Besides what its row
 says, every cell asserts: all targets equal the org, field by field (headwater-verify); every part is ok again and `/readyz`
 answers 200; nothing is in quarantine but what the row announces; memory, descriptors and threads stay within their bounds.
-*Recovery* counts from the end of the fault until every target holds what the org has sent.
+*Recovery* counts from the end of the fault until every target holds what the org has sent. A row is the latest run of its cell.
 
 """
 
