@@ -135,7 +135,15 @@ void Orders::add_content(json::object& out, const ledger::QuarantineRow& row, bo
     out["unreadable"] = read.error().message;
     return;
   }
-  json::value record = json::parse(record_json(batch.entries().front()));
+  // A value may be JSON of the org's: nested as deep as its schema, and of a damaged row anything.
+  boost::system::error_code failed;
+  json::parse_options options;
+  options.max_depth = 256;
+  json::value record = json::parse(record_json(batch.entries().front()), failed, {}, options);
+  if (failed) {
+    out["unreadable"] = "the record holds a value that is no JSON: " + failed.message();
+    return;
+  }
   if (!values) {
     for (const char* section : {"fields", "extra", "raw"}) {
       if (auto* found = record.as_object().if_contains(section)) redact(*found);

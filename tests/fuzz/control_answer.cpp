@@ -49,7 +49,8 @@ FUZZ_TARGET(control_answer) {
   options.seed = 1;
   auto ledger = *ledger::Ledger::open(
       ledger::open_memory_store(std::make_shared<ledger::MemoryDisk>()), options, mapping(), clock);
-  for (int i = 0; i < 100; ++i) ledger->names("emea", "Account").intern("n" + std::to_string(i));
+  for (const char* object : {"Account", "Contact"})
+    for (int i = 0; i < 100; ++i) ledger->names("emea", object).intern("n" + std::to_string(i));
   quarantine(*ledger, pieces.rest(), (how & 1) != 0);
   // `#` stands for the row's number, which no input can guess.
   const auto number = std::to_string(ledger->quarantined().front().rev.value);

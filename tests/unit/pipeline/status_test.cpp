@@ -42,11 +42,15 @@ class StatusTest : public test::PipelineTest {
     hole.cause = cause;
     ASSERT_TRUE(ledger->open_hole(hole));
   }
-  /// An entry that a sink refused, with a record in its bytes. Gives its number.
-  std::string refuse_account() {
+  /// An entry that a sink refused, with a record in its bytes; `json`: the text of a value in it.
+  /// Gives its number.
+  std::string refuse_account(const std::string& json = {}) {
     create_accounts(1, 1);
     EntryBatch batch;
     EXPECT_TRUE(ledger->read(Rev{0}, 1, 1 << 20, batch));
+    EntryView entry = batch.entries()[0];
+    const Member member{0, ValueView::of_text(json, Tag::Json)};
+    if (!json.empty()) entry.after.sections[0] = {&member, 1};
     ledger::QuarantineRow row;
     row.org = "emea";
     row.object = "Account";
@@ -55,7 +59,7 @@ class StatusTest : public test::PipelineTest {
     row.reason_code = "23514";
     row.reason = "a check constraint is violated";
     row.entry_rev = batch.entries()[0].meta.rev;
-    put_entry(row.payload, batch.entries()[0]);
+    put_entry(row.payload, entry);
     EXPECT_TRUE(ledger->quarantine({&row, 1}));
     return std::to_string(ledger->quarantined().at(0).rev.value);
   }
@@ -135,6 +139,15 @@ TEST_F(StatusTest, GetGivesTheRecord) {
   create_accounts(1, 1);
   const auto record = ask("get emea:Account:" + account(1));
   EXPECT_EQ(text(record.at("key")), "emea:Account:" + account(1));
+}
+
+TEST_F(StatusTest, ARowWithAnyValueIsShown) {
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  EXPECT_TRUE(ask("quarantine show " + refuse_account(deep)).as_object().contains("record"));
+}
+
+TEST_F(StatusTest, ARowWhoseValueIsNoJsonIsSaidToBeUnreadable) {
+  EXPECT_TRUE(ask("quarantine show " + refuse_account("[")).as_object().contains("unreadable"));
 }
 
 TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
