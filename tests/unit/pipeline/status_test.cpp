@@ -24,7 +24,9 @@ class StatusTest : public test::PipelineTest {
     answer({line, std::move(peer)}, sources(), *ledger, clock, orders, [&](std::string document) {
       said = std::move(document);
     });
-    return boost::json::parse(said);
+    boost::json::parse_options options;
+    options.max_depth = 256;
+    return boost::json::parse(said, {}, options);
   }
   std::string error(const std::string& line, runtime::Peer peer = {0, "root", true}) {
     return text(ask(line, std::move(peer)).at("error"));
