@@ -159,14 +159,18 @@ void Watch::check_image(const EntryView& entry) {
   const std::uint64_t seq = seq_of(image_of(entry));
   const bool certain = entry.meta.complete && !in_doubt(key);
   std::uint64_t& reached = reached_[key];
+  if (!entry.meta.deleted) gone_in_doubt_.erase(key);
   if (!certain) {
     reached = 0;  // it may be put right by whatever is true
+    if (entry.meta.deleted) gone_in_doubt_.insert(key);
     return;
   }
   const Point* point = record->at(seq);
   if (point == nullptr) broken(fmt::format("image: {} as of change {}: never so", key, seq));
-  // The last image of a record that was gone when it was read again is what we knew.
-  const bool seen = !entry.meta.deleted || entry.origin.type == ChangeType::Delete;
+  // The last image of a record that was gone when it was read again is what we knew: nobody can say
+  // any more what its doubt was about.
+  const bool seen = !entry.meta.deleted ||
+                    (entry.origin.type == ChangeType::Delete && gone_in_doubt_.count(key) == 0);
   if (const auto what = difference(*record, *point, image_of(entry), false);
       seen && !what.empty()) {
     broken(

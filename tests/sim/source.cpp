@@ -29,6 +29,14 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
       break;
     case Start::Earliest:
       next_ = org_.first_kept();
+      if (subscriptions_.anchored) break;
+      // A first start at the earliest event is owed no older one. After one at the latest event it
+      // stands in for the position that never came.
+      if (world_.faults.start_latest) {
+        forget(subscriptions_.owed_from, next_);
+      } else {
+        subscriptions_.owed_from = std::max(subscriptions_.owed_from, next_);
+      }
       break;
     case Start::After: {
       // Before any event there is a position too: the one that an empty bus tells.
