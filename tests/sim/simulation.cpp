@@ -26,6 +26,13 @@ struct Daemon {
   bool copied = false;  // its state directory is a copy: of another's, or from before
 };
 
+/// A state directory, and what the bus owes whoever goes on from it: an event that was lost to a
+/// later one is not lost to this.
+struct Backup {
+  std::shared_ptr<ledger::MemoryDisk> disk;
+  Subscriptions subscriptions;
+};
+
 class Simulation {
  public:
   explicit Simulation(const Options& options);
@@ -61,7 +68,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimTarget>> owned_;
   std::vector<SimTarget*> targets_;
   std::vector<std::unique_ptr<Daemon>> daemons_;
-  std::vector<std::shared_ptr<ledger::MemoryDisk>> backups_;
+  std::vector<Backup> backups_;
   std::vector<std::vector<TargetState>> copies_;  // by target
   std::vector<int> stack_;                        // processes whose actors wait, outermost first
   std::size_t changes_left_;
@@ -222,7 +229,9 @@ void Simulation::gone(int id) {
                                                    : world_.random.between(0, 40'000));
   if (id == 1 && !backups_.empty() && world_.roll(world_.faults.restore)) {
     world_.trace.line(fmt::format("{} an older state directory is put back", world_.now_ms()));
-    daemon.process.set_disk(backups_[world_.random.below(backups_.size())]->copy());
+    const Backup& backup = backups_[world_.random.below(backups_.size())];
+    daemon.process.set_disk(backup.disk->copy());
+    daemon.process.subscriptions() = backup.subscriptions;
     daemon.copied = true;
     history_ = false;
   }
@@ -255,7 +264,8 @@ void Simulation::strike() {
     org_.migrate();
   }
   if (faults.restore > 0 && backups_.size() < 4 && world_.random.chance(0.1)) {
-    backups_.push_back(daemons_[0]->process.disk()->copy());
+    Process& process = daemons_[0]->process;
+    backups_.push_back({process.disk()->copy(), process.subscriptions()});
   }
   strike_process();
 }
