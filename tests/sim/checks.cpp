@@ -64,15 +64,15 @@ void Watch::reopened(ledger::Ledger& ledger, bool older_copy) {
   const std::uint64_t head = ledger.head().value;
   if (older_copy) {
     journal_.clear();  // taken anew by adopt(): the start may have told more already
+    dropped_ = 0;
     latest_.clear();
     reached_.clear();
     topics_.clear();
     verified_events_ = 0;
     if (!ledger.position({kOrg, kTopic})) subscriptions_.anchored = false;
   }
-  const std::uint64_t shown = journal_.empty() ? 0 : journal_.back().rev;
-  if (head < shown) {
-    broken(fmt::format("visible: head was {} and is {} after a start", shown, head));
+  if (head < seen()) {
+    broken(fmt::format("visible: head was {} and is {} after a start", seen(), head));
   }
 }
 
@@ -94,6 +94,8 @@ void Watch::look(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets)
 }
 
 void Watch::adopt(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets) {
+  // All that it told may be trimmed away: then nothing can be read of it.
+  if (ledger.journal().entries == 0) dropped_ = ledger.head().value;
   read_journal(ledger, targets, false);
   // What stands up to its position was looked at when it was written.
   const auto position = ledger.position({kOrg, kTopic});
@@ -104,12 +106,11 @@ void Watch::adopt(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets
 void Watch::read_journal(ledger::Ledger& ledger,
                          const std::vector<SimTarget*>& targets,
                          bool check) {
-  const std::uint64_t seen = journal_.empty() ? 0 : journal_.back().rev;
-  if (ledger.head().value > seen) {
+  if (ledger.head().value > seen()) {
     read_holes(ledger);
     batch_.clear();
     const auto read = ledger.read(
-        Rev{std::max(seen,
+        Rev{std::max(seen(),
                      ledger.journal().first.value == 0 ? 0 : ledger.journal().first.value - 1)},
         100'000,
         1U << 30,

@@ -72,6 +72,8 @@ class Watch {
   void check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto);
   Level level(ledger::Ledger& ledger, const std::string& rkey);
   void read_holes(const ledger::Ledger& ledger);
+  /// The highest rev that the ledger is known to have shown.
+  std::uint64_t seen() const { return journal_.empty() ? dropped_ : journal_.back().rev; }
   bool in_doubt(const std::string& rkey) const {
     return holes_.contains(rkey) || subscriptions_.lost.contains(rkey);
   }
@@ -80,6 +82,7 @@ class Watch {
   const SimOrg& org_;
   Subscriptions& subscriptions_;
   std::vector<Told> journal_;
+  std::uint64_t dropped_ = 0;  // the head of a copied ledger that kept nothing of its journal
   std::map<std::string, std::size_t> latest_;     // by record key: place in journal_
   std::set<std::string> gone_in_doubt_;           // deleted while a refetch was owed
   std::map<std::string, std::uint64_t> reached_;  // by record key: the change last told of

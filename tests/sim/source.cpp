@@ -30,13 +30,10 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
     case Start::Earliest:
       next_ = org_.first_kept();
       if (subscriptions_.anchored) break;
-      // A first start at the earliest event is owed no older one. After one at the latest event it
-      // stands in for the position that never came.
-      if (world_.faults.start_latest) {
-        forget(subscriptions_.owed_from, next_);
-      } else {
-        subscriptions_.owed_from = std::max(subscriptions_.owed_from, next_);
-      }
+      // Without a position the bus has nothing to refuse: a daemon can tell by the age of its first
+      // start alone that events are gone (ingest_test), and the bus keeps them for three days,
+      // longer than any run. What it drops sooner is owed only to who has a position.
+      subscriptions_.owed_from = std::max(subscriptions_.owed_from, next_);
       break;
     case Start::After: {
       // Before any event there is a position too: the one that an empty bus tells.
