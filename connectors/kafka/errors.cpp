@@ -63,7 +63,9 @@ ErrorKind classify(int code) {
 }
 
 Error error_of(int code, std::string_view doing, std::string_view detail) {
-  const auto err = static_cast<rd_kafka_resp_err_t>(code);
+  // A newer broker may send a code that this enum cannot hold.
+  const bool known = code > RD_KAFKA_RESP_ERR__BEGIN && code < RD_KAFKA_RESP_ERR_END_ALL;
+  const auto err = known ? static_cast<rd_kafka_resp_err_t>(code) : RD_KAFKA_RESP_ERR_UNKNOWN;
   const char* name = rd_kafka_err2name(err);
   if (detail.empty()) detail = rd_kafka_err2str(err);
   return {

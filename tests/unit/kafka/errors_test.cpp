@@ -47,5 +47,11 @@ TEST(KafkaErrors, TheSentenceNamesTheActTheAnswerAndTheRemedy) {
   EXPECT_EQ(error.code, "CLUSTER_AUTHORIZATION_FAILED");
 }
 
+TEST(KafkaErrors, ACodeOfANewerBrokerIsUnknownAndPasses) {
+  const auto error = error_of(2'058, "produce");
+  EXPECT_EQ(error.kind, ErrorKind::Transient);
+  EXPECT_EQ(error.code, "UNKNOWN");
+}
+
 }  // namespace
 }  // namespace headwater::kafka
