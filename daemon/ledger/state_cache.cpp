@@ -2,39 +2,37 @@
 
 namespace headwater::ledger {
 
-const std::string* StateCache::find(std::string_view rkey) {
-  const auto at = by_rkey_.find(rkey);
-  if (at == by_rkey_.end()) return nullptr;
-  newest_first_.splice(newest_first_.begin(), newest_first_, at->second);
-  return &at->second->state;
+std::string* StateCache::look_up(std::string_view rkey) {
+  if (const auto at = young_.find(rkey); at != young_.end()) return &at->second;
+  const auto at = old_.find(rkey);
+  if (at == old_.end()) return nullptr;
+  // The node moves, its strings stay where they are.
+  const auto moved = young_.insert(old_.extract(at)).position;
+  young_bytes_ += moved->first.size() + moved->second.size();
+  return &moved->second;
 }
 
 void StateCache::put(std::string_view rkey, std::string_view state) {
-  if (const auto at = by_rkey_.find(rkey); at != by_rkey_.end()) {
-    Held& held = *at->second;
-    bytes_ = bytes_ - held.state.size() + state.size();
-    held.state.assign(state);
-    newest_first_.splice(newest_first_.begin(), newest_first_, at->second);
+  if (std::string* held = look_up(rkey)) {
+    young_bytes_ = young_bytes_ - held->size() + state.size();
+    held->assign(state);
     return;
   }
-  newest_first_.push_front({std::string(rkey), std::string(state)});
-  by_rkey_.emplace(newest_first_.front().rkey, newest_first_.begin());
-  bytes_ += rkey.size() + state.size();
+  young_.emplace(rkey, state);
+  young_bytes_ += rkey.size() + state.size();
 }
 
 void StateCache::trim() {
-  while (bytes_ > bytes_max_) {
-    const Held& oldest = newest_first_.back();
-    bytes_ -= oldest.rkey.size() + oldest.state.size();
-    by_rkey_.erase(oldest.rkey);
-    newest_first_.pop_back();
-  }
+  if (young_bytes_ <= half_) return;
+  old_ = std::move(young_);
+  young_.clear();
+  young_bytes_ = 0;
 }
 
 void StateCache::clear() {
-  by_rkey_.clear();
-  newest_first_.clear();
-  bytes_ = 0;
+  young_.clear();
+  old_.clear();
+  young_bytes_ = 0;
 }
 
 }  // namespace headwater::ledger

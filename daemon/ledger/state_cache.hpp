@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,28 +10,36 @@ namespace headwater::ledger {
 /// The states written last, as their bytes: what changed a moment ago changes again soonest, and a
 /// look here costs a tenth of one in the store. Holds nothing that the store does not hold as well
 /// once the batch at hand is written. Under the write lock.
+///
+/// Two generations: what is found or put is young; once the young fill half of the room the old go,
+/// and the young are old. That keeps what is used, and a find writes to nothing but the bytes that
+/// it is about, where a list in order of use would touch three strangers.
 class StateCache {
  public:
   /// `bytes_max`: keys and values together, what a map costs besides not counted.
-  explicit StateCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit StateCache(std::size_t bytes_max) : half_(bytes_max / 2) {}
 
   /// The record's state, nullptr if it is not held. Stays as it is until put() of the same record,
   /// trim() or clear().
-  const std::string* find(std::string_view rkey);
+  const std::string* find(std::string_view rkey) { return look_up(rkey); }
   void put(std::string_view rkey, std::string_view state);
-  /// Drops what was used longest ago until the bound holds. Not done by put(): a batch still
-  /// borrows from the states that it read.
+  /// Drops the old if the young have their share. Not done by put(): a batch still borrows from the
+  /// states that it read.
   void trim();
   void clear();
 
  private:
-  struct Held {
-    std::string rkey, state;
+  std::string* look_up(std::string_view rkey);
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
   };
-  std::size_t bytes_max_;
-  std::size_t bytes_ = 0;
-  std::list<Held> newest_first_;
-  std::unordered_map<std::string_view, std::list<Held>::iterator> by_rkey_;
+  using Generation = std::unordered_map<std::string, std::string, Hash, std::equal_to<>>;
+  Generation young_, old_;
+  std::size_t half_;
+  std::size_t young_bytes_ = 0;
 };
 
 }  // namespace headwater::ledger
