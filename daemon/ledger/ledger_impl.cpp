@@ -10,6 +10,10 @@ namespace {
 
 /// Of the whole store: raised when an older build could no longer read it.
 constexpr std::uint8_t kFormat = 1;
+/// How far above a cursor a birth stands. The cursor is a lower bound: a target may hold what its
+/// writer told after it, and what that one told after a few more starts, each of which jumps by up
+/// to a million. An image below those would never replace them.
+constexpr std::uint64_t kBirthDistance = 100'000'000;
 
 }  // namespace
 
@@ -139,6 +143,7 @@ void Ledger::Impl::stage_mapping(std::string_view digest, std::string_view sourc
 // ---- births
 
 Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev rev) {
+  const Rev above{std::max(rev.value + kBirthDistance, journal_.last().value)};
   // A target that never heard of us, and a journal that still begins at the beginning: all of it,
   // history too.
   if (ledger_id.empty() && rev.value == 0 && journal_.trimmed_to().value == 0)
@@ -147,17 +152,17 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev
   if (ledger_id == id_) {
     if (rev > journal_.last() || journal_.in_gap(rev)) {
       // We never gave that rev: we are an old copy of the ledger that did.
-      if (auto ok = be_born(std::max(rev, journal_.last())); !ok) return ok.error();
+      if (auto ok = be_born(above); !ok) return ok.error();
       return CursorVerdict::Materialize;
     }
     return rev < journal_.trimmed_to() ? CursorVerdict::Materialize : CursorVerdict::Follow;
   }
   if (rev < birth_) return CursorVerdict::Materialize;
   if (journal_.ever_wrote()) {
-    if (auto ok = be_born(std::max(rev, journal_.last())); !ok) return ok.error();
+    if (auto ok = be_born(above); !ok) return ok.error();
     return CursorVerdict::Materialize;
   }
-  journal_.raise(rev);
+  journal_.raise(above);
   birth_ = journal_.peek();
   stage_identity();
   if (auto ok = commit(); !ok) return ok.error();
