@@ -11,9 +11,10 @@ namespace {
 /// Of the whole store: raised when an older build could no longer read it.
 constexpr std::uint8_t kFormat = 1;
 /// How far above a cursor a birth stands. The cursor is a lower bound: a target may hold what its
-/// writer told after it, and what that one told after a few more starts, each of which jumps by up
-/// to a million. An image below those would never replace them.
-constexpr std::uint64_t kBirthDistance = 100'000'000;
+/// writer told after it, and after one more start, which jumps by up to a million. An image below
+/// those would never replace them. Not farther: revs that run ahead of the clock take from the next
+/// start what the clock gives it, to stand above all that was told before.
+constexpr std::uint64_t kBirthDistance = 2'000'000;
 
 }  // namespace
 
