@@ -148,7 +148,13 @@ void Watch::note(const EntryView& entry, const std::vector<SimTarget*>& targets,
   world_.trace.bytes(told.text);
   if (told.record) {
     latest_[told.key] = journal_.size();
-    if (check) check_image(entry);
+    if (check) {
+      check_image(entry);
+    } else if (entry.meta.deleted) {
+      gone_in_doubt_.insert(told.key);  // whether it was in doubt then is not known
+    } else {
+      gone_in_doubt_.erase(told.key);
+    }
   }
   journal_.push_back(std::move(told));
 }

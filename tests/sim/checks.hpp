@@ -83,8 +83,8 @@ class Watch {
   Subscriptions& subscriptions_;
   std::vector<Told> journal_;
   std::uint64_t dropped_ = 0;  // the head of a copied ledger that kept nothing of its journal
-  std::map<std::string, std::size_t> latest_;     // by record key: place in journal_
-  std::set<std::string> gone_in_doubt_;           // deleted while a refetch was owed
+  std::map<std::string, std::size_t> latest_;  // by record key: place in journal_
+  std::set<std::string> gone_in_doubt_;        // deleted while a refetch was or may have been owed
   std::map<std::string, std::uint64_t> reached_;  // by record key: the change last told of
   std::set<std::string> holes_;
   std::size_t verified_events_ = 0;

@@ -328,7 +328,8 @@ void Simulation::begin_rival() {
   daemons_.push_back(std::make_unique<Daemon>(world_, org_, targets_, 2, ours.disk()->copy()));
   daemons_[1]->copied = true;
   daemons_[1]->process.subscriptions() = ours.subscriptions();
-  daemons_[1]->process.start_at = world_.now_ms();
+  // A copy takes time: no two ledgers start in the same microsecond.
+  daemons_[1]->process.start_at = world_.now_ms() + 1;
   ours.paused_until = world_.now_ms() + world_.random.between(0, 150'000);
   history_ = false;
 }
