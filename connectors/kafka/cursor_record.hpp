@@ -26,6 +26,13 @@ struct CursorRecord {
   TopicEnds ends;
 };
 
+/// True if `later` is a claim that lost: of two holders that claim at the same instant, both with
+/// the same epoch, the first in the log has won. The other one sees that and stops; its record says
+/// nothing.
+inline bool lost_claim(const CursorRecord& held, const CursorRecord& later) {
+  return later.epoch == held.epoch && later.holder != held.holder;
+}
+
 std::string cursor_key(std::string_view sink, std::string_view org);
 
 /// Appends the record as JSON.

@@ -54,7 +54,9 @@ Result<std::optional<CursorRecord>> LogReader::cursor(const std::string& sink,
   std::optional<CursorRecord> newest;
   auto done = read(*first, *ends, [&](const ReadMessage& message) {
     if (message.key == key && message.value)
-      if (auto record = parse_cursor_json(*message.value)) newest = std::move(record);
+      if (auto record = parse_cursor_json(*message.value);
+          record && !(newest && lost_claim(*newest, *record)))
+        newest = std::move(record);
   });
   if (!done) return std::move(done).error();
   return newest;

@@ -167,8 +167,9 @@ Result<void> KafkaSink::read_cursors(Client& reader) {
       Org& org = orgs_.at(name);
       if (message.key != org.key) continue;
       // One that cannot be read counts as none: everything is then read back and sent again.
-      org.record = message.value ? parse_cursor_json(*message.value).value_or(CursorRecord{})
-                                 : CursorRecord{};
+      auto record = message.value ? parse_cursor_json(*message.value).value_or(CursorRecord{})
+                                  : CursorRecord{};
+      if (!lost_claim(org.record, record)) org.record = std::move(record);
     }
   });
 }
@@ -177,27 +178,29 @@ Result<void> KafkaSink::check_holders() {
   for (const std::string& name : org_names_) {
     const Org& org = orgs_.at(name);
     if (org.record.holder.empty() || org.record.holder == holder_.holder) continue;
-    if (org.held) {
-      return fatal(fmt::format(
-          "kafka: {} in {} was taken over by {}; this sink stays stopped until a restart",
-          org.key,
-          topics_.cursors().name,
-          org.record.holder));
-    }
     const EpochMs age = clock_.now_ms() - org.record.updated_at;
-    if (age < config_.claim_wait.count()) {
-      return blocked(
-          fmt::format("kafka: {} in {} is held by {}, which wrote it {} ms ago; stop that daemon, "
-                      "or wait until "
-                      "it has been silent for {} ms",
-                      org.key,
-                      topics_.cursors().name,
-                      org.record.holder,
-                      age,
-                      config_.claim_wait.count()));
-    }
+    if (org.held || age < config_.claim_wait.count()) return held_by(org, org.record);
   }
   return {};
+}
+
+Error KafkaSink::held_by(const Org& org, const CursorRecord& record) const {
+  if (org.held) {
+    return fatal(
+        fmt::format("kafka: {} in {} was taken over by {}; this sink stays stopped until a restart",
+                    org.key,
+                    topics_.cursors().name,
+                    record.holder));
+  }
+  return blocked(
+      fmt::format("kafka: {} in {} is held by {}, which wrote it {} ms ago; stop that daemon, "
+                  "or wait until "
+                  "it has been silent for {} ms",
+                  org.key,
+                  topics_.cursors().name,
+                  record.holder,
+                  clock_.now_ms() - record.updated_at,
+                  config_.claim_wait.count()));
 }
 
 Result<void> KafkaSink::open_lanes() {
@@ -248,10 +251,11 @@ bool KafkaSink::truncated(const Org& org) {
 }
 
 Result<void> KafkaSink::claim() {
-  cursor_offsets_.clear();
+  const std::int64_t looked = cursors_seen_;
   const Deadline until = deadline();
   for (const std::string& name : org_names_) {
     Org& org = orgs_.at(name);
+    cursor_offsets_.clear();
     // A claim changes neither ledger nor rev. After a truncation that rev is no longer true of the
     // topics: forgotten here, so that a crash while they are filled again does not bring it back.
     if (truncated(org)) {
@@ -269,15 +273,34 @@ Result<void> KafkaSink::claim() {
     if (auto sent = send_cursor(lane, org, until); !sent) return sent;
     auto done = config_.transactions ? lane.producer->commit(until) : lane.producer->wait(until);
     if (!done) return done;
-  }
-  // A rival's record between our look and our claim is superseded by ours; it will see that.
-  for (const std::int64_t offset : cursor_offsets_) {
-    if (offset < 0)
+    if (cursor_offsets_.size() != 1 || cursor_offsets_.front() < 0)
       return transient("kafka: claim: the broker did not tell where our record stands");
-    cursors_seen_ = std::max(cursors_seen_, offset + 1);
+    const std::int64_t ours = cursor_offsets_.front();
+    // Org by org: daemons that claim at once in the same order cannot each win one.
+    if (auto won = check_claim(org, looked, ours); !won) return won;
+    // What others wrote after the first of our claims is looked at while we write.
+    if (cursors_seen_ == looked) cursors_seen_ = ours + 1;
   }
   cursor_offsets_.clear();
   return {};
+}
+
+/// Kafka takes every claim, so the log's order decides: refused if another holder's claim that we
+/// had not seen when we looked stands before ours. A record of an older epoch between the two is
+/// its loss: it will see ours.
+Result<void> KafkaSink::check_claim(const Org& org, std::int64_t looked, std::int64_t ours) {
+  if (config_.transactions || looked >= ours) return {};  // the broker itself lets one through
+  const Range between{topics_.cursors().name, 0, looked, ours};
+  std::optional<CursorRecord> winner;
+  auto done =
+      read_ranges(*reader_, {&between, 1}, config_.timeout, [&](const ReadMessage& message) {
+        if (message.key != org.key || !message.value) return;
+        auto record = parse_cursor_json(*message.value);
+        if (!record || record->holder == holder_.holder || record->epoch < org.record.epoch) return;
+        if (!winner || !lost_claim(*winner, *record)) winner = std::move(record);
+      });
+  if (!done) return done;
+  return winner ? Result<void>(held_by(org, *winner)) : done;
 }
 
 // ---- read-back

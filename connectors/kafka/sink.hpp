@@ -34,7 +34,8 @@ struct KafkaSinkOptions {
 /// to the cursors topic. Consumers: upsert by key, greater rev wins.
 ///
 /// Default mode, the log as the truth:
-///   open:   create missing topics; read the cursor records; claim each org (epoch + 1);
+///   open:   create missing topics; read the cursor records; claim each org (epoch + 1), and yield
+///           if another's claim of the same instant stands before ours in the log;
 ///           read every partition back from the offset that the cursor record names, and keep
 ///           the (key, rev) found
 ///   write:  the cursor record of the batches before, then each entry but those found;
@@ -123,10 +124,12 @@ class KafkaSink final : public Sink {
   void adopt(const PartitionCounts& counts);
   Result<void> read_cursors(Client& reader);
   Result<void> check_holders();
+  Error held_by(const Org& org, const CursorRecord& record) const;
   Result<void> open_lanes();
   Result<void> list_ends();
   bool truncated(const Org& org);
   Result<void> claim();
+  Result<void> check_claim(const Org& org, std::int64_t looked, std::int64_t ours);
   void plan_tail();
   Result<void> read_back(std::uint64_t floor);
 

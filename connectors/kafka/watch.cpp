@@ -26,8 +26,8 @@ Result<void> KafkaSink::watch() {
   return {};
 }
 
-/// Reads what is new in the cursors topic. Fatal if another holder, or a later epoch, wrote under
-/// our keys; a record of an older epoch is outdone by writing ours again.
+/// Reads what is new in the cursors topic. Fatal if a later epoch wrote under our keys; a record of
+/// an older epoch, or a claim that lost to ours, is outdone by writing ours again.
 Result<void> KafkaSink::check_rivals(Client& reader) {
   const std::string topic = topics_.cursors().name;
   auto ends = reader_->offsets({{topic, counts_.at(topic)}}, Client::Edge::End, config_.timeout);
@@ -41,10 +41,10 @@ Result<void> KafkaSink::check_rivals(Client& reader) {
       if (message.key != org.key || !message.value) continue;
       const auto record = parse_cursor_json(*message.value);
       if (!record) continue;
-      if (record->epoch < org.record.epoch) {
-        covered.insert(&org);
-      } else if (record->holder != holder_.holder || record->epoch > org.record.epoch) {
+      if (record->epoch > org.record.epoch) {
         rival = record->holder;
+      } else if (record->epoch < org.record.epoch || lost_claim(org.record, *record)) {
+        covered.insert(&org);
       } else {
         covered.erase(&org);
       }
@@ -60,8 +60,8 @@ Result<void> KafkaSink::check_rivals(Client& reader) {
       topic));
 }
 
-/// A predecessor that we have fenced wrote its cursor late, by a last request or after a pause: it
-/// will see ours and stop, and the next open must find ours.
+/// A predecessor that we have fenced wrote its cursor late, by a last request or after a pause, or
+/// a rival's claim came after ours: it will see ours and stop, and the next open must find ours.
 Result<void> KafkaSink::put_on_top(const std::set<Org*>& covered) {
   if (covered.empty() || lanes_.empty()) return {};
   const Deadline until = deadline();

@@ -1,5 +1,8 @@
 // The sink against librdkafka's mock cluster: it proves the client's behaviour, nothing about a
 // broker's.
+#include <functional>
+#include <utility>
+
 #include "tests/integration/kafka/sink_fixture.hpp"
 
 namespace headwater::kafka {
@@ -252,6 +255,55 @@ TEST_F(KafkaMock, AnotherHolderIsRefusedUntilTheCursorIsOld) {
   EXPECT_EQ(late.error().kind, ErrorKind::Fatal);
   EXPECT_EQ(sink->open(kafka.orgs).error().kind, ErrorKind::Fatal);
   EXPECT_TRUE(kafka.read("changes.contact").empty());
+}
+
+/// Calls `between` once when it is first asked: while a sink opens, that is after its look at the
+/// cursors topic and before its claim.
+class MeetingClock final : public Clock {
+ public:
+  explicit MeetingClock(std::function<void()> between) : between_(std::move(between)) {}
+  std::int64_t now_us() const override { return system_.now_us(); }
+  std::int64_t monotonic_ms() const override {
+    if (const auto once = std::exchange(between_, nullptr)) once();
+    return system_.monotonic_ms();
+  }
+
+ private:
+  SystemClock system_;
+  mutable std::function<void()> between_;
+};
+
+TEST_F(KafkaMock, OfTwoThatClaimAtTheSameInstantExactlyOneWrites) {
+  auto first = kafka.sink("there", "L2");
+  const MeetingClock clock([&] { ASSERT_TRUE(first->open(kafka.orgs).ok()); });
+  KafkaSink second(kafka.config, {"L1", "here"}, kafka.options, clock);
+  const auto refused = second.open(kafka.orgs);
+  ASSERT_EQ(kafka.read("cursors").size(), 2U) << "both have claimed";
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::Blocked);
+  EXPECT_NE(refused.error().message.find("held by there"), std::string::npos)
+      << refused.error().message;
+
+  kafka.clock.advance_ms(1'100);
+  const auto written = kafka.write(*first, kafka.updates(1, 3));
+  ASSERT_TRUE(written.ok()) << written.error().message;
+  ASSERT_TRUE(first->idle().ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 3));
+}
+
+TEST_F(KafkaMock, AClaimThatLostIsNoOnesCursor) {
+  auto first = kafka.sink("there", "L2");
+  const MeetingClock clock([&] { ASSERT_TRUE(first->open(kafka.orgs).ok()); });
+  KafkaSink second(kafka.config, {"L1", "here"}, kafka.options, clock);
+  ASSERT_FALSE(second.open(kafka.orgs).ok());
+  ASSERT_EQ(parse_cursor_json(*kafka.read("cursors").back().value)->holder, "here");
+  EXPECT_EQ(second.open(kafka.orgs).error().kind, ErrorKind::Blocked)
+      << "its own claim says nothing";
+
+  kafka.clock.advance_ms(1'100);
+  ASSERT_TRUE(first->idle().ok());
+  EXPECT_EQ(parse_cursor_json(*kafka.read("cursors").back().value)->holder, "there")
+      << "the winner writes its own on top";
 }
 
 TEST_F(KafkaMock, LateRepeatsAreCountedOnce) {
