@@ -29,6 +29,7 @@ struct FakeTarget {
   std::optional<Error> open_error;
   std::size_t entries_max = 8;
   bool history = false;
+  std::optional<Rev> recorded;  // what it would name if it were opened now
   int tries = 0, opened = 0, closed = 0, idled = 0;
   std::vector<std::string> made_for;
 
@@ -89,6 +90,9 @@ class FakeSink final : public Sink {
   std::size_t entries_max() const override { return target_.entries_max; }
   std::size_t bytes_max() const override { return 1 << 20; }
   bool needs_history() const override { return target_.history; }
+  Rev recorded(std::string_view, Rev cursor) const override {
+    return target_.recorded.value_or(cursor);
+  }
 
  private:
   FakeTarget& target_;
@@ -763,6 +767,30 @@ TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatIsOwedHistory) {
   ASSERT_TRUE(ledger->trim());
   EXPECT_FALSE(ledger->journal().full);
   EXPECT_LT(ledger->journal().bytes, options.journal_bytes_max / 2);
+}
+
+TEST_F(SinkLoopTest, TheJournalIsHeldFromWhatTheTargetWouldNameAfterACrash) {
+  options.journal_bytes_max = 64 << 10;
+  disk = std::make_shared<ledger::MemoryDisk>();
+  open();
+  create_accounts(1, 1);
+  target.history = true;
+  follow_from_head();
+  target.recorded = ledger->head();
+  make();
+  const auto pass_a_quarter = [&](int number) {
+    const std::uint64_t upto = ledger->journal().bytes + options.journal_bytes_max / 4;
+    for (; ledger->journal().bytes < upto; ++number) create_accounts(number, number);
+    run();
+    clock.ms += 2 * 3'600'000;
+    ASSERT_TRUE(ledger->trim());
+  };
+  pass_a_quarter(2);
+  const Rev next{target.recorded->value + 1};
+  EXPECT_LE(ledger->journal().first, next) << "its cursor rides later";
+  target.recorded.reset();
+  pass_a_quarter(1'000);
+  EXPECT_GT(ledger->journal().first, next) << "now it would name its cursor";
 }
 
 TEST_F(SinkLoopTest, ATargetThatNeedsLastImagesOnlyHoldsNothingBack) {
