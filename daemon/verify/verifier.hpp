@@ -64,7 +64,8 @@ struct Outcome {
 };
 
 struct Patience {
-  Millis wait{30'000};  ///< how long a record that differs may take to stand still
+  Millis wait{
+      30'000};  ///< how long a record that differs may take to stand still, or a cursor to come
   Wording wording;
 };
 
@@ -76,6 +77,7 @@ struct Patience {
 ///     ledger's rev r before and after; cursor c of the target read before it; the target's rev t
 ///     r moved: again.   t > r: the target is ahead.   t = r: its content counts, at once.
 ///     t < r <= c: the cursor is ahead of the data, at once.   t < r, c < r: behind: again
+///     no cursor, or another ledger's: it may still be owed: again
 ///
 /// Bounded: a page of each place, the spool of a log's facts, and at most kSuspectsMax records that
 /// differ per check. Never writes. One thread.
@@ -111,6 +113,8 @@ class Verifier {
   Result<void> check_cursor(const std::string& name,
                             const std::string& org,
                             const std::optional<Cursor>& cursor);
+  Result<bool> owed_round();
+  Result<std::optional<Cursor>> log_cursor(Places::Log& log, const std::string& org);
   Result<void> walk();
   Result<void> compare_page(const LedgerView::Page& page);
   Result<void> compare_target(std::size_t target, const std::vector<LedgerRecord>& records);
@@ -135,6 +139,9 @@ class Verifier {
   const Patience patience_;
   const Clock& clock_;
   std::map<std::string, Work> works_;
+  /// What is wrong with the cursor of (place, org), though it may only be late: a sink writes it
+  /// behind its data.
+  std::map<std::pair<std::string, std::string>, std::string> owed_cursors_;
   std::vector<std::unique_ptr<LogView>> logs_;
   std::vector<std::optional<LogStory>> log_ahead_;
   std::vector<Difference> differences_;
