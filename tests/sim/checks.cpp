@@ -415,7 +415,12 @@ void Watch::check_history(const SimTarget& target, std::size_t number) {
   for (const Told& told : journal_) {
     if (told.rev <= state.materialized || (told.poison >> number & 1) != 0) continue;
     const auto at = accepted.find(told.rev);
-    if (at == accepted.end() || at->second->key != told.key || at->second->text != told.text) {
+    // A materialization that was cut short may have told a rev as a state already: it is not told
+    // again as a change, but says what the record became.
+    const bool state = at != accepted.end() && at->second->state;
+    const auto said = [state](std::string_view text) { return text.substr(state ? 1 : 0); };
+    if (at == accepted.end() || at->second->key != told.key ||
+        said(at->second->text) != said(told.text)) {
       broken(fmt::format("rest: history lacks rev {} of {}", told.rev, told.key));
     }
     accepted.erase(at);

@@ -332,7 +332,8 @@ class KafkaSinkModel final : public SimSink {
                       entry.meta.rev.value,
                       text_of(entry),
                       holder_.ledger,
-                      entry.kind == EntryKind::Record};
+                      entry.kind == EntryKind::Record,
+                      batch.mode == Mode::Materialize};
       if (known_.contains({message.key, message.rev})) continue;
       if (target_.poison(entry)) {
         if (!first) first = refusal(target_, entry);

@@ -38,6 +38,7 @@ struct Message {
   std::string text;  ///< what it says, to be compared
   std::string ledger;
   bool record = true;  ///< false: a hole's or a quarantine row's
+  bool state = false;  ///< told by a materialization: what the record is, not what changed
 };
 
 /// All that survives in a target, so that an older copy can come back.
