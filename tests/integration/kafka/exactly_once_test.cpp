@@ -155,7 +155,9 @@ class ExactlyOnce : public testing::TestWithParam<bool> {
             std::to_string(to)};
   }
 
-  /// No writer sends what it found there at its start: a second copy is an older writer's, late.
+  /// Without transactions no writer sends what it found there at its start: a second copy is an
+  /// older writer's, late. With them it sends an aborted one again, which a plain reader sees
+  /// twice.
   ///
   /// Revs 1 to `to` stand on the changes topic once and in order: for a consumer that drops revs at
   /// or below the last of its partition, and with transactions for a committed reader as they are.
@@ -176,9 +178,10 @@ class ExactlyOnce : public testing::TestWithParam<bool> {
     }
     std::printf("plain reader: %zu revs, %zu repeats dropped by the rule\n", seen.size(), repeats);
     EXPECT_EQ(seen.size(), to) << "lost, or out of order";
-    EXPECT_EQ(again, 0U) << "sent again although they stood there";
     if (GetParam()) {
       EXPECT_EQ(kafka->revs("changes.contact", true), range(1, to));
+    } else {
+      EXPECT_EQ(again, 0U) << "sent again although they stood there";
     }
   }
   /// A compacted records topic would end with the newest image of every record.
