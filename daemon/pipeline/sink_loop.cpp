@@ -101,6 +101,9 @@ Step SinkLoop::open() {
   settled_ = parts_.ledger.head();
   refusals_.load();
   opened_ = true;
+  // What this open or a materialization after it leaves owed is paid after a moment of quiet.
+  quiet_told_ = false;
+  quiet_at_ = 0;
   for (const std::string& warning : sink_->warnings())
     log::warning(warning, {{"sink", parts_.name}});
   if (nothing_owed()) works();

@@ -669,6 +669,22 @@ TEST_F(SinkLoopTest, FatalEndsTheLoopAndCloses) {
   EXPECT_EQ(target.idled, 0) << "a fenced sink writes nothing more";
 }
 
+TEST_F(SinkLoopTest, QuietIsToldOfAgainAfterAReopen) {
+  create_accounts(1, 1);
+  follow_from_head();
+  make();
+  clock.ms = run().until_ms;
+  clock.ms = run().until_ms;  // told of; now the cursor is touched
+  ASSERT_EQ(target.idled, 1);
+  target.fail = [](const Batch&) { return transient("target: write: connection reset"); };
+  clock.ms = run().until_ms;
+  target.fail = {};
+  clock.ms = run().until_ms;
+  ASSERT_EQ(target.opened, 2);
+  run();
+  EXPECT_EQ(target.idled, 2);
+}
+
 TEST_F(SinkLoopTest, AQuietCursorIsTouchedEveryTenSeconds) {
   create_accounts(1, 1);
   follow_from_head();
