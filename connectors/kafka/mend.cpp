@@ -52,8 +52,8 @@ Result<void> KafkaSink::write_newest_again(const LateKeys& late) {
   if (late.size == 0) return {};
   if (late.overflow) {
     warnings_.push_back(
-        "kafka: more old images came late to records topics than are mended at once; write all "
-        "records again: headwater resync --sink kafka");
+        "kafka: more old images came late to records topics than are mended at once; readers that "
+        "keep the greater rev are right, and headwater verify names the first of the others");
   }
   PartitionCounts topics;
   for (const auto& [at, keys] : late.by_partition) topics[at.first] = counts_.at(at.first);
