@@ -21,10 +21,6 @@ constexpr std::array<std::uint8_t, 256> kClass = [] {
   return table;
 }();
 
-char* copy_text(char* to, std::string_view text) {
-  return std::copy_n(text.data(), text.size(), to);
-}
-
 char* write_escape(char* to, char c) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   *to++ = '\\';
@@ -49,7 +45,7 @@ char* write_escape(char* to, char c) {
       *to++ = 't';
       return to;
     default:
-      to = copy_text(to, "u00");
+      to = write_raw(to, "u00");
       *to++ = kHex[static_cast<unsigned char>(c) >> 4];
       *to++ = kHex[static_cast<unsigned char>(c) & 15];
       return to;
@@ -107,10 +103,10 @@ char* write_json_string(char* to, std::string_view text) {
     }
     const std::size_t length = utf8_length({at, static_cast<std::size_t>(end - at)});
     if (length == 0) {
-      to = copy_text(to, "\xEF\xBF\xBD");
+      to = write_raw(to, "\xEF\xBF\xBD");
       ++at;
     } else {
-      to = copy_text(to, {at, length});
+      to = write_raw(to, {at, length});
       at += length;
     }
   }
@@ -164,20 +160,20 @@ char* write_json_number(char* to, double value) {
   const int point = exponent + 1;  // decimal point stands after this many digits
   const std::string_view all(digits.data(), static_cast<std::size_t>(count));
   if (point > 0 && point <= 21) {
-    if (count <= point) return std::fill_n(copy_text(to, all), point - count, '0');
-    to = copy_text(to, all.substr(0, static_cast<std::size_t>(point)));
+    if (count <= point) return std::fill_n(write_raw(to, all), point - count, '0');
+    to = write_raw(to, all.substr(0, static_cast<std::size_t>(point)));
     *to++ = '.';
-    return copy_text(to, all.substr(static_cast<std::size_t>(point)));
+    return write_raw(to, all.substr(static_cast<std::size_t>(point)));
   }
   if (point > -6 && point <= 0) {
-    return copy_text(std::fill_n(copy_text(to, "0."), -point, '0'), all);
+    return write_raw(std::fill_n(write_raw(to, "0."), -point, '0'), all);
   }
   *to++ = all[0];
   if (count > 1) {
     *to++ = '.';
-    to = copy_text(to, all.substr(1));
+    to = write_raw(to, all.substr(1));
   }
-  to = copy_text(to, exponent < 0 ? "e-" : "e+");
+  to = write_raw(to, exponent < 0 ? "e-" : "e+");
   return write_json_number(to, static_cast<std::int64_t>(std::abs(exponent)));
 }
 

@@ -4,8 +4,14 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace headwater {
+
+/// The bytes as they are. REQUIRES: room for text.size(). Returns where it ended.
+inline char* write_raw(char* to, std::string_view text) {
+  return std::copy_n(text.data(), text.size(), to);
+}
 
 /// Memory to write into without a check per byte. The hot writers (`write_…` functions, which take
 /// a char* and return where they ended) need a bound for what they will write, ask for that much

@@ -85,7 +85,7 @@ void append_section(std::string& out, const ImageView& image, std::size_t s, Mar
   for (const Member& member : members) {
     const std::size_t from = at();
     const std::string& key = image.names->at(member.name).json_key;
-    to = write_json_value(std::copy_n(key.data(), key.size(), to), member.value);
+    to = write_json_value(write_raw(to, key), member.value);
     marks(from, at());
     *to++ = ',';
   }

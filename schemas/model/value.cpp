@@ -1,7 +1,5 @@
 #include "schemas/model/value.hpp"
 
-#include <algorithm>
-
 #include "schemas/core/assert.hpp"
 #include "schemas/core/json_text.hpp"
 #include "schemas/core/raw_text.hpp"
@@ -10,8 +8,6 @@ namespace headwater {
 namespace {
 
 static_assert(kJsonNumberRoom <= kTimeTextRoom);
-
-char* copy(char* to, std::string_view text) { return std::copy_n(text.data(), text.size(), to); }
 
 template <typename Write>
 char* quoted(char* to, Write write) {
@@ -70,11 +66,11 @@ void put_value(std::string& out, const ValueView& value) {
 char* write_json_value(char* to, const ValueView& value) {
   switch (value.tag) {
     case Tag::Null:
-      return copy(to, "null");
+      return write_raw(to, "null");
     case Tag::False:
-      return copy(to, "false");
+      return write_raw(to, "false");
     case Tag::True:
-      return copy(to, "true");
+      return write_raw(to, "true");
     case Tag::Int:
       return write_json_number(to, value.number);
     case Tag::Double:
@@ -83,7 +79,7 @@ char* write_json_value(char* to, const ValueView& value) {
     case Tag::Ref:
       return write_json_string(to, value.text);
     case Tag::Json:
-      return copy(to, value.text);
+      return write_raw(to, value.text);
     case Tag::Date:
       return quoted(to, [&](char* at) { return write_date(at, value.number); });
     case Tag::DateTime:
