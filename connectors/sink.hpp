@@ -25,6 +25,9 @@ struct Cursor {
   std::string ledger;       ///< the ledger that wrote it; empty: there was none
   Rev rev;                  ///< the last rev durably applied; 0: none
   std::uint64_t epoch = 0;  ///< ours from now on
+  /// No image in the target has a greater rev, whoever wrote it. Above `rev` where a writer died
+  /// before its cursor moved, or a materialization keeps the cursor low. 0: nothing is known.
+  Rev highest;
 };
 
 /// Where an org's cursor stands after a batch.
@@ -100,6 +103,10 @@ class Sink {
   /// True if every entry is owed to the target (history), so that the journal must wait for it.
   /// False: the last image per record is enough, and the journal may be trimmed past its cursor.
   virtual bool needs_history() const { return false; }
+
+  /// True if the journal must wait for the target's cursor. Besides history that is a target which
+  /// keeps platform events: no record state makes up for one that was trimmed before it came.
+  virtual bool holds_journal() const { return needs_history(); }
 };
 
 }  // namespace headwater

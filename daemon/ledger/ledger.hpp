@@ -18,6 +18,7 @@
 #include "schemas/crm/projector.hpp"
 #include "schemas/model/entry.hpp"
 #include "schemas/model/event.hpp"
+#include "schemas/model/platform_event.hpp"
 
 namespace headwater::ledger {
 
@@ -107,6 +108,8 @@ struct QuarantineRow {
 struct IngestBatch {
   StreamKey stream;
   std::span<const EventView> events;
+  /// Of a stream of platform events, in order: an entry each, but for those that came before.
+  std::span<const PlatformEventView> platform;
   std::span<const QuarantineRow> quarantined;
   std::span<const Hole> holes;       ///< that the pipeline itself opens
   std::optional<ReplayId> position;  ///< to store; nothing: leave it
@@ -130,6 +133,10 @@ struct Applied {
   std::size_t entries = 0;
   std::size_t unchanged = 0;  ///< record changes that made no entry
   std::size_t refetches = 0;  ///< record holes opened
+  std::size_t repeats = 0;    ///< platform events that came before, and made no entry
+  /// Of the repeats, those that the bus itself sent again (the same replay id), so that it still
+  /// holds what followed them; the others were published twice.
+  std::size_t resent = 0;
 };
 
 /// How a sink's cursor relates to this ledger.
@@ -212,7 +219,8 @@ class Ledger : public NameTables {
   /// Adds entries with rev > after, in order, until a bound is met; at least one if there is any.
   Result<void> read(Rev after, std::size_t entries_max, std::size_t bytes_max, EntryBatch& out);
   /// Adds the states of an org with `after` < rev <= `upto` as entries (op Read, deleted ones
-  /// Delete) in rev order, until a bound is met. Nothing added: there are no more.
+  /// Delete) in rev order, and among them its platform events that the journal still has, until a
+  /// bound is met. Nothing added: there are no more.
   Result<void> read_states(std::string_view org,
                            Rev after,
                            Rev upto,
@@ -241,9 +249,13 @@ class Ledger : public NameTables {
   Result<std::optional<RecordFacts>> facts_of(const RecordKey& key);
 
   // ---- sinks
-  /// What a sink found in its target. May give this ledger a new birth (design.md section 2) or
-  /// raise its next rev; call it before anything else is done with that sink.
-  Result<CursorVerdict> found_cursor(std::string_view org, std::string_view ledger_id, Rev rev);
+  /// What a sink found in its target: its cursor, and the greatest rev of any image there. May give
+  /// this ledger a new birth (design.md section 2) or raise its next rev; call it before anything
+  /// else is done with that sink.
+  Result<CursorVerdict> found_cursor(std::string_view org,
+                                     std::string_view ledger_id,
+                                     Rev rev,
+                                     Rev highest);
   /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it
   /// owes no more.
   void hold_journal(std::string_view sink, std::optional<Rev> cursor);

@@ -12,6 +12,10 @@ namespace {
 // Layout of a journal value: format, kind, op, flags, then typed values in fixed order. A format
 // that an older build does not know is refused, never guessed at.
 constexpr std::uint8_t kFormat = 1;
+/// Of entries of the kind Event, which builds before it cannot read.
+constexpr std::uint8_t kEventFormat = 2;
+
+std::uint8_t format_of(EntryKind kind) { return kind == EntryKind::Event ? kEventFormat : kFormat; }
 
 enum Flag : std::uint32_t {
   kLate = 1,
@@ -103,7 +107,8 @@ bool cut_rkey(EntryView& e) {
 
 /// What every reader of an entry builds on; damaged bytes may say otherwise.
 bool is_sound(const EntryView& e) {
-  if (e.kind > EntryKind::Quarantine) return false;
+  if (e.kind > EntryKind::Event) return false;
+  if (e.kind == EntryKind::Event) return e.op == Op::Create && !e.object.empty();
   switch (e.op) {
     case Op::Create:
     case Op::Update:
@@ -175,6 +180,25 @@ void read_record(ByteReader& reader,
   }
 }
 
+void put_event(std::string& out, const EntryView& e) {
+  put_text(out, e.org);
+  put_text(out, e.topic);
+  put_signed(out, e.meta.commit_ts);
+  put_origin(out, e.origin);
+  put_text(out, e.row);
+}
+
+void read_event(ByteReader& reader, EntryView& e) {
+  e.org = reader.text();
+  e.topic = reader.text();
+  e.meta.commit_ts = reader.signed_varint();
+  read_origin(reader, e.origin);
+  e.row = reader.text();
+  if (e.rkey.size() > e.org.size() && e.rkey.starts_with(e.org) && e.rkey[e.org.size()] == ':') {
+    e.object = e.rkey.substr(e.org.size() + 1);
+  }
+}
+
 }  // namespace
 
 std::size_t origin_room(const Origin& origin) {
@@ -205,7 +229,7 @@ void read_origin(ByteReader& reader, Origin& origin) {
 }
 
 void put_entry(std::string& out, const EntryView& e) {
-  put_byte(out, kFormat);
+  put_byte(out, format_of(e.kind));
   put_byte(out, static_cast<std::uint8_t>(e.kind));
   put_byte(out, static_cast<std::uint8_t>(e.op));
   put_varint(out, flags_of(e));
@@ -213,6 +237,8 @@ void put_entry(std::string& out, const EntryView& e) {
   put_text(out, e.rkey);
   if (e.kind == EntryKind::Record) {
     put_record(out, e);
+  } else if (e.kind == EntryKind::Event) {
+    put_event(out, e);
   } else {
     put_text(out, e.org);
     put_text(out, e.row);
@@ -226,12 +252,14 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
     return rejected("journal entry " + std::to_string(rev.value) + ": " + what);
   };
   ByteReader reader(keep(bytes));
-  if (const auto format = reader.byte(); format != kFormat) {
+  const std::uint8_t format = reader.byte();
+  if (format != kFormat && format != kEventFormat) {
     return damaged("unknown format; it was written by a newer build or is damaged");
   }
   EntryView e;
   e.meta.rev = rev;
   e.kind = static_cast<EntryKind>(reader.byte());
+  if (format != format_of(e.kind)) return damaged("its kind is not of its format");
   e.op = static_cast<Op>(reader.byte());
   const auto flags = static_cast<std::uint32_t>(reader.varint());
   e.late = (flags & kLate) != 0;
@@ -242,6 +270,8 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
   if (e.kind == EntryKind::Record) {
     if (!reader.ok() || !cut_rkey(e)) return damaged("its key is not a record key");
     read_record(reader, flags, tables.names(e.org, e.object), arena_, e);
+  } else if (e.kind == EntryKind::Event) {
+    read_event(reader, e);
   } else {
     e.org = reader.text();
     e.row = reader.text();

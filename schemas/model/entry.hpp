@@ -19,7 +19,7 @@ namespace headwater {
 enum class Op : char { Create = 'c', Update = 'u', Delete = 'd', Read = 'r' };
 
 /// The numbers are part of the ledger's on-disk format.
-enum class EntryKind : std::uint8_t { Record = 0, Hole = 1, Quarantine = 2 };
+enum class EntryKind : std::uint8_t { Record = 0, Hole = 1, Quarantine = 2, Event = 3 };
 
 /// `source.snapshot` of the envelope.
 enum class SnapshotMark : std::uint8_t { False = 0, True = 1, Last = 2, Incremental = 3 };
@@ -78,8 +78,12 @@ struct EntryView {
 
   /// kind Hole and Quarantine: the row's key in `rkey`, its fields in `row` as JSON; closed says
   /// its status.
+  /// kind Event, a platform event: rkey = org:Name, object = Name, op Create, `row` its fields as
+  /// JSON; meta.commit_ts and origin.commit_user say when and by whom it was created. It has no
+  /// record, so no image and no id.
   std::string_view row;
   bool closed = false;
+  std::string_view topic;  ///< kind Event: that it came on
 };
 
 /// Appends the entry's journal value (its rev is the key). Names must already be interned.

@@ -153,6 +153,18 @@ void ledger_seeds(const fs::path& corpus) {
   std::string bytes;
   put_entry(bytes, hole);
   entries.add(bytes);
+  EntryView event;
+  event.kind = EntryKind::Event;
+  event.op = Op::Create;
+  event.rkey = "emea:Order_Event__e";
+  event.org = "emea";
+  event.topic = "/event/Order_Event__e";
+  event.meta.commit_ts = 1'772'366'400'000;
+  event.origin.event_uuid = "0f4d0b2e-0000-4000-8000-000000000001";
+  event.row = "{\"Amount__c\":12.5}";
+  bytes.clear();
+  put_entry(bytes, event);
+  entries.add(bytes);
   for (const char* line : {"status",
                            "holes all",
                            "quarantine list all",

@@ -110,9 +110,67 @@ TEST(Entry, BytesThatSayWhatNoEntrySaysAreRefused) {
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.op = Op::Delete; }))
       << "with an image after it";
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.op = static_cast<Op>('x'); }));
-  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.kind = static_cast<EntryKind>(3); }));
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.kind = static_cast<EntryKind>(4); }));
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[1][0].value.real = std::nan(""); }));
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[0][1].value = {Tag::Absent, 0, 0, {}}; }));
+}
+
+EntryView platform_event() {
+  EntryView e;
+  e.kind = EntryKind::Event;
+  e.op = Op::Create;
+  e.rkey = "emea:Order_Event__e";
+  e.org = "emea";
+  e.object = "Order_Event__e";
+  e.topic = "/event/Order_Event__e";
+  e.ts_ms = 1'772'366'400'123;
+  e.meta.commit_ts = 1'772'366'400'000;
+  e.origin.type = ChangeType::Create;
+  e.origin.commit_user = "0055f000005mc66AAA";
+  e.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
+  e.origin.replay_id = std::string_view("\0\0\x17\x90", 4);
+  e.origin.event_uuid = "0f4d0b2e-0000-4000-8000-000000000001";
+  e.row = R"({"Amount__c":12.5})";
+  return e;
+}
+
+TEST(Entry, APlatformEventIsReadAsItWasWritten) {
+  Tables tables;
+  std::string bytes, again;
+  put_entry(bytes, platform_event());
+  EntryBatch batch;
+  ASSERT_TRUE(batch.add(Rev{8}, bytes, tables));
+  const EntryView& read = batch.entries()[0];
+  const EntryView want = platform_event();
+  EXPECT_EQ(read.kind, EntryKind::Event);
+  EXPECT_EQ(read.meta.rev, Rev{8});
+  EXPECT_EQ(read.org, want.org);
+  EXPECT_EQ(read.object, want.object);
+  EXPECT_EQ(read.topic, want.topic);
+  EXPECT_EQ(read.ts_ms, want.ts_ms);
+  EXPECT_EQ(read.meta.commit_ts, want.meta.commit_ts);
+  EXPECT_EQ(read.origin.commit_user, want.origin.commit_user);
+  EXPECT_EQ(read.origin.replay_id, want.origin.replay_id);
+  EXPECT_EQ(read.origin.event_uuid, want.origin.event_uuid);
+  EXPECT_EQ(read.row, want.row);
+  put_entry(again, read);
+  EXPECT_EQ(again, bytes);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(batch.add(Rev{8}, std::string_view(bytes).substr(0, size), tables)) << size;
+  }
+}
+
+TEST(Entry, APlatformEventHasAFormatThatOlderBuildsRefuseByName) {
+  Tables tables;
+  std::string bytes;
+  put_entry(bytes, platform_event());
+  EXPECT_EQ(bytes.front(), 2) << "format 1 is what a build without platform events reads";
+  EntryBatch batch;
+  bytes.front() = 1;
+  EXPECT_FALSE(batch.add(Rev{8}, bytes, tables)) << "a kind that format 1 does not have";
+  bytes.front() = 2;
+  bytes[1] = 0;
+  EXPECT_FALSE(batch.add(Rev{8}, bytes, tables)) << "no record has format 2";
 }
 
 TEST(Entry, ARefusedFormatNamesTheEntry) {
