@@ -203,6 +203,7 @@ HttpResponse stats(Org& org) {
 HttpResponse get(Org& org, const HttpRequest& request) {
   if (request.path == "/truth") return records(org, request, false);
   if (request.path == "/deleted") return records(org, request, true);
+  if (request.path == "/lost") return {200, org.store().loss().lines(), "application/x-ndjson"};
   if (request.path == "/counts") return counts(org);
   if (request.path == "/stats") return stats(org);
   return {404, R"({"error":"no such call"})"};
@@ -233,6 +234,11 @@ HttpResponse Control::handle(const HttpRequest& request) const {
   if (path == "/tokens/revoke") return org.oauth().revoke_all(), ok();
   if (path == "/latency") {
     org.faults().latency_ms = number<std::int64_t>(body, "ms", 0);
+    return ok();
+  }
+  if (path == "/loss") {
+    org.store().loss().set(number<double>(body, "share", 0),
+                           number<std::uint64_t>(body, "seed", 1));
     return ok();
   }
   if (path == "/retention") return org.bus().drop_all(), ok();

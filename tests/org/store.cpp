@@ -221,11 +221,12 @@ void Store::stamp(Touched& touched, EpochMs at, const std::string& user) const {
   set(system.modified_by, user);
 }
 
-std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) const {
+std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
   struct Pending {
     const ObjectDef* object;
     EventHeader header;
     std::string body;
+    LeafSet shown;
   };
   std::vector<Pending> pending;
   std::unordered_map<std::string, std::size_t>
@@ -237,7 +238,7 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) con
     const auto type =
         net_change(before != nullptr, before != nullptr && before->deleted, touched.after.deleted);
     if (!type) continue;
-    Pending next{&object, header, {}};
+    Pending next{&object, header, {}, {}};
     next.header.entity = object.name;
     next.header.type = *type;
     next.header.record_ids = {touched.after.id};
@@ -267,12 +268,14 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) con
         continue;
       }
     }
+    next.shown = std::move(body.shown);
     next.header.sequence = static_cast<std::int32_t>(pending.size()) + 1;
     pending.push_back(std::move(next));
   }
   std::vector<NewEvent> events;
   events.reserve(pending.size());
   for (auto& next : pending) {
+    if (loss_.takes(*next.object, next.header, next.shown)) continue;
     NewEvent event{next.object, next.object->schema_id, {}};
     event.payload.reserve(256 + next.body.size());
     encode_header(event.payload, next.header);

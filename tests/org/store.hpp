@@ -15,6 +15,7 @@
 #include "schemas/core/time.hpp"
 #include "tests/org/avro_encode.hpp"
 #include "tests/org/bus.hpp"
+#include "tests/org/loss.hpp"
 #include "tests/org/schema.hpp"
 
 namespace headwater::org {
@@ -96,6 +97,8 @@ class Store {
             const std::function<void(const Record&)>& visit) const;
   std::size_t live_count(const ObjectDef& object) const;
 
+  /// Events that are made and never published.
+  SilentLoss& loss() { return loss_; }
   OrgClock& clock() { return clock_; }
   const Catalog& catalog() const { return catalog_; }
   /// A header for an event that no commit produces: time, number, key and user are set.
@@ -127,7 +130,7 @@ class Store {
                          Work& work,
                          std::unordered_map<std::string, std::size_t>& places);
   void stamp(Touched& touched, EpochMs at, const std::string& user) const;
-  std::vector<NewEvent> events_of(const Work& work, EventHeader header) const;
+  std::vector<NewEvent> events_of(const Work& work, EventHeader header);
   void apply(Work& work);
   EventHeader make_header(const Author& author);
   std::string make_transaction_key();
@@ -135,6 +138,7 @@ class Store {
 
   const Catalog& catalog_;
   Bus& bus_;
+  SilentLoss loss_;
   OrgClock clock_;
   mutable std::mutex mutex_;
   std::vector<Table> tables_;
