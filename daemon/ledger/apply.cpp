@@ -32,7 +32,8 @@ bool raise(Version& held, const Version& version) {
 }
 
 bool is_delete(ChangeType type) {
-  return type == ChangeType::Delete || type == ChangeType::GapDelete;
+  return type == ChangeType::Delete || type == ChangeType::GapDelete ||
+         type == ChangeType::Reconcile;
 }
 
 }  // namespace

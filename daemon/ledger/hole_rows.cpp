@@ -12,6 +12,13 @@ constexpr std::uint8_t kFormat = 1;
 /// 1 had no topic, entry rev and closing, and a key without the occasion.
 constexpr std::uint8_t kRowFormat = 2;
 
+/// One hole an object, whatever opened it, but for the one that only a person's word or a reading
+/// without losses closes.
+std::string object_key(const Hole& hole) {
+  if (hole.cause == "mass_delete") return make_key(hole.org, "o", hole.object, hole.cause);
+  return make_key(hole.org, "o", hole.object);
+}
+
 std::string_view scope_text(Hole::Scope scope) {
   switch (scope) {
     case Hole::Scope::Record:
@@ -102,7 +109,7 @@ std::string hole_key(const Hole& hole) {
     case Hole::Scope::Record:
       return make_key(hole.org, "r", hole.object, hole.id);
     case Hole::Scope::Object:
-      return make_key(hole.org, "o", hole.object);
+      return object_key(hole);
     case Hole::Scope::Stretch:
       return rev_key(make_key(hole.org, "s", hole.topic, ""), hole.rev);
   }
@@ -137,7 +144,7 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
     hole.id = rest.substr(colon + 1);
   } else if (kind == 'o') {
     hole.scope = Hole::Scope::Object;
-    hole.object = rest;
+    hole.object = rest.substr(0, rest.find(':'));
   } else {
     if (rest.size() < 9) return std::nullopt;
     hole.scope = Hole::Scope::Stretch;
@@ -159,7 +166,7 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
 }
 
 std::string shown_key(const Hole& hole) {
-  if (hole.scope == Hole::Scope::Object) return make_key(hole.org, "o", hole.object);
+  if (hole.scope == Hole::Scope::Object) return object_key(hole);
   return make_key(hole.org, "s", hole.topic, std::to_string(hole.rev.value));
 }
 

@@ -288,6 +288,18 @@ std::vector<Hole> Holes::closed(std::size_t most) const {
   return out;
 }
 
+bool Holes::any_record(std::string_view org,
+                       std::string_view object,
+                       std::string_view cause) const {
+  const std::string prefix = make_key(org, "r", object, "");
+  auto scan = store_.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    const auto hole = read_hole(scan->key(), scan->value());
+    if (hole && hole->cause == cause) return true;
+  }
+  return false;
+}
+
 bool Holes::stretch_open(std::string_view org) const {
   const std::string prefix = make_key(org, "s", "");
   const auto scan = store_.scan(Family::Holes, prefix);

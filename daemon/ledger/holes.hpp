@@ -52,6 +52,8 @@ class Holes {
   Quarantine& rows() { return rows_; }
   const Quarantine& rows() const { return rows_; }
   bool stretch_open(std::string_view org) const;
+  /// True if a record of the object has a written hole of this cause.
+  bool any_record(std::string_view org, std::string_view object, std::string_view cause) const;
 
  private:
   using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;

@@ -25,6 +25,8 @@ inline constexpr std::string_view kCountPrefix = "count:";
 inline constexpr std::string_view kStartPrefix = "starts:";
 inline constexpr std::string_view kSegmentPrefix = "segment:";
 inline constexpr std::string_view kQuarantineTallyKey = "tally:quarantine";
+inline constexpr std::string_view kReadJobPrefix = "job:";
+inline constexpr std::string_view kSnappedPrefix = "snapped:";
 inline constexpr std::string_view kClosedHolePrefix = "closed:h:";
 inline constexpr std::string_view kClosedRowPrefix = "closed:q:";
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/ledger/facts.hpp"
+#include "daemon/ledger/read_job.hpp"
 #include "schemas/core/ids.hpp"
 #include "schemas/core/result.hpp"
 #include "schemas/core/time.hpp"
@@ -115,10 +116,11 @@ struct IngestBatch {
   std::optional<ReplayId> position;  ///< to store; nothing: leave it
 };
 
-/// A row read by id (or, later, by query).
+/// A row read by id or by query.
 struct Row {
   RecordId id;
   bool present = true;             ///< false: the org returned nothing for it
+  bool deleted = false;            ///< the org says that it was deleted: no brake asks twice
   EpochMs stamp = 0;               ///< SystemModstamp
   std::span<const Member> fields;  ///< sorted by name number; the readable fields, nulls included
 };
@@ -126,13 +128,16 @@ struct RowBatch {
   std::string org, object;
   Version noted;  ///< from note_version(), taken before the query was sent
   ChangeType type = ChangeType::Refetch;
+  bool last = false;  ///< its last row is the last one of a snapshot
   std::span<const Row> rows;
+  const JobProgress* progress = nullptr;  ///< of the job that read them: moves in the same write
 };
 
 struct Applied {
   std::size_t entries = 0;
   std::size_t unchanged = 0;  ///< record changes that made no entry
   std::size_t refetches = 0;  ///< record holes opened
+  std::size_t deletions = 0;  ///< records that rows found deleted
   std::size_t repeats = 0;    ///< platform events that came before, and made no entry
   /// Of the repeats, those that the bus itself sent again (the same replay id), so that it still
   /// holds what followed them; the others were published twice.
@@ -247,6 +252,20 @@ class Ledger : public NameTables {
   /// Where each record stands; nothing for one that was never seen.
   Result<std::vector<std::optional<RecordHead>>> heads(std::span<const std::string> rkeys);
   Result<std::optional<RecordFacts>> facts_of(const RecordKey& key);
+
+  // ---- reading objects in
+  /// Gives it its number.
+  Result<ReadJob> add_job(const ReadJob& job);
+  std::vector<ReadJob> jobs() const;  ///< open ones, and those that ended within a week
+  std::optional<ReadJob> job(std::uint64_t number) const;
+  /// Changes the durable row; what it is then, or nothing if there is no such job.
+  Result<std::optional<ReadJob>> change_job(std::uint64_t number,
+                                            const std::function<void(ReadJob&)>& change);
+  /// One bounded piece of what follows the last chunk: counts living records that no chunk held,
+  /// opens holes of cause `unseen` for them, and ends the job once those are closed. True: nothing
+  /// is left to do. False: more is, or refetches are still on their way.
+  Result<bool> settle_job(std::uint64_t number, std::size_t states_max);
+  std::optional<Snapped> last_snapped(std::string_view org, std::string_view object) const;
 
   // ---- sinks
   /// What a sink found in its target: its cursor, and the greatest rev of any image there. May give

@@ -44,6 +44,7 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
   if (auto ok = names_.load(); !ok) return ok;
   if (auto ok = objects_.load(); !ok) return ok;
   if (auto ok = holes_.load(); !ok) return ok;
+  if (auto ok = jobs_.load(); !ok) return ok;
   if (!*found) {
     id_ = make_ulid(clock_.now_ms(), random_);
     birth_ = journal_.peek();

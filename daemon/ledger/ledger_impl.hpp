@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemon/ledger/directory_lock.hpp"
+#include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/reprojector.hpp"
 #include "daemon/ledger/state_reader.hpp"
 #include "daemon/ledger/writer.hpp"
@@ -31,6 +32,7 @@ class Ledger::Impl {
         names_(*store_),
         objects_(*store_, names_, orgs_),
         holes_(*store_, journal_, clock),
+        jobs_(*store_, clock),
         reader_(*store_, names_, orgs_),
         writer_(parts(), options_.sweep_share_max),
         reprojector_(parts(), writer_) {}
@@ -43,7 +45,10 @@ class Ledger::Impl {
   Result<void> stamp_if_clear();
   Result<void> set_org_facts(const crm::OrgFacts& facts);
   Result<void> trim();
-  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, clock_}; }
+  Result<bool> settle(std::uint64_t number, std::size_t states_max);
+  Result<bool> brake(const ReadJob& job, std::uint64_t unseen);
+  Result<bool> end_settling(const ReadJob& job);
+  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, jobs_, clock_}; }
   void stage_identity();
   void stage_mapping(std::string_view digest, std::string_view source);
   void stage_mapping(const crm::Mapping& mapping) {
@@ -84,9 +89,12 @@ class Ledger::Impl {
   NameStore names_;
   Objects objects_;
   Holes holes_;
+  ReadJobs jobs_;
   StateReader reader_;
   Writer writer_;
   Reprojector reprojector_;
+  RecordCodec settling_codec_;
+  RecordState settling_state_;
 
  private:
   static std::uint64_t entropy() {

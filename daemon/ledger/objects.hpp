@@ -45,6 +45,10 @@ class ObjectProjector {
   crm::RawSlots slots_;
 };
 
+/// Deletes that no event states, of which an object may always have so many in an hour: small
+/// objects can lose records (design.md ruling 14).
+inline constexpr std::uint64_t kBrakeFloor = 10;
+
 /// What the writer keeps of one object of one org.
 struct ObjectContext {
   Org* org = nullptr;

@@ -9,9 +9,6 @@
 namespace headwater::ledger {
 namespace {
 
-/// Unstated deletes that an object may always have in an hour, so that small objects can lose
-/// records.
-constexpr std::uint64_t kBrakeFloor = 10;
 constexpr EpochMs kBrakeWindowMs = 60LL * 60 * 1000;
 constexpr std::uint8_t kStreamFormat = 1;
 /// Some 20,000 records of 40 fields: more than change again and again within an hour.
@@ -24,6 +21,11 @@ bool is_gap(ChangeType type) {
 
 /// GAP_OVERFLOW's dummy, `000000000000000AAA`: stands for the whole object.
 bool is_dummy(std::string_view id) { return id.starts_with("000000000000000"); }
+
+SnapshotMark mark_of(const RowBatch& rows, std::size_t row) {
+  if (rows.type != ChangeType::Snapshot) return SnapshotMark::Incremental;
+  return rows.last && row + 1 == rows.rows.size() ? SnapshotMark::Last : SnapshotMark::True;
+}
 
 Origin origin_of(const EventView& event) {
   Origin origin;
@@ -331,6 +333,7 @@ Result<void> Writer::commit(StoreBatch& batch, bool sync) {
   parts_.orgs.stage(batch);
   parts_.objects.stage(batch);
   parts_.holes.stage(batch);
+  parts_.jobs.stage(batch);
   parts_.journal.stage(batch);
   if (auto ok = parts_.store.write(batch, sync); !ok) return ok;
   parts_.holes.publish();
@@ -341,6 +344,7 @@ Result<void> Writer::commit(StoreBatch& batch, bool sync) {
 // ---- rows
 
 Result<bool> Writer::brake(ObjectContext& context, const std::string& org) {
+  if (parts_.jobs.brake_released(org, context.object)) return false;
   const EpochMs now = parts_.clock.now_ms();
   if (context.brake_from == 0 || now < context.brake_from ||
       now >= context.brake_from + kBrakeWindowMs) {
@@ -395,7 +399,8 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
       record.state.refetch_owed = false;
       record.dirty = true;
     }
-    if (!row.present && (!record.state.known || record.state.deleted())) continue;
+    const bool gone = !row.present || row.deleted;
+    if (gone && (!record.state.known || record.state.deleted())) continue;
     if (!row.present) {
       auto braked = brake(context, rows.org);
       if (!braked) return braked.error();
@@ -403,18 +408,19 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
         if (auto ok = keep_doubt(record, rows.noted); !ok) return ok.error();
         continue;
       }
+      parts_.jobs.found_gone(rows.org, rows.object);
     }
+    if (gone) ++applied.deletions;
     Incoming in;
-    in.type = rows.type;
+    in.type = row.deleted ? ChangeType::Reconcile : rows.type;
     in.version = rows.noted;
     in.version.at_ms = row.present ? row.stamp : last_seen(record.state, rows.noted);
     in.fields = row.fields;
     in.present = row.present;
     in.last_modified = context.projector->last_modified();
     Change like;
-    like.origin.type = rows.type;
-    like.origin.snapshot =
-        rows.type == ChangeType::Snapshot ? SnapshotMark::True : SnapshotMark::Incremental;
+    like.origin.type = in.type;
+    like.origin.snapshot = mark_of(rows, task.source);
     bytes_.clear();
     bytes_.append(rows.org)
         .append(rows.type == ChangeType::Snapshot ? "/snap-" : "/fetch-")
@@ -425,6 +431,8 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
     if (auto ok = step(record, in, like, applied); !ok) return ok.error();
   }
   write_states();
+  if (rows.progress != nullptr)
+    parts_.jobs.advance(*rows.progress, applied.entries, applied.deletions);
   if (auto ok = commit(*batch_, true); !ok) return ok.error();
   return applied;
 }

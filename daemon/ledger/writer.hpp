@@ -11,6 +11,7 @@
 #include "daemon/ledger/name_store.hpp"
 #include "daemon/ledger/objects.hpp"
 #include "daemon/ledger/publisher.hpp"
+#include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/state_cache.hpp"
 
 namespace headwater::ledger {
@@ -23,6 +24,7 @@ struct Parts {
   NameStore& names;
   Objects& objects;
   Holes& holes;
+  ReadJobs& jobs;
   const Clock& clock;
 };
 

@@ -1,0 +1,252 @@
+#include "daemon/ledger/read_job.hpp"
+
+#include "tests/unit/ledger/fixture.hpp"
+
+namespace headwater::ledger {
+namespace {
+
+class ReadJobTest : public LedgerTest {
+ protected:
+  static std::string id(int number) {
+    char base[16];
+    std::snprintf(base, sizeof base, "0015f0000%06d", number);
+    char suffix[3];
+    id_suffix(base, suffix);
+    return std::string(base) + std::string(suffix, 3);
+  }
+  ReadJob begin(ReadJob job = {}) {
+    job.org = "emea";
+    job.object = "Account";
+    auto added = ledger->add_job(job);
+    EXPECT_TRUE(added);
+    const auto noted = ledger->note_version("emea");
+    auto begun = ledger->change_job(added->number, [&](ReadJob& it) {
+      it.state = ReadJob::State::Reading;
+      it.noted = *noted;
+      ++it.run;
+    });
+    EXPECT_TRUE(begun && *begun);
+    return **begun;
+  }
+  /// Accounts from..to as one chunk of the job.
+  Result<Applied> chunk(
+      const ReadJob& job, std::uint64_t number, int from, int to, bool last = {}) {
+    NameTable& names = ledger->names("emea", "Account");
+    std::deque<std::vector<Member>> members;
+    std::vector<Row> rows;
+    for (int i = from; i <= to; ++i) {
+      Row row;
+      row.id = *RecordId::parse(id(i));
+      row.stamp = clock.now_ms();
+      row.fields = members.emplace_back(members_of({{"Name", "N" + std::to_string(i)}}, names));
+      rows.push_back(row);
+    }
+    JobProgress progress;
+    progress.job = job.number;
+    progress.run = job.run;
+    progress.chunk = number;
+    progress.rows = rows.size();
+    progress.last_id = id(to);
+    progress.read_all = last;
+    RowBatch batch;
+    batch.org = "emea";
+    batch.object = "Account";
+    batch.noted = job.noted;
+    batch.type = ChangeType::Snapshot;
+    batch.last = last;
+    batch.rows = rows;
+    batch.progress = &progress;
+    return ledger->apply_rows(batch);
+  }
+  ReadJob now(const ReadJob& job) { return ledger->job(job.number).value(); }
+  /// Until nothing is left to do, or refetches are waited for.
+  void settle(const ReadJob& job) {
+    for (int i = 0; i < 100; ++i) {
+      const auto done = ledger->settle_job(job.number, 3);
+      ASSERT_TRUE(done) << done.error().message;
+      if (*done) return;
+    }
+  }
+};
+
+TEST_F(ReadJobTest, AChunkAndItsProgressAreOneWrite) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  disk->tear_write(1);
+  EXPECT_FALSE(chunk(job, 2, 3, 4));
+  crash_and_open();
+  EXPECT_EQ(now(job).chunks, 1U);
+  EXPECT_EQ(now(job).rows, 2U);
+  EXPECT_EQ(now(job).last_id, id(2));
+  EXPECT_EQ(image(id(3)), "") << "no row is ahead of the progress, and none behind it";
+  ASSERT_TRUE(chunk(job, 2, 3, 4));
+  crash_and_open();
+  EXPECT_EQ(now(job).last_id, id(4));
+  EXPECT_NE(image(id(4)), "");
+}
+
+TEST_F(ReadJobTest, AChunkThatIsRepeatedChangesNothing) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  const Rev head = ledger->head();
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  EXPECT_EQ(ledger->head(), head);
+  EXPECT_EQ(now(job).rows, 2U) << "rows are not counted twice";
+}
+
+TEST_F(ReadJobTest, TheJobMovesOverChunksWithoutAGapOnly) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 2, 3, 4, true));
+  EXPECT_EQ(now(job).chunks, 0U) << "the first one is still on its way";
+  EXPECT_EQ(now(job).state, ReadJob::State::Reading);
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  EXPECT_EQ(now(job).chunks, 2U);
+  EXPECT_EQ(now(job).state, ReadJob::State::Settling);
+}
+
+TEST_F(ReadJobTest, ChunksOfAnEarlierRunAreVoid) {
+  const ReadJob first = begin();
+  ASSERT_TRUE(chunk(first, 2, 3, 4));
+  ASSERT_TRUE(ledger->change_job(first.number, [](ReadJob& job) { ++job.run; }));
+  ASSERT_TRUE(chunk(first, 1, 1, 2));
+  EXPECT_EQ(now(first).chunks, 0U);
+  ASSERT_TRUE(chunk(now(first), 1, 1, 2));
+  EXPECT_EQ(now(first).chunks, 1U) << "what came early in the first run is forgotten";
+}
+
+TEST_F(ReadJobTest, TheLastRowOfASnapshotSaysSo) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  ASSERT_TRUE(chunk(job, 2, 3, 4, true));
+  std::vector<SnapshotMark> marks;
+  for (const EntryView& entry : entries()) marks.push_back(entry.origin.snapshot);
+  using enum SnapshotMark;
+  EXPECT_EQ(marks, (std::vector{True, True, True, Last}));
+  EXPECT_EQ(ops(), "rrrr");
+}
+
+TEST_F(ReadJobTest, ARecordThatNoChunkHeldIsAskedForAndTheJobWaitsForTheAnswer) {
+  std::vector<Event> events;
+  for (int i = 1; i <= 5; ++i) events.push_back(created(i, {{"Name", "A"}}, id(i)));
+  apply(events);
+  const ReadJob job = begin();
+  apply({created(6, {{"Name", "A"}}, id(6))});  // later than the job was noted
+  ASSERT_TRUE(chunk(job, 1, 1, 4, true));
+  settle(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Settling);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "unseen");
+  EXPECT_EQ(ledger->holes()[0].id, id(5));
+  apply_rows(*ledger->note_version("emea"), {{id(5), {}, 0, false}});
+  settle(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(now(job).deleted, 1U);
+  EXPECT_EQ(image(id(5)).substr(0, 7), "deleted");
+  EXPECT_EQ(image(id(6)).substr(0, 8), "complete");
+  ASSERT_TRUE(ledger->last_snapped("emea", "Account"));
+  EXPECT_EQ(ledger->last_snapped("emea", "Account")->job, job.number);
+}
+
+TEST_F(ReadJobTest, WhenTooManyAreUnseenNothingIsDeletedUntilAPersonConfirms) {
+  std::vector<Event> events;
+  for (int i = 1; i <= 12; ++i) events.push_back(created(i, {{"Name", "A"}}, id(i)));
+  apply(events);
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 1, 1, 0, true));  // a withdrawn permission: no rows
+  settle(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_TRUE(now(job).braked);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "mass_delete");
+  EXPECT_EQ(ledger->counts()[0].alive, 12U);
+
+  ReadJob word;
+  word.confirmed = true;
+  word.by = "ada";
+  const ReadJob confirmed = begin(word);
+  ASSERT_TRUE(chunk(confirmed, 1, 1, 0, true));
+  settle(confirmed);
+  EXPECT_EQ(ledger->due_refetches("emea", clock.now_ms(), 100).size(), 12U);
+  std::vector<TestRow> gone;
+  for (int i = 1; i <= 12; ++i) gone.push_back({id(i), {}, 0, false});
+  apply_rows(*ledger->note_version("emea"), gone);
+  settle(confirmed);
+  EXPECT_EQ(now(confirmed).state, ReadJob::State::Done);
+  EXPECT_EQ(ledger->counts()[0].alive, 0U) << "the brake was off";
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(
+      ledger->closed_holes()[0].closing.evidence,
+      "job 2 read all 0 records of Account; of ours 12 were not among them and were asked for "
+      "by id: 12 deleted, as ada confirmed");
+}
+
+TEST_F(ReadJobTest, AnOverflowHoleAndItsMassDeleteAreTwo) {
+  Hole overflow;
+  overflow.scope = Hole::Scope::Object;
+  overflow.org = "emea";
+  overflow.object = "Account";
+  overflow.cause = "overflow";
+  ASSERT_TRUE(ledger->open_hole(overflow));
+  Hole gone = overflow;
+  gone.cause = "mass_delete";
+  ASSERT_TRUE(ledger->open_hole(gone));
+  crash_and_open();
+  ASSERT_EQ(ledger->holes().size(), 2U);
+  ASSERT_TRUE(ledger->close_hole(overflow, {Closing::How::Repaired, "headwater", "read", 0}));
+  ASSERT_EQ(ledger->holes().size(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "mass_delete");
+  EXPECT_EQ(ledger->holes()[0].object, "Account");
+}
+
+TEST_F(ReadJobTest, WhatTheOrgSaysWasDeletedNeedsNoBrake) {
+  std::vector<Event> events;
+  for (int i = 1; i <= 20; ++i) events.push_back(created(i, {{"Name", "A"}}, id(i)));
+  apply(events);
+  std::vector<Row> rows;
+  for (int i = 1; i <= 20; ++i) {
+    Row row;
+    row.id = *RecordId::parse(id(i));
+    row.deleted = true;
+    row.stamp = 1'772'370'000'000;
+    rows.push_back(row);
+  }
+  RowBatch batch;
+  batch.org = "emea";
+  batch.object = "Account";
+  batch.noted = *ledger->note_version("emea");
+  batch.rows = rows;
+  const auto applied = ledger->apply_rows(batch);
+  ASSERT_TRUE(applied);
+  EXPECT_EQ(applied->deletions, 20U);
+  EXPECT_EQ(ledger->counts()[0].alive, 0U);
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  const auto all = entries();
+  EXPECT_EQ(all.back().deleted_at, 1'772'370'000'000) << "when the org says";
+  EXPECT_EQ(all.back().delete_reason, "reconcile");
+  // Brought back later: newer than the row that said so.
+  Event undelete = created(30, {{"Name", "B"}}, id(1));
+  undelete.type = ChangeType::Undelete;
+  undelete.ts = 1'772'370'060'000;
+  apply({undelete});
+  EXPECT_EQ(ledger->counts()[0].alive, 1U);
+}
+
+TEST_F(ReadJobTest, EndedJobsAreKeptForAWeek) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(ledger->change_job(job.number, [&](ReadJob& it) {
+    it.state = ReadJob::State::Cancelled;
+    it.ended_at = clock.now_ms();
+  }));
+  begin();
+  clock.us += 6LL * 24 * 3'600'000'000;
+  begin();
+  EXPECT_EQ(ledger->jobs().size(), 3U);
+  clock.us += 2LL * 24 * 3'600'000'000;
+  begin();
+  crash_and_open();
+  EXPECT_EQ(ledger->jobs().size(), 3U);
+  EXPECT_FALSE(ledger->job(job.number));
+}
+
+}  // namespace
+}  // namespace headwater::ledger
