@@ -1,5 +1,6 @@
 #include "connectors/kafka/cursor_record.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "schemas/core/json_text.hpp"
@@ -68,6 +69,7 @@ void append_cursor_json(std::string& out, const CursorRecord& record) {
   append_json_string(out, record.holder);
   append_member(out, R"(,"epoch":)", static_cast<std::int64_t>(record.epoch));
   append_member(out, R"(,"rev":)", static_cast<std::int64_t>(record.rev.value));
+  append_member(out, R"(,"highest":)", static_cast<std::int64_t>(record.highest.value));
   append_time(out, R"(,"commit_ts":)", record.commit_ts);
   append_time(out, R"(,"updated_at":)", record.updated_at);
   out += R"(,"ends":{)";
@@ -101,6 +103,8 @@ std::optional<CursorRecord> parse_cursor_json(std::string_view text) {
   record.holder = text_of(object, "holder");
   record.epoch = static_cast<std::uint64_t>(*epoch);
   record.rev = Rev{static_cast<std::uint64_t>(*rev)};
+  const auto highest = static_cast<std::uint64_t>(number_of(object, "highest").value_or(0));
+  record.highest = std::max(record.rev, Rev{highest});
   record.commit_ts = parse_datetime(text_of(object, "commit_ts")).value_or(0);
   record.updated_at = parse_datetime(text_of(object, "updated_at")).value_or(0);
   if (!read_ends(ends->get_object(), record.ends)) return std::nullopt;

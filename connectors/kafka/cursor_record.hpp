@@ -21,6 +21,7 @@ struct CursorRecord {
   std::string holder;
   std::uint64_t epoch = 0;
   Rev rev;
+  Rev highest;             ///< no message below `ends` has a greater rev, whoever wrote it
   EpochMs commit_ts = 0;   ///< of the entry at rev, 0: unknown
   EpochMs updated_at = 0;  ///< by the writer's clock
   TopicEnds ends;

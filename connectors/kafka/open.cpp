@@ -27,7 +27,7 @@ Result<std::vector<Cursor>> KafkaSink::open(std::span<const std::string> orgs) {
   for (const std::string& name : org_names_) {
     Org& org = orgs_.at(name);
     org.held = true;
-    out.push_back({name, org.record.ledger, org.record.rev, org.record.epoch});
+    out.push_back({name, org.record.ledger, org.record.rev, org.record.epoch, org.record.highest});
   }
   return out;
 }
@@ -330,8 +330,9 @@ Result<void> KafkaSink::read_back(std::uint64_t floor) {
   }
   const std::string records = config_.topic_prefix + "records.";
   auto done = read_ranges(*reader_, tail_, config_.timeout, [&](const ReadMessage& message) {
-    const Org* org = org_of(message.org);
+    Org* org = org_of(message.org);
     if (org == nullptr) return;
+    org->record.highest = std::max(org->record.highest, Rev{message.rev});
     // Below the cursor, after what it names, and of an epoch before the last one: it came late.
     // (Above the cursor everything that is not the newest is sent again anyway.)
     if (floor == 0 && message.rev <= org->record.rev.value && message.topic.starts_with(records) &&

@@ -139,6 +139,7 @@ Result<void> KafkaSink::send_idempotent(const Batch& batch, Lane& lane, Deadline
   }
   if (auto done = send_owed(touch, until); !done) return done;
   if (touch) return {};
+  raise_highest(batch.cursors);
 
   if (batch.entries.front().meta.rev.value > known_.last()) {
     known_.clear();
@@ -193,6 +194,7 @@ Result<void> KafkaSink::write_transaction(Org& org, const Batch& batch) {
       return std::move(sent).error();
     org.record.ledger = holder_.ledger;
     org.record.rev = move->rev;
+    org.record.highest = std::max(org.record.highest, move->rev);
     org.record.commit_ts = move->commit_ts;
     note_ends(org);
     if (auto done = send_cursor(lane, org, until); !done) return done;
@@ -238,6 +240,14 @@ Result<void> KafkaSink::owe(std::span<const CursorMove> moves) {
     org->owed = {move.rev, move.commit_ts};
   }
   return {};
+}
+
+/// Told with the next cursor record, whatever becomes of this write. Until then it stands behind
+/// the ends, where read-back finds it.
+void KafkaSink::raise_highest(std::span<const CursorMove> moves) {
+  for (const CursorMove& move : moves) {
+    if (Org* org = org_of(move.org)) org->record.highest = std::max(org->record.highest, move.rev);
+  }
 }
 
 /// Whatever of ours is not in the log yet will stand after these. Not so while entries that

@@ -161,6 +161,7 @@ class KafkaSink final : public Sink {
   Result<void> write_transaction(Org& org, const Batch& batch);
   Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
   Result<void> send_owed(bool all, Deadline until);
+  void raise_highest(std::span<const CursorMove> moves);
   void note_ends(Org& org);
   Result<void> owe(std::span<const CursorMove> moves);
   Org* org_of(std::string_view name);

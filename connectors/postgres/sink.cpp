@@ -220,7 +220,11 @@ Result<void> PostgresSink::Impl::claim(const std::string& org) {
   if (!rows) return std::move(rows).error();
   if (rows->empty()) return refused(org);
   const auto& row = rows->front();
-  orgs_.push_back({Cursor{org, row[0].value_or(""), Rev{to_number(row[2])}, to_number(row[1])}});
+  orgs_.push_back({Cursor{org,
+                          row[0].value_or(""),
+                          Rev{to_number(row[2])},
+                          to_number(row[1]),
+                          Rev{to_number(row[3])}}});
   return {};
 }
 

@@ -120,6 +120,7 @@ std::string cursor_sql(std::string_view schema) {
       "with moved as (update {0} c set "
       "ledger = case when $8::boolean or c.ledger = '' then $7::text else c.ledger end, "
       "rev = case when $8::boolean or c.ledger in ('', $7::text) then m.rev else c.rev end, "
+      "highest = greatest(c.highest, m.rev), "
       "commit_ts = coalesce(m.ts, c.commit_ts), updated_at = now() "
       "from unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[]) m(org, epoch, rev, "
       "ts) "
@@ -137,7 +138,7 @@ std::string claim_sql(std::string_view schema) {
       "updated_at = now() "
       "where c.holder = excluded.holder or c.updated_at < now() - $4::bigint * interval '1 "
       "millisecond' "
-      "returning ledger, epoch, rev",
+      "returning ledger, epoch, rev, highest",
       table_name(schema, "cursor"));
 }
 

@@ -23,7 +23,8 @@ constexpr std::array kMeanings = {
             "another daemon has taken over this target; stop one of the two, then restart"},
     Meaning{"CURSOR",
             ErrorKind::Transient,
-            "the server went back (flushed, restored or failed over): reopening at its cursor"},
+            "the server went back (flushed, restored or failed over), or one that we have fenced "
+            "wrote late: reopening at its cursor"},
     Meaning{
         "NOAUTH",
         ErrorKind::Blocked,

@@ -162,13 +162,17 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
         reply->at(2).integer(),
         config_.claim_wait.count() / 1000));
   }
-  if (reply->size() != 4) {
+  if (reply->size() != 5) {
     return transient(fmt::format(
         "redis {}: claim {}: an answer that is not our function's", client_->server(), key));
   }
-  Cursor cursor{
-      org, std::string(reply->at(1).text()), Rev(reply->at(3).number()), reply->at(2).number()};
-  cursors_.push_back({org, key, cursor.epoch, cursor.rev.value, std::nullopt});
+  Cursor cursor{org,
+                std::string(reply->at(1).text()),
+                Rev(reply->at(3).number()),
+                reply->at(2).number(),
+                Rev(reply->at(4).number())};
+  cursors_.push_back(
+      {org, key, cursor.epoch, cursor.rev.value, cursor.highest.value, std::nullopt});
   return cursor;
 }
 
@@ -220,14 +224,19 @@ Result<void> RedisSink::read_held() {
 
 void RedisSink::add_cursor_calls(std::span<const CursorMove> moves) {
   for (auto& cursor : cursors_) {
-    const bool in_batch = std::any_of(
-        moves.begin(), moves.end(), [&](const CursorMove& move) { return move.org == cursor.org; });
-    if (!in_batch && !cursor.owed) continue;
-    pipeline_.function({kCursorFunction, 1}, 1, cursor.owed ? 9 : 3);
+    const auto move = std::find_if(
+        moves.begin(), moves.end(), [&](const CursorMove& m) { return m.org == cursor.org; });
+    if (move == moves.end() && !cursor.owed) continue;
+    const std::uint64_t known = cursor.highest;
+    if (move != moves.end()) cursor.highest = std::max(cursor.highest, move->rev.value);
+    if (cursor.owed) cursor.highest = std::max(cursor.highest, cursor.owed->rev.value);
+    pipeline_.function({kCursorFunction, 1}, 1, cursor.owed ? 11 : 5);
     pipeline_.arg(cursor.key);
     pipeline_.arg(holder_.holder);
     pipeline_.arg(cursor.epoch);
     pipeline_.arg(cursor.stored);
+    pipeline_.arg(known);
+    pipeline_.arg(cursor.highest);
     cursor.asked = true;
     if (!cursor.owed) continue;
     pipeline_.arg("ledger");

@@ -160,10 +160,11 @@ void Journal::publish() {
   grew_.notify_all();
 }
 
-bool Journal::in_gap(Rev rev) const {
+bool Journal::gave(Rev rev) const {
+  if (rev > last_) return false;
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(gaps_,
-                             [&](const Gap& gap) { return rev > gap.before && rev < gap.after; });
+  return std::ranges::none_of(gaps_,
+                              [&](const Gap& gap) { return rev > gap.before && rev < gap.after; });
 }
 
 bool Journal::wait_for(Rev seen,

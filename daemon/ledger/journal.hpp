@@ -37,6 +37,7 @@ class Journal {
   void raise(Rev above);              ///< the next rev will be greater than this
   Rev last() const { return last_; }  ///< given out, published or not
   bool ever_wrote() const { return last_.value != 0; }
+  bool gave(Rev rev) const;  ///< by our count; true of 0
   /// Stages the drop of segments. True if there was one.
   bool stage_trim(StoreBatch& batch, EpochMs now);
   bool over_bound() const;
@@ -44,7 +45,6 @@ class Journal {
   // ---- any thread
   Rev head() const { return Rev{head_.load(std::memory_order_acquire)}; }
   Rev trimmed_to() const { return Rev{trimmed_.load(std::memory_order_acquire)}; }
-  bool in_gap(Rev rev) const;  ///< a rev below the head that we never gave
   bool wait_for(Rev seen,
                 std::chrono::steady_clock::time_point until,
                 std::stop_token stop,

@@ -233,8 +233,11 @@ Result<void> Ledger::sample(std::string_view org,
   return impl_->reader_.sample(org, object, most, out);
 }
 
-Result<CursorVerdict> Ledger::found_cursor(std::string_view, std::string_view ledger_id, Rev rev) {
-  return impl_->write([&] { return impl_->found_cursor(ledger_id, rev); });
+Result<CursorVerdict> Ledger::found_cursor(std::string_view,
+                                           std::string_view ledger_id,
+                                           Rev rev,
+                                           Rev highest) {
+  return impl_->write([&] { return impl_->found_cursor(ledger_id, rev, highest); });
 }
 
 void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {

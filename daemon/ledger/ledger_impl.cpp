@@ -144,31 +144,30 @@ void Ledger::Impl::stage_mapping(std::string_view digest, std::string_view sourc
 
 // ---- births
 
-Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev rev) {
-  const Rev above{std::max(rev.value + kBirthDistance, journal_.last().value)};
-  // A target that never heard of us, and a journal that still begins at the beginning: all of it,
-  // history too.
-  if (ledger_id.empty() && rev.value == 0 && journal_.trimmed_to().value == 0)
-    return CursorVerdict::Follow;
-  if (ledger_id.empty()) return CursorVerdict::Materialize;
-  if (ledger_id == id_) {
-    if (rev > journal_.last() || journal_.in_gap(rev)) {
-      // We never gave that rev: we are an old copy of the ledger that did.
+Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev rev, Rev highest) {
+  const bool ours = ledger_id == id_;
+  // A rev under our name that we never gave: we are an old copy of the ledger that did.
+  const bool outrun = ours && !journal_.gave(rev);
+  // Images that no state of ours replaces. One that we gave is no such thing: whoever wrote between
+  // would have been born above it.
+  const bool outranked = (!ours && rev >= birth_) || (highest >= birth_ && !journal_.gave(highest));
+  if (outrun || outranked) {
+    const Rev above{std::max(std::max(rev, highest).value + kBirthDistance, journal_.last().value)};
+    if (ours || journal_.ever_wrote()) {
       if (auto ok = be_born(above); !ok) return ok.error();
       return CursorVerdict::Materialize;
     }
-    return rev < journal_.trimmed_to() ? CursorVerdict::Materialize : CursorVerdict::Follow;
-  }
-  if (rev < birth_) return CursorVerdict::Materialize;
-  if (journal_.ever_wrote()) {
-    if (auto ok = be_born(above); !ok) return ok.error();
+    journal_.raise(above);
+    birth_ = journal_.peek();
+    stage_identity();
+    if (auto ok = commit(); !ok) return ok.error();
     return CursorVerdict::Materialize;
   }
-  journal_.raise(above);
-  birth_ = journal_.peek();
-  stage_identity();
-  if (auto ok = commit(); !ok) return ok.error();
-  return CursorVerdict::Materialize;
+  // A target that never heard of us, and a journal that still begins at the beginning: all of it,
+  // history too.
+  const bool fresh = ledger_id.empty() && rev.value == 0;
+  if (!ours && !fresh) return CursorVerdict::Materialize;
+  return rev < journal_.trimmed_to() ? CursorVerdict::Materialize : CursorVerdict::Follow;
 }
 
 Result<void> Ledger::Impl::be_born(Rev above) {

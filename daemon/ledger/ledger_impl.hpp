@@ -40,7 +40,7 @@ class Ledger::Impl {
   Result<void> open(std::shared_ptr<const crm::Mapping> mapping);
   Result<void> bring_mapping(std::shared_ptr<const crm::Mapping> mapping);
   Result<void> finish_mapping_job(Job job, std::shared_ptr<const crm::Mapping> kept);
-  Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev);
+  Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev, Rev highest);
   Result<void> be_born(Rev above);
   Result<void> stamp_if_clear();
   Result<void> set_org_facts(const crm::OrgFacts& facts);

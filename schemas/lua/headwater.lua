@@ -1,5 +1,5 @@
 #!lua name=headwater
--- version: 1
+-- version: 2
 -- The function library of the Redis sink, loaded by the daemon itself. A higher version in the server is never replaced by
 -- a lower one. Every function takes keys of one kind; on Redis Cluster the daemon passes keys of one slot per call.
 -- Revs stay below 2^53, so Lua's numbers compare them exactly.
@@ -89,10 +89,10 @@ local function feed(keys, args)
   return added
 end
 
--- KEYS[1]: cursor. ARGV: holder, claim_wait in ms. -> {'claimed', ledger, epoch, rev} | {'held', holder, age in s}
--- Takes the fence and nothing else: neither ledger nor rev change.
+-- KEYS[1]: cursor. ARGV: holder, claim_wait in ms. -> {'claimed', ledger, epoch, rev, highest} | {'held', holder, age in s}
+-- Takes the fence and nothing else: neither ledger nor rev change. highest: no record has a greater rev, whoever wrote it.
 local function claim(keys, args)
-  local held = redis.call('HMGET', keys[1], 'holder', 'updated_at', 'ledger', 'rev')
+  local held = redis.call('HMGET', keys[1], 'holder', 'updated_at', 'ledger', 'rev', 'highest')
   local now = redis.call('TIME')[1]
   if held[1] and held[1] ~= args[1] then
     local age = tonumber(now) - (tonumber(held[2]) or 0)
@@ -100,20 +100,28 @@ local function claim(keys, args)
   end
   local epoch = redis.call('HINCRBY', keys[1], 'epoch', 1)
   redis.call('HSET', keys[1], 'holder', args[1], 'updated_at', now)
-  return {'claimed', held[3] or '', epoch, held[4] or '0'}
+  local rev = held[4] or '0'
+  local highest = held[5] or rev
+  if tonumber(rev) > tonumber(highest) then highest = rev end
+  return {'claimed', held[3] or '', epoch, rev, highest}
 end
 
--- KEYS[1]: cursor. ARGV: our holder and epoch, the rev it must have, then (field, value)* to set; none: check only. -> OK
--- FENCED: somebody claimed after us. CURSOR: the server went back (flushed, restored, failed over to an older copy).
+-- KEYS[1]: cursor. ARGV: our holder and epoch, the rev it must have, the highest rev that we know of, the highest that this
+-- pipeline brings, then (field, value)* to set; none: check only. -> OK
+-- FENCED: somebody claimed after us. CURSOR: the server went back (flushed, restored, failed over to an older copy), or one
+-- that we have fenced brought records late.
 local function cursor(keys, args)
-  local held = redis.call('HMGET', keys[1], 'holder', 'epoch', 'rev')
-  local epoch, rev = held[2] or '0', held[3] or '0'
+  local held = redis.call('HMGET', keys[1], 'holder', 'epoch', 'rev', 'highest')
+  local epoch, rev, highest = held[2] or '0', held[3] or '0', tonumber(held[4]) or 0
+  -- Noted first: what follows in the pipeline is guarded by rev alone, and comes whatever is answered here.
+  if tonumber(args[5]) > highest then redis.call('HSET', keys[1], 'highest', args[5]) end
   local ahead = tonumber(epoch) - tonumber(args[2])
   if ahead > 0 or (ahead == 0 and held[1] ~= args[1]) then
     return redis.error_reply('FENCED epoch ' .. epoch .. ' holder ' .. (held[1] or 'nobody'))
   end
   if ahead < 0 or rev ~= args[3] then return redis.error_reply('CURSOR epoch ' .. epoch .. ' rev ' .. rev) end
-  if #args > 3 then redis.call('HSET', keys[1], 'updated_at', redis.call('TIME')[1], unpack(args, 4)) end
+  if highest > tonumber(args[4]) then return redis.error_reply('CURSOR epoch ' .. epoch .. ' highest ' .. held[4]) end
+  if #args > 5 then redis.call('HSET', keys[1], 'updated_at', redis.call('TIME')[1], unpack(args, 6)) end
   return redis.status_reply('OK')
 end
 

@@ -80,6 +80,27 @@ TEST_P(SinkContract, WhatIsWrittenIsThereAndSoIsTheCursorAfterAClose) {
   EXPECT_EQ((*cursors)[0].epoch, 2u);
 }
 
+TEST_P(SinkContract, TheHighestRevCountsWhatNoCursorSpeaksOf) {
+  must(write(*opened(), {named(kAnn, 5, "Ann"), named(kBob, 6, "Bob")}));  // killed before it knew
+  const auto cursors = open(*target_->sink(kOurs));
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  EXPECT_EQ((*cursors)[0].highest, Rev(6));
+}
+
+TEST_P(SinkContract, AMaterializationThatBeginsBelowKeepsTheHighestRev) {
+  auto sink = opened();
+  must(write(*sink, {named(kAnn, 9, "Ann")}));
+  sink->close();
+  sink = target_->sink({"01OTHER", kOurs.holder});
+  ASSERT_TRUE(open(*sink).ok());
+  must(write(*sink, {named(kBob, 2, "Bob")}, Mode::Materialize));
+  sink->close();
+  const auto cursors = open(*target_->sink(kOurs));
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  EXPECT_EQ((*cursors)[0].rev, Rev(2));
+  EXPECT_EQ((*cursors)[0].highest, Rev(9));
+}
+
 TEST_P(SinkContract, ATouchMovesTheCursorWithoutEntries) {
   auto sink = opened();
   must(write(*sink, {named(kAnn, 5, "Ann")}));

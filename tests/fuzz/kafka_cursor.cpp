@@ -16,6 +16,7 @@ FUZZ_TARGET(kafka_cursor) {
   fuzz::parsed(written);
   const auto back = kafka::parse_cursor_json(written);
   HEADWATER_ASSERT(back && back->epoch == record->epoch && back->rev == record->rev);
+  HEADWATER_ASSERT(back->highest == record->highest);
   HEADWATER_ASSERT(back->ends == record->ends && back->ledger == record->ledger);
   kafka::append_cursor_json(again, *back);
   HEADWATER_ASSERT(again == written);

@@ -49,7 +49,8 @@ Result<std::vector<Cursor>> SimSink::open(std::span<const std::string> orgs) {
   generation_ = target_.generation();
   world.point("sink.claimed");
   if (auto ok = claimed(); !ok) return ok.error();
-  return std::vector<Cursor>{{orgs[0], cursor.ledger, Rev(cursor.rev), epoch_}};
+  const Rev highest(std::max(cursor.highest, cursor.rev));
+  return std::vector<Cursor>{{orgs[0], cursor.ledger, Rev(cursor.rev), epoch_, highest}};
 }
 
 Result<void> SimSink::write(const Batch& batch) {
@@ -133,6 +134,7 @@ void SimSink::move(const CursorMove& move, Mode mode) {
   TargetState& state = target_.state();
   TargetCursor& cursor = state.cursor;
   cursor.updated_at = target_.world().now_ms();
+  cursor.highest = std::max(cursor.highest, move.rev.value);
   const bool ours = cursor.ledger.empty() || cursor.ledger == holder_.ledger;
   // A cursor of another ledger is ours only once a materialization began.
   if (mode == Mode::Follow && !ours) return;
@@ -195,26 +197,31 @@ class RedisSinkModel final : public SimSink {
   Result<void> claimed() override {
     owed_.reset();
     stored_ = target_.state().cursor.rev;
+    highest_ = std::max(target_.state().cursor.highest, stored_);
     return {};
   }
   /// The first call of a pipeline: is it still our cursor, where we left it? Then on it goes.
-  Result<void> check_and_advance() {
-    const TargetCursor& cursor = target_.state().cursor;
+  Result<void> check_and_advance(std::span<const CursorMove> moves) {
+    TargetCursor& cursor = target_.state().cursor;
+    const std::uint64_t known = highest_, found = cursor.highest;
+    for (const CursorMove& each : moves) highest_ = std::max(highest_, each.rev.value);
+    // Noted whatever is answered: the rest of the pipeline comes all the same.
+    cursor.highest = std::max(found, highest_);
     if (cursor.epoch > epoch_ || (cursor.epoch == epoch_ && cursor.holder != holder_.holder)) {
       return fenced();
     }
-    if (cursor.epoch < epoch_ || cursor.rev != stored_) {
+    if (cursor.epoch < epoch_ || cursor.rev != stored_ || found > known) {
       open_ = false;
-      return transient("redis: the cursor stands elsewhere: an older copy came back", "CURSOR");
+      return transient("redis: the cursor stands elsewhere, or one that lost wrote late", "CURSOR");
     }
     if (owed_) move(owed_->move, owed_->mode);
     stored_ = cursor.rev;
     owed_.reset();
     return {};
   }
-  Result<void> pay() override { return owed_ ? check_and_advance() : Result<void>(); }
+  Result<void> pay() override { return owed_ ? check_and_advance({}) : Result<void>(); }
   Result<void> arrive(const Batch& batch, double share) override {
-    if (auto ok = check_and_advance(); !ok) return ok;
+    const auto checked = check_and_advance(batch.cursors);
     const auto count = static_cast<std::size_t>(share * static_cast<double>(batch.entries.size()));
     std::optional<Error> first;
     std::set<std::string_view> refused;
@@ -227,15 +234,17 @@ class RedisSinkModel final : public SimSink {
       if (refused.contains(entry.rkey)) continue;
       put(entry, batch.whole_relations || batch.mode == Mode::Materialize);
     }
+    if (!checked) return checked;
     if (first) return *first;
     if (share < 1) return {};
     for (const CursorMove& each : batch.cursors)
       owed_ = {{{}, each.rev, each.commit_ts}, batch.mode};
-    if (batch.entries.empty()) return check_and_advance();
+    if (batch.entries.empty()) return check_and_advance({});
     return {};
   }
   std::optional<Owed> owed_;
-  std::uint64_t stored_ = 0;  // where the server's cursor stands, as far as we know
+  std::uint64_t stored_ = 0;   // where the server's cursor stands, as far as we know
+  std::uint64_t highest_ = 0;  // of any of the server's images, as far as we know
 };
 
 // ---- Kafka
@@ -293,12 +302,14 @@ class KafkaSinkModel final : public SimSink {
   }
   void read_back() {
     tail_last_ = 0;
-    const TargetState& state = target_.state();
+    TargetState& state = target_.state();
+    std::uint64_t& highest = state.cursor.highest;
     for (std::size_t p = 0; p < kPartitions; ++p) {
       const auto& log = state.log[p];
       const std::size_t from = p < state.cursor.ends.size() ? state.cursor.ends[p] : 0;
       for (std::size_t i = std::min(from, log.size()); i < log.size(); ++i) {
         known_.emplace(log[i].key, log[i].rev);
+        highest = std::max(highest, log[i].rev);
         tail_last_ = std::max(tail_last_, log[i].rev);
       }
     }

@@ -27,6 +27,7 @@ struct TargetCursor {
   std::string ledger, holder;
   std::string mover;  ///< the holder that moved it last
   std::uint64_t rev = 0, epoch = 0;
+  std::uint64_t highest = 0;      ///< of any image, as the target's writers have noted it
   std::int64_t updated_at = 0;    ///< ms by the target's clock
   std::vector<std::size_t> ends;  ///< Kafka: by partition
 };

@@ -171,6 +171,23 @@ TEST_F(RedisFaults, ACursorThatWentBackUnderALiveConnectionIsSeen) {
   EXPECT_EQ(open(sink).at(0).rev, Rev(3));
 }
 
+TEST_F(RedisFaults, RecordsThatAFencedOneLeftBehindAreSeenByTheNextWrite) {
+  RedisSink loser(config_of(server_), holder("one"));
+  open(loser);
+  server_.run({"HSET", "crm:cursor:emea", "updated_at", "1000"});
+  RedisSink winner(config_of(server_), holder("two"));
+  EXPECT_EQ(open(winner).at(0).highest, Rev(0));
+  must(write(winner, {{.rev = 5}}));
+  const auto late = write(loser, {entry(9)});
+  EXPECT_EQ(late.error().code, "FENCED");
+  ASSERT_EQ(server_.hash(kAnnKey)["j@"], "9");
+  const auto seen = write(winner, {{.rev = 6}});
+  ASSERT_FALSE(seen);
+  EXPECT_EQ(seen.error().code, "CURSOR");
+  EXPECT_EQ(open(winner).at(0).highest, Rev(9));
+  must(write(winner, {{.rev = 10}}));
+}
+
 TEST_F(RedisFaults, AFullServerIsTransientAndLosesNothing) {
   RedisSink sink(config_of(server_), holder());
   open(sink);

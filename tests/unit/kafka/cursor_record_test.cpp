@@ -11,6 +11,7 @@ CursorRecord sample() {
   record.holder = "m1:/var/lib/headwater";
   record.epoch = 3;
   record.rev = Rev(1769904000123456);
+  record.highest = Rev(1769904000999999);
   record.commit_ts = 1772366400000;
   record.updated_at = 1772366400310;
   record.ends = {{"crm.changes.contact", {12, 0, 7}}, {"crm.quarantine", {}}};
@@ -20,10 +21,11 @@ CursorRecord sample() {
 TEST(KafkaCursorRecord, IsOneLineOfJson) {
   std::string out;
   append_cursor_json(out, sample());
-  EXPECT_EQ(out,
-            R"({"ledger":"01J0","holder":"m1:/var/lib/headwater","epoch":3,"rev":1769904000123456,)"
-            R"("commit_ts":"2026-03-01T12:00:00.000Z","updated_at":"2026-03-01T12:00:00.310Z",)"
-            R"("ends":{"crm.changes.contact":[12,0,7],"crm.quarantine":[]}})");
+  EXPECT_EQ(
+      out,
+      R"({"ledger":"01J0","holder":"m1:/var/lib/headwater","epoch":3,"rev":1769904000123456,)"
+      R"("highest":1769904000999999,"commit_ts":"2026-03-01T12:00:00.000Z","updated_at":"2026-03-01T12:00:00.310Z",)"
+      R"("ends":{"crm.changes.contact":[12,0,7],"crm.quarantine":[]}})");
 }
 
 TEST(KafkaCursorRecord, ComesBackAsItWasWritten) {
@@ -35,6 +37,7 @@ TEST(KafkaCursorRecord, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->holder, sample().holder);
   EXPECT_EQ(back->epoch, 3U);
   EXPECT_EQ(back->rev, sample().rev);
+  EXPECT_EQ(back->highest, sample().highest);
   EXPECT_EQ(back->commit_ts, sample().commit_ts);
   EXPECT_EQ(back->updated_at, sample().updated_at);
   EXPECT_EQ(back->ends, sample().ends);
@@ -47,6 +50,11 @@ TEST(KafkaCursorRecord, AnUnknownCommitTimeIsNull) {
   append_cursor_json(out, record);
   EXPECT_NE(out.find(R"("commit_ts":null)"), std::string::npos);
   EXPECT_EQ(parse_cursor_json(out)->commit_ts, 0);
+}
+
+TEST(KafkaCursorRecord, TheHighestRevIsAtLeastTheCursors) {
+  EXPECT_EQ(parse_cursor_json(R"({"epoch":1,"rev":7,"ends":{}})")->highest, Rev(7));
+  EXPECT_EQ(parse_cursor_json(R"({"epoch":1,"rev":7,"highest":2,"ends":{}})")->highest, Rev(7));
 }
 
 TEST(KafkaCursorRecord, UnknownMembersAreIgnored) {

@@ -12,7 +12,7 @@ TEST_F(BirthTest, ANewLedgerStartsAtTheClockInMicroseconds) {
 
 TEST_F(BirthTest, ANewLedgerStartsAboveWhatItFindsInATarget) {
   const Rev found{1'999'999'999'999'999};
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", found), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", found, {}), CursorVerdict::Materialize);
   const std::string id = ledger->id();
   apply({created(1, {{"Name", "A"}})});
   EXPECT_GT(ledger->head(), found);
@@ -31,19 +31,19 @@ TEST_F(BirthTest, EveryStartJumps) {
 
 TEST_F(BirthTest, ATargetWithoutACursorFollowsWhileTheJournalIsWhole) {
   apply({created(1, {{"Name", "A"}})});
-  EXPECT_EQ(*ledger->found_cursor("emea", "", {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, {}), CursorVerdict::Follow);
 }
 
 TEST_F(BirthTest, OurOwnCursorIsFollowed) {
   apply({created(1, {{"Name", "A"}})});
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head()), CursorVerdict::Follow);
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head(), {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), {}, {}), CursorVerdict::Follow);
 }
 
 TEST_F(BirthTest, AnotherLedgersCursorBelowOurFirstRevIsOutranked) {
   apply({created(1, {{"Name", "A"}})});
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{1000}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{1000}, {}), CursorVerdict::Materialize);
   EXPECT_EQ(ledger->id(), id);
 }
 
@@ -52,7 +52,7 @@ TEST_F(BirthTest, ACursorAheadOfTheHeadProvesAnOldCopyAndGivesANewBirth) {
   apply({deleted(3, kOther)});
   const std::string id = ledger->id();
   const Rev ahead{ledger->head().value + 5'000'000};
-  EXPECT_EQ(*ledger->found_cursor("emea", id, ahead), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", id, ahead, {}), CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id);
   // Every record is told again, above what the target holds.
   const auto again = entries(ahead);
@@ -72,8 +72,47 @@ TEST_F(BirthTest, ABirthStandsAboveWhatATargetWasToldAfterItsCursor) {
   // clock does not help: that one's was ahead.
   const Rev cursor{ledger->head().value + 3'600'000'000};
   const Rev told{cursor.value + 1'000'000 + 10'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), cursor));
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), cursor, {}));
   EXPECT_EQ(entries(told).size(), 1U);
+}
+
+TEST_F(BirthTest, AnImageThatWeNeverGaveProvesAnOldCopyThoughTheCursorIsOurs) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev cursor = ledger->head();
+  const std::string id = ledger->id();
+  // A copy went on from here, told a target, and died before its cursor went out.
+  const Rev told{cursor.value + 3'600'000'000};
+  EXPECT_EQ(*ledger->found_cursor("emea", id, cursor, told), CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), id);
+  EXPECT_EQ(entries(told).size(), 1U) << "told anew above it";
+}
+
+TEST_F(BirthTest, WhatWeToldAfterOurCursorIsNoRivals) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev cursor = ledger->head();
+  crash_and_open();
+  apply({updated(2, {{"Name", "B"}})});
+  const std::string id = ledger->id();
+  EXPECT_EQ(*ledger->found_cursor("emea", id, cursor, ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{7}, ledger->head()),
+            CursorVerdict::Materialize)
+      << "our first write got there, the cursor did not";
+  EXPECT_EQ(ledger->id(), id);
+}
+
+TEST_F(BirthTest, ImagesBelowOurFirstRevAreOutranked) {
+  apply({created(1, {{"Name", "A"}})});
+  const std::string id = ledger->id();
+  EXPECT_EQ(*ledger->found_cursor("emea", id, {}, Rev{1000}), CursorVerdict::Follow);
+  EXPECT_EQ(ledger->id(), id);
+}
+
+TEST_F(BirthTest, ANewLedgerStartsAboveEveryImageInATarget) {
+  const Rev told{1'999'999'999'999'999};
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{7}, told), CursorVerdict::Materialize);
+  apply({created(1, {{"Name", "A"}})});
+  EXPECT_GT(ledger->head(), told);
 }
 
 TEST_F(BirthTest, ACursorInAGapThatNobodyWroteProvesAnOldCopy) {
@@ -84,7 +123,8 @@ TEST_F(BirthTest, ACursorInAGapThatNobodyWroteProvesAnOldCopy) {
   apply({updated(2, {{"Name", "B"}})});
   ASSERT_GT(ledger->head().value, before.value + 10);
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", id, Rev{before.value + 5}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", id, Rev{before.value + 5}, {}),
+            CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id);
 }
 
@@ -97,7 +137,7 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
   stretch.cause = "expired";
   ASSERT_TRUE(ledger->open_hole(stretch));
   const Rev ahead{ledger->head().value + 5'000'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead));
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
   EXPECT_TRUE(entries(ahead).empty());
   crash_and_open();
   ASSERT_TRUE(ledger->trim());

@@ -84,9 +84,10 @@ TEST_F(JournalTest, ASinkThatFellBehindTheStartIsToldSo) {
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, ErrorKind::Transient);
   EXPECT_EQ(read.error().code, "trimmed");
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), old), CursorVerdict::Materialize);
-  EXPECT_EQ(*ledger->found_cursor("emea", "", {}), CursorVerdict::Materialize) << "its start is gone";
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), old, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, {}), CursorVerdict::Materialize)
+      << "its start is gone";
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head(), {}), CursorVerdict::Follow);
 }
 
 TEST_F(JournalTest, AtTheBoundItIsFullOnlyWhileEntriesAreOwed) {

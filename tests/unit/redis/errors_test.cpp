@@ -47,7 +47,8 @@ TEST(RedisClassify, AFenceIsFatalAndAServerThatWentBackIsNot) {
   EXPECT_EQ(back.code, "CURSOR");
   EXPECT_EQ(back.message,
             "redis h:1: headwater_cursor: CURSOR epoch 0 rev 0; the server went back (flushed, "
-            "restored or failed over): reopening at its cursor");
+            "restored or failed over), or one that we have fenced wrote late: reopening at its "
+            "cursor");
 }
 
 TEST(RedisClassify, ArgumentsThatRedisRepeatsAreCutOff) {

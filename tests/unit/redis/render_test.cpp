@@ -223,7 +223,7 @@ TEST(RedisRelations, OfBrokenTextAreWhatCanBeRead) {
 
 TEST(RedisLibrary, KnowsItsVersion) {
   EXPECT_TRUE(kLibraryCode.starts_with("#!lua name=headwater\n"));
-  EXPECT_EQ(library_version(kLibraryCode), 1U);
+  EXPECT_EQ(library_version(kLibraryCode), 2U);
   EXPECT_EQ(library_version("#!lua name=headwater\n-- version: 12\n"), 12U);
   EXPECT_EQ(library_version("#!lua name=other\n"), 0U);
 }
