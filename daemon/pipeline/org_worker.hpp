@@ -3,9 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "connectors/salesforce/org_api.hpp"
@@ -13,6 +11,7 @@
 #include "daemon/observe/health.hpp"
 #include "daemon/observe/metrics.hpp"
 #include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/org_task.hpp"
 #include "daemon/pipeline/row_lane.hpp"
 #include "daemon/pipeline/step.hpp"
 
@@ -22,13 +21,10 @@ namespace headwater {
 ///
 ///   first: log in, bind our name to the org's id, learn the key prefixes that relations need
 ///          (streams may start now)
-///   then:  holes of records that are due -> describe (kept an hour, or until a new field shows) ->
-///   note the version
-///          -> fetch by id -> second lane
+///   then:  the first task that has something to do does one piece of it, and again from the first
 ///
-/// A row carries the version noted before its query, so events that are newer win in any order;
-/// applying it closes the hole. Rows that find the lane full wait for room, and the next query with
-/// them. A refetch that fails is postponed, never given up. One thread.
+/// Rows that find the lane full wait for room, and all tasks with them. A task that fails pauses
+/// alone; the org's part shows why. One thread.
 class OrgWorker {
  public:
   struct Parts {
@@ -44,32 +40,36 @@ class OrgWorker {
     observe::Part& health;
     observe::Metrics& metrics;
   };
+  /// Its first task closes holes of records.
   explicit OrgWorker(Parts parts);
+
+  /// What further tasks are made with.
+  OrgTools& tools() { return tools_; }
+  /// Behind all that were added before. Before the first step().
+  void add(std::unique_ptr<OrgTask> task);
 
   Step step();
 
  private:
-  struct Object {
-    salesforce::ObjectDescription description;
-    std::vector<std::string> fields;
-    std::int64_t described_at = 0;  ///< monotonic ms
-    std::size_t names = 0;          ///< that the ledger knew of the object, these included
+  struct Slot {
+    std::unique_ptr<OrgTask> task;
+    Backoff backoff;
+    std::int64_t retry_at = 0;  ///< monotonic ms; after a failure
+    bool failing = false;
   };
 
   Step bring_up();
   Result<void> learn_facts();
-  Step refetch();
-  Result<void> refetch_object(const std::string& object, const std::vector<ledger::Hole>& holes);
-  bool deliver();
-  Result<Object*> describe(const std::string& object);
-  OwnedRows rows_of(const Object& object, const std::vector<salesforce::FetchedRecord>& records);
-  Step pause(const Error& error);
+  void tell_health();
+  /// Shows the error; how long to leave it alone.
+  Millis failed(const Error& error, Backoff& backoff);
 
   Parts parts_;
-  Backoff backoff_;
-  observe::Counter refetched_, failed_;
-  std::unordered_map<std::string, Object> objects_;
-  std::optional<OwnedRows> unsent_;  // read, but the lane was full
+  ObjectBook objects_;
+  Outbox outbox_;
+  OrgTools tools_;
+  std::vector<Slot> slots_;
+  Backoff backoff_;  // of the login
   bool up_ = false;
   std::int64_t retry_at_ = 0;
 };

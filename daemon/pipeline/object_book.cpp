@@ -1,0 +1,82 @@
+#include "daemon/pipeline/object_book.hpp"
+
+#include <algorithm>
+
+#include "connectors/salesforce/describe.hpp"
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+/// How long a description is trusted; an unknown or hidden field (INVALID_FIELD) drops it at once.
+constexpr std::int64_t kDescribeMs = 3'600'000;
+
+}  // namespace
+
+Result<const DescribedObject*> ObjectBook::describe(const std::string& object) {
+  const std::int64_t now = clock_.monotonic_ms();
+  NameTable& names = ledger_.names(org_, object);
+  const std::size_t names_before = names.size();
+  const auto known = objects_.find(object);
+  if (known != objects_.end() && now - known->second.described_at < kDescribeMs &&
+      names_before == known->second.names) {
+    return &known->second;
+  }
+  auto description = api_.describe(object);
+  if (!description) return description.error();
+  DescribedObject& entry = objects_[object];
+  entry.description = std::move(description).value();
+  entry.fields = salesforce::fetch_fields(entry.description);
+  entry.described_at = now;
+  entry.names = names_before;
+  for (const auto& field : entry.description.fields) {
+    if (names.find(field.path)) continue;
+    names.intern(field.path);
+    ++entry.names;
+  }
+  return &entry;
+}
+
+void ObjectBook::add_row(const std::string& object,
+                         const salesforce::RecordRow& decoded,
+                         OwnedRows& out) {
+  NameTable& names = ledger_.names(org_, object);
+  ledger::Row row;
+  row.id = decoded.id;
+  row.stamp = decoded.stamp;
+  auto& members = out.members.emplace_back();
+  members.reserve(decoded.fields.size());
+  for (const auto& field : decoded.fields) {
+    ValueView value = field.value;
+    if (value.holds_text()) value.text = out.texts.emplace_back(value.text);
+    members.push_back({names.intern(field.path), value});
+  }
+  std::ranges::sort(members, {}, &Member::name);
+  row.fields = members;
+  out.rows.push_back(row);
+}
+
+OwnedRows ObjectBook::rows_of(const DescribedObject& object,
+                              std::span<const salesforce::FetchedRecord> records) {
+  OwnedRows out;
+  const std::string& name = object.description.name;
+  const salesforce::RowDecoder decoder(object.description);
+  salesforce::RecordRow decoded;
+  for (const auto& record : records) {
+    if (!record.json) {
+      ledger::Row gone;
+      gone.id = record.id;
+      gone.present = false;
+      out.rows.push_back(gone);
+    } else if (auto read = decoder.decode(*record.json, decoded); !read) {
+      log::warning(read.error().message,
+                   {{"org", org_}, {"object", name}, {"id", record.id.view()}});
+    } else {
+      decoded.id = record.id;
+      add_row(name, decoded, out);
+    }
+  }
+  return out;
+}
+
+}  // namespace headwater

@@ -1,0 +1,83 @@
+#include "daemon/pipeline/refetch_task.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+/// Ids in one refetch: well below the API's 2,000, so that a page of long texts stays small in
+/// memory.
+constexpr std::size_t kRefetchMax = 500;
+/// How often holes are looked at when none is due.
+constexpr std::int64_t kPollMs = 200;
+/// A refetch that failed is tried again after this, doubled with each failure up to kPostponeMax.
+constexpr EpochMs kPostpone = 5'000;
+constexpr EpochMs kPostponeMax = 15 * 60'000;
+/// Rows in the lane are applied within moments; should they get lost on the way, their holes are
+/// due again after this.
+constexpr EpochMs kInFlight = 60'000;
+
+}  // namespace
+
+RefetchTask::RefetchTask(OrgTools& tools)
+    : tools_(tools),
+      refetched_(tools.metrics.counter(
+          "headwater_refetched_records_total", "Records read again by id", {{"org", tools.org}})),
+      failed_(tools.metrics.counter("headwater_refetch_failures_total",
+                                    "Refetches that failed and were postponed",
+                                    {{"org", tools.org}})) {}
+
+Result<Step> RefetchTask::step() {
+  const EpochMs now = tools_.clock.now_ms();
+  const auto due = tools_.ledger.due_refetches(tools_.org, now, kRefetchMax);
+  if (due.empty()) return Step::wait(tools_.clock.monotonic_ms() + kPollMs);
+  std::map<std::string, std::vector<ledger::Hole>> by_object;
+  for (const auto& hole : due) by_object[hole.object].push_back(hole);
+  for (const auto& [object, holes] : by_object) {
+    if (!tools_.outbox.empty()) break;
+    const auto done = refetch(object, holes);
+    if (done) continue;
+    failed_.add(static_cast<double>(holes.size()));
+    const auto attempts = std::min<std::uint32_t>(holes.front().attempts, 10);
+    const EpochMs next = now + std::min(kPostponeMax, kPostpone << attempts);
+    if (auto postponed = tools_.ledger.postpone(holes, next); !postponed) return postponed.error();
+    if (done.error().kind != ErrorKind::Rejected) return done.error();
+    tools_.objects.forget(object);  // a field went or was hidden
+    log::warning(done.error().message, {{"org", tools_.org}, {"object", object}});
+  }
+  return Step::again();
+}
+
+Result<void> RefetchTask::refetch(const std::string& object,
+                                  const std::vector<ledger::Hole>& holes) {
+  auto described = tools_.objects.describe(object);
+  if (!described) return described.error();
+  auto noted = tools_.ledger.note_version(tools_.org);
+  if (!noted) return noted.error();
+  std::vector<RecordId> ids;
+  for (const auto& hole : holes) {
+    if (auto id = RecordId::parse(hole.id)) ids.push_back(*id);
+  }
+  auto records = tools_.api.fetch(object, ids, (*described)->fields);
+  if (!records) return records.error();
+  OwnedRows rows = tools_.objects.rows_of(**described, *records);
+  rows.batch.org = tools_.org;
+  rows.batch.object = object;
+  rows.batch.noted = *noted;
+  rows.batch.type = ChangeType::Refetch;
+  refetched_.add(static_cast<double>(rows.rows.size()));
+  if (rows.rows.size() < records->size()) {
+    failed_.add(static_cast<double>(records->size() - rows.rows.size()));
+    tools_.objects.forget(object);  // a field's type may have changed
+  }
+  // Not due again while they wait in the lane; applied, they close their holes.
+  const EpochMs due = tools_.clock.now_ms() + kInFlight;
+  if (auto postponed = tools_.ledger.postpone(holes, due); !postponed) return postponed;
+  tools_.outbox.send(std::move(rows));
+  return {};
+}
+
+}  // namespace headwater

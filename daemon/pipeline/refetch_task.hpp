@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/pipeline/org_task.hpp"
+
+namespace headwater {
+
+/// Closes holes of records: those that are due -> describe -> note the version -> fetch by id ->
+/// second lane.
+///
+/// A row carries the version noted before its query, so events that are newer win in any order;
+/// applying it closes the hole. A refetch that fails is postponed, never given up.
+class RefetchTask final : public OrgTask {
+ public:
+  explicit RefetchTask(OrgTools& tools);
+  std::string_view name() const override { return "refetch"; }
+  Result<Step> step() override;
+
+ private:
+  Result<void> refetch(const std::string& object, const std::vector<ledger::Hole>& holes);
+
+  OrgTools& tools_;
+  observe::Counter refetched_, failed_;
+};
+
+}  // namespace headwater
