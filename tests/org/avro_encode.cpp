@@ -146,4 +146,17 @@ void encode_body(std::string& out,
   }
 }
 
+void encode_platform_event(std::string& out,
+                           const ObjectDef& event,
+                           std::span<const Value> values) {
+  for (const auto& field : event.event_fields) {
+    const auto& value = values[static_cast<std::size_t>(field.plain)];
+    if (is_set_by_org(event.fields[field.field])) {
+      std::visit(PutValue{out}, value);
+    } else {
+      put_optional(out, value, true);
+    }
+  }
+}
+
 }  // namespace headwater::org

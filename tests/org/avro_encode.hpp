@@ -58,5 +58,7 @@ void encode_body(std::string& out,
                  const ObjectDef& object,
                  std::span<const Value> values,
                  const LeafSet& shown);
+/// Appends a platform event: the two fields that every one has, then optional ones.
+void encode_platform_event(std::string& out, const ObjectDef& event, std::span<const Value> values);
 
 }  // namespace headwater::org

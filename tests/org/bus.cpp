@@ -39,21 +39,30 @@ std::uint64_t Bus::next_replay() {
   return replay_;
 }
 
-void Bus::publish(std::span<NewEvent> events) {
+std::vector<std::uint64_t> Bus::publish(std::span<NewEvent> events) {
   std::function<void()> listener;
+  std::vector<std::uint64_t> replays;
+  replays.reserve(events.size());
   {
     const std::lock_guard lock(mutex_);
     const auto now = clock_.now_ms();
     for (auto& event : events) {
       const auto schema = schema_ids_.insert(std::move(event.schema_id)).first;
       payload_bytes_ += event.payload.size();
-      events_.push_back({next_replay(), now, event.object, &*schema, std::move(event.payload)});
+      replays.push_back(next_replay());
+      events_.push_back({replays.back(),
+                         now,
+                         event.object,
+                         &*schema,
+                         std::move(event.payload),
+                         std::move(event.uuid)});
     }
     published_ += events.size();
     if (!held_) listener = show();
     expire();
   }
   if (listener) listener();
+  return replays;
 }
 
 std::function<void()> Bus::show() {
@@ -138,7 +147,7 @@ std::size_t Bus::read(Cursor& cursor,
     const auto& event = events_[cursor - first_];
     ++cursor;
     ++taken;
-    if (!take({event.payload, *event.schema_id, event.replay})) break;
+    if (!take({event.payload, *event.schema_id, event.uuid, event.replay})) break;
   }
   return taken;
 }

@@ -23,11 +23,12 @@ struct NewEvent {
   const ObjectDef* object = nullptr;
   std::string schema_id;
   std::string payload;  ///< header and body, Avro
+  std::string uuid = {};  ///< its id; empty: made of its replay counter
 };
 
 /// An event as a reader sees it. Borrowed: only inside the call that gives it.
 struct BusEvent {
-  std::string_view payload, schema_id;
+  std::string_view payload, schema_id, uuid;
   std::uint64_t replay = 0;
 };
 
@@ -48,7 +49,8 @@ class Bus {
   explicit Bus(Millis retention);
 
   /// Appends all at once and tells the listener, unless held.
-  void publish(std::span<NewEvent> events);
+  /// Their replay counters.
+  std::vector<std::uint64_t> publish(std::span<NewEvent> events);
   /// Called after each publish, on the publisher's thread, without the bus's lock.
   void on_published(std::function<void()> listener);
   /// While held, published events are not shown to readers: a whole replay appears at one instant.
@@ -87,7 +89,7 @@ class Bus {
     EpochMs at;
     const ObjectDef* object;
     const std::string* schema_id;
-    std::string payload;
+    std::string payload, uuid;
   };
   using Mark = std::pair<std::uint64_t, const ObjectDef*>;  ///< counter and topic of a position
 

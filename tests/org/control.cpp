@@ -94,6 +94,7 @@ HttpResponse set_faults(Org& org, const object& body) {
   faults.rest_failures = number(body, "rest_failures", faults.rest_failures.load());
   faults.rest_failure_status = number(body, "rest_status", faults.rest_failure_status.load());
   const std::pair<const char*, std::atomic<int>*> counts[] = {
+      {"positions_refused", &faults.positions_refused},
       {"pages_failed", &faults.pages_failed},
       {"pages_short", &faults.pages_short},
       {"pages_repeated", &faults.pages_repeated},
@@ -188,6 +189,7 @@ HttpResponse stats(Org& org) {
   }
   return {200,
           boost::json::serialize(object{{"events_published", org.bus().published()},
+                                        {"platform_published", org.platform().published()},
                                         {"payload_bytes", org.bus().payload_bytes()},
                                         {"last_replay_id", to_hex(org.bus().newest_position())},
                                         {"events_delivered", pubsub.delivered},
@@ -241,7 +243,11 @@ HttpResponse Control::handle(const HttpRequest& request) const {
                            number<std::uint64_t>(body, "seed", 1));
     return ok();
   }
-  if (path == "/retention") return org.bus().drop_all(), ok();
+  if (path == "/publish") {
+    auto done = org.platform().publish(body);
+    return done ? HttpResponse{200, std::move(*done)} : refuse(done.error().message);
+  }
+  if (path == "/retention") return org.bus().drop_all(), org.platform().drop_all(), ok();
   if (path == "/stop") return org.request_stop(), ok();
   return {404, R"({"error":"no such call"})"};
 }

@@ -18,6 +18,7 @@ class Faults {
   std::atomic<bool> events_held{false};       ///< keepalives come, events do not
   std::atomic<std::int64_t> latency_ms{0};    ///< before each batch of a stream
   std::atomic<int> getschema_unavailable{0};  ///< this many calls still fail
+  std::atomic<int> positions_refused{0};      ///< this many replay ids are still called expired
   std::atomic<int> token_failures{0};         ///< this many token requests still fail
   std::atomic<int> token_failure_status{503};
   std::atomic<int> rest_failures{0};  ///< this many REST calls still fail
@@ -95,6 +96,7 @@ class Faults {
     getschema_unavailable = token_failures = rest_failures = 0;
     pages_failed = pages_short = pages_repeated = pages_cut = 0;
     bulk_polls = bulk_failed = bulk_aborted = 0;
+    positions_refused = 0;
     api_used = 0;
     api_max = 100'000;
     const std::lock_guard lock(mutex_);

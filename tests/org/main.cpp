@@ -56,6 +56,12 @@ int main(int argc, char** argv) {
                "after which a Pub/Sub connection gets GOAWAY, and its end as much later; 0: never");
   add_duration(app, "--retention", options.retention, "how long events stay on the bus");
   add_duration(app,
+               "--standard-retention",
+               options.standard_retention,
+               "the same of standard-volume platform events");
+  add_duration(
+      app, "--publish-timeout", options.publish_timeout, "life of a PublishStream without events");
+  add_duration(app,
                "--clock-lag",
                options.clock_lag,
                "how far the org's clock starts behind; loads use it up");

@@ -21,6 +21,7 @@ Org::Org(OrgOptions options)
     : options_(std::move(options)),
       catalog_(Catalog::standard_table(), options_.multi_currency),
       bus_(options_.retention),
+      platform_(options_.retention, options_.standard_retention),
       store_(catalog_, bus_, options_.clock_lag, options_.seed),
       workload_(store_, options_.seed) {}
 
@@ -60,11 +61,13 @@ Result<OrgAddresses> Org::start() {
   pubsub_ = std::make_unique<PubsubServer>(PubsubSettings{options_.port,
                                                           options_.keepalive_interval,
                                                           options_.credit_timeout,
+                                                          options_.publish_timeout,
                                                           options_.tls_certificate_pem,
                                                           options_.tls_key_pem,
                                                           options_.connection_age},
                                            catalog_,
                                            bus_,
+                                           platform_,
                                            *oauth_,
                                            faults_);
   const auto port = pubsub_->start();

@@ -15,6 +15,7 @@
 #include "tests/org/faults.hpp"
 #include "tests/org/http.hpp"
 #include "tests/org/oauth.hpp"
+#include "tests/org/platform.hpp"
 #include "tests/org/pubsub_service.hpp"
 #include "tests/org/rest.hpp"
 #include "tests/org/schema.hpp"
@@ -31,6 +32,8 @@ struct OrgOptions {
   Millis credit_timeout{60'000};
   Millis token_lifetime{7'200'000};
   Millis retention{72LL * 3'600'000};
+  Millis standard_retention{24LL * 3'600'000};  ///< of standard-volume platform events
+  Millis publish_timeout{70'000};
   Millis clock_lag{0};         ///< how far the org's clock starts behind; /load may use it up
   std::string public_key_pem;  ///< public key or certificate of the JWT bearer flow
   std::string client_id = "headwater", client_secret = "headwater-secret";
@@ -68,6 +71,7 @@ class Org {
 
   Catalog& catalog() { return catalog_; }
   Bus& bus() { return bus_; }
+  PlatformEvents& platform() { return platform_; }
   Store& store() { return store_; }
   Oauth& oauth() { return *oauth_; }
   Rest& rest() { return *rest_; }
@@ -83,6 +87,7 @@ class Org {
   const OrgOptions options_;
   Catalog catalog_;
   Bus bus_;
+  PlatformEvents platform_;
   Faults faults_;
   Store store_;
   Workload workload_;

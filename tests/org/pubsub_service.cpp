@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/org/grpc_error.hpp"
+#include "tests/org/publish_stream.hpp"
 #include "tests/org/subscribe_stream.hpp"
 
 namespace headwater::org {
@@ -36,8 +37,8 @@ bool names_org(std::string_view tenant, std::string_view org_id) {
 }  // namespace
 
 struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
-  Impl(PubsubSettings s, const Catalog& c, Bus& b, Oauth& o, Faults& f)
-      : settings(std::move(s)), catalog(c), bus(b), oauth(o), faults(f) {}
+  Impl(PubsubSettings s, const Catalog& c, Bus& b, PlatformEvents& p, Oauth& o, Faults& f)
+      : settings(std::move(s)), catalog(c), bus(b), platform(p), oauth(o), faults(f) {}
 
   grpc::Status authenticate(grpc::CallbackServerContext& context, std::string_view rpc) {
     const auto token = metadata(context, "accesstoken");
@@ -69,7 +70,7 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
       const std::lock_guard lock(mutex);
       const auto id = ++subscribe_calls;
       stream = std::make_shared<SubscribeStream>(
-          id, context, SubscribeStream::World{settings, catalog, bus, faults});
+          id, context, SubscribeStream::World{settings, catalog, bus, platform, faults});
       stream->on_gone = [this, id] { forget(id); };
       streams.emplace(id, stream);
     }
@@ -89,6 +90,39 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
     ended_credit_max = std::max(ended_credit_max, gone->credit_max());
     ended.push_back(std::move(stats));
     all_gone.notify_all();
+  }
+
+  grpc::ServerBidiReactor<eventbus::v1::PublishRequest, eventbus::v1::PublishResponse>*
+  PublishStream(grpc::CallbackServerContext* context) override {
+    auto refused = authenticate(*context, "PublishStream");
+    auto stream = std::make_shared<org::PublishStream>(context, platform, settings.publish_timeout);
+    {
+      const std::lock_guard lock(mutex);
+      publishers.push_back(stream);
+    }
+    stream->on_gone = [this, one = stream.get()] {
+      std::shared_ptr<org::PublishStream> gone;  // destroyed after the lock
+      const std::lock_guard lock(mutex);
+      const auto found =
+          std::ranges::find(publishers, one, &std::shared_ptr<org::PublishStream>::get);
+      gone = std::move(*found);
+      publishers.erase(found);
+      all_gone.notify_all();
+    };
+    stream->begin(std::move(refused));
+    return stream.get();
+  }
+
+  grpc::ServerUnaryReactor* Publish(grpc::CallbackServerContext* context,
+                                    const eventbus::v1::PublishRequest* request,
+                                    eventbus::v1::PublishResponse* response) override {
+    auto* reactor = context->DefaultReactor();
+    auto status = authenticate(*context, "Publish");
+    if (status.ok()) {
+      status = publish(*context, "Publish", platform, request->topic_name(), *request, *response);
+    }
+    reactor->Finish(status);
+    return reactor;
   }
 
   grpc::ServerUnaryReactor* GetSchema(grpc::CallbackServerContext* context,
@@ -121,6 +155,7 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
                           "The schema ID can't be blank.");
     }
     const auto* object = catalog.find_schema(request.schema_id());
+    if (object == nullptr) object = platform.catalog().find_schema(request.schema_id());
     if (object == nullptr || faults.schema_refused(request.schema_id())) {
       return pubsub_error(context,
                           kRpc,
@@ -156,8 +191,8 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
                           "topic.validation.empty",
                           "The topic name is blank.");
     }
-    const auto topic = find_topic(catalog, request.topic_name());
-    if (!topic.known) {
+    const auto topic = find_topic(catalog, bus, platform, request.topic_name());
+    if (topic.bus == nullptr) {
       return pubsub_error(context,
                           kRpc,
                           StatusCode::NOT_FOUND,
@@ -175,6 +210,7 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
     response.set_topic_name(request.topic_name());
     response.set_tenant_guid("core/headwater/" + oauth.org_id());
     response.set_can_subscribe(refused.empty());
+    response.set_can_publish(topic.object != nullptr && topic.object->platform);
     if (topic.object != nullptr) response.set_schema_id(topic.object->schema_id);
     response.set_rpc_id(new_rpc_id());
     return grpc::Status::OK;
@@ -187,6 +223,11 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
     return out;
   }
 
+  std::vector<std::shared_ptr<org::PublishStream>> publishing() const {
+    const std::lock_guard lock(mutex);
+    return publishers;
+  }
+
   void run_ticker(const std::stop_token& stop) {
     const auto interval = std::clamp(settings.keepalive_interval / 8, Millis(2), Millis(250));
     std::mutex idle;
@@ -195,18 +236,21 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
       std::unique_lock lock(idle);
       wake.wait_for(lock, stop, faults.latency_ms > 0 ? Millis(2) : interval, [] { return false; });
       for (const auto& stream : living()) stream->tick();
+      for (const auto& stream : publishing()) stream->tick();
     }
   }
 
   const PubsubSettings settings;
   const Catalog& catalog;
   Bus& bus;
+  PlatformEvents& platform;
   Oauth& oauth;
   Faults& faults;
 
   mutable std::mutex mutex;
   std::condition_variable all_gone;
   std::map<std::uint64_t, std::shared_ptr<SubscribeStream>> streams;
+  std::vector<std::shared_ptr<org::PublishStream>> publishers;
   std::vector<StreamStats> ended;
   std::uint64_t ended_delivered = 0;
   std::int64_t ended_credit_max = 0;
@@ -218,9 +262,13 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
   std::jthread ticker;
 };
 
-PubsubServer::PubsubServer(
-    PubsubSettings settings, const Catalog& catalog, Bus& bus, Oauth& oauth, Faults& faults)
-    : impl_(std::make_unique<Impl>(std::move(settings), catalog, bus, oauth, faults)) {}
+PubsubServer::PubsubServer(PubsubSettings settings,
+                           const Catalog& catalog,
+                           Bus& bus,
+                           PlatformEvents& platform,
+                           Oauth& oauth,
+                           Faults& faults)
+    : impl_(std::make_unique<Impl>(std::move(settings), catalog, bus, platform, oauth, faults)) {}
 
 PubsubServer::~PubsubServer() { stop(); }
 
@@ -237,6 +285,8 @@ Result<int> PubsubServer::start() {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(fmt::format("127.0.0.1:{}", impl.settings.port), credentials, &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Above what a publisher may send: that it was too much is our answer, not the library's.
+  builder.SetMaxReceiveMessageSize(4 * static_cast<int>(kPublishBytesMax));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   if (const auto age = static_cast<int>(impl.settings.connection_age.count()); age > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, age);
@@ -249,9 +299,11 @@ Result<int> PubsubServer::start() {
         "serving the Pub/Sub API on 127.0.0.1:{}: the port is taken or the certificate is unusable",
         impl.settings.port));
   }
-  impl.bus.on_published([&impl] {
+  const auto tell = [&impl] {
     for (const auto& stream : impl.living()) stream->on_published();
-  });
+  };
+  impl.bus.on_published(tell);
+  for (Bus* bus : impl.platform.buses()) bus->on_published(tell);
   impl.ticker = std::jthread([&impl](const std::stop_token& stop) { impl.run_ticker(stop); });
   return port;
 }
@@ -260,11 +312,12 @@ void PubsubServer::stop() {
   auto& impl = *impl_;
   if (!impl.server) return;
   impl.bus.on_published(nullptr);
+  for (Bus* bus : impl.platform.buses()) bus->on_published(nullptr);
   impl.ticker = {};
   end_streams({});
   impl.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   std::unique_lock lock(impl.mutex);
-  impl.all_gone.wait(lock, [&impl] { return impl.streams.empty(); });
+  impl.all_gone.wait(lock, [&impl] { return impl.streams.empty() && impl.publishers.empty(); });
   lock.unlock();
   impl.server.reset();
 }
@@ -272,6 +325,7 @@ void PubsubServer::stop() {
 std::size_t PubsubServer::end_streams(const StreamEnd& end) {
   const auto streams = impl_->living();
   for (const auto& stream : streams) stream->end(end);
+  for (const auto& stream : impl_->publishing()) stream->end(end);
   return streams.size();
 }
 

@@ -11,6 +11,7 @@
 #include "tests/org/bus.hpp"
 #include "tests/org/faults.hpp"
 #include "tests/org/oauth.hpp"
+#include "tests/org/platform.hpp"
 #include "tests/org/schema.hpp"
 
 namespace headwater::org {
@@ -19,6 +20,7 @@ struct PubsubSettings {
   int port = 0;                                  ///< 0: a free one
   Millis keepalive_interval{60'000};             ///< silence after which an empty response goes out
   Millis credit_timeout{60'000};                 ///< a stream without credit ends after this
+  Millis publish_timeout{70'000};                ///< a PublishStream without events ends after this
   std::string tls_certificate_pem, tls_key_pem;  ///< both empty: plaintext
   Millis connection_age{
       0};  ///< a connection gets GOAWAY after this, and its end as much later; 0: never
@@ -46,13 +48,17 @@ struct StreamEnd {
   int status = 13;  ///< gRPC status code
 };
 
-/// The Pub/Sub API: Subscribe, GetSchema, GetTopic as salesforce.md sections 1 to 4 describe them.
-/// The other calls answer UNIMPLEMENTED. Streams run on gRPC's own threads; one ticker thread of
+/// The Pub/Sub API: all but ManagedSubscribe (UNIMPLEMENTED) as salesforce.md sections 1 to 4
+/// describe it. Streams run on gRPC's own threads; one ticker thread of
 /// ours sends keepalives.
 class PubsubServer {
  public:
-  PubsubServer(
-      PubsubSettings settings, const Catalog& catalog, Bus& bus, Oauth& oauth, Faults& faults);
+  PubsubServer(PubsubSettings settings,
+               const Catalog& catalog,
+               Bus& bus,
+               PlatformEvents& platform,
+               Oauth& oauth,
+               Faults& faults);
   ~PubsubServer();
   PubsubServer(const PubsubServer&) = delete;
   PubsubServer& operator=(const PubsubServer&) = delete;

@@ -156,7 +156,33 @@ std::string union_of(const FieldDef& field, std::set<std::string_view>& defined)
   return fmt::format(R"(["null",{}{}])", plain, record);
 }
 
+/// Source: salesforce.md section 8.
+std::string platform_schema_text(const ObjectDef& event) {
+  std::string out =
+      fmt::format(R"({{"type":"record","name":"{}","namespace":"com.sforce.eventbus","fields":[)",
+                  event.event_name);
+  for (const auto& event_field : event.event_fields) {
+    const auto& field = event.fields[event_field.field];
+    if (out.back() != '[') out += ',';
+    if (is_set_by_org(field)) {
+      const bool by = field.type == FieldType::Reference;
+      out += fmt::format(R"({{"name":"{}","type":"{}","doc":"{}"}})",
+                         field.name,
+                         form(field.type).avro,
+                         by ? "CreatedBy:EntityId" : form(field.type).doc);
+    } else {
+      out += fmt::format(R"({{"name":"{}","type":["null","{}"],"doc":"{}:{}","default":null}})",
+                         field.name,
+                         form(field.type).avro,
+                         form(field.type).doc,
+                         field.custom_id);
+    }
+  }
+  return out + "]}";
+}
+
 std::string schema_text(const ObjectDef& object) {
+  if (object.platform) return platform_schema_text(object);
   std::string out =
       fmt::format(R"({{"type":"record","name":"{}","namespace":"com.sforce.eventbus","fields":[)",
                   object.event_name);
@@ -199,6 +225,10 @@ FieldDef parse_field(const std::string& line, std::size_t& custom_fields) {
 
 }  // namespace
 
+bool is_set_by_org(const FieldDef& field) {
+  return field.name == "CreatedDate" || field.name == "CreatedById";
+}
+
 bool is_compound(FieldType type) { return !parts_of(type).empty(); }
 std::string_view doc_type(FieldType type) { return form(type).doc; }
 std::string_view avro_branch(FieldType type) { return form(type).avro; }
@@ -233,7 +263,7 @@ void ObjectDef::add_leaf(Leaf leaf) {
 
 void ObjectDef::derive() {
   const auto base = custom ? name.substr(0, name.size() - 1) : name;
-  event_name = base + "ChangeEvent";
+  event_name = platform ? name : base + "ChangeEvent";
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto& field = fields[i];
     const int top = field.in_events ? static_cast<int>(event_fields.size()) + 1 : -1;
@@ -288,7 +318,10 @@ Catalog::Catalog(std::string_view table, bool multi_currency) {
     if (line.front() != ' ') {
       auto object = std::make_unique<ObjectDef>();
       std::istringstream words(line);
-      words >> object->name >> object->key_prefix;
+      std::string volume;
+      words >> object->name >> object->key_prefix >> volume;
+      object->platform = object->name.ends_with("__e");
+      object->standard_volume = volume == "standard";
       object->custom = object->name.ends_with("__c");
       object->index = objects_.size();
       objects_.push_back(std::move(object));

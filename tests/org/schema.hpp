@@ -47,6 +47,10 @@ std::string_view doc_type(FieldType type);       ///< `Data:Currency`, without t
 std::string_view avro_branch(FieldType type);    ///< the union's branch; empty for compounds
 std::string_view describe_type(FieldType type);  ///< `currency`
 
+struct FieldDef;
+/// True for the two fields that a platform event always has, and that are no union with null.
+bool is_set_by_org(const FieldDef& field);
+
 /// A field of an object as its owner defined it; compounds are one field here.
 struct FieldDef {
   std::string name;
@@ -85,7 +89,9 @@ class ObjectDef {
  public:
   std::string name, key_prefix;
   bool custom = false;
-  std::size_t index = 0;  ///< place in its catalog
+  bool platform = false;         ///< a platform event: no header, `/event/…`
+  bool standard_volume = false;  ///< a platform event that is kept for 24 h only
+  std::size_t index = 0;         ///< place in its catalog
   std::vector<FieldDef> fields;
   std::vector<Leaf> leaves;
   std::vector<EventField> event_fields;
@@ -100,7 +106,7 @@ class ObjectDef {
   std::size_t leaf(std::string_view name_or_path) const;
   /// True if records of this object have a REST field `Name` made of the parts of a PersonName.
   bool has_joined_name() const { return joined_name_; }
-  std::string topic() const { return "/data/" + event_name; }
+  std::string topic() const { return (platform ? "/event/" : "/data/") + event_name; }
 
  private:
   friend class Catalog;
@@ -113,9 +119,9 @@ class ObjectDef {
 /// All objects of the org.
 class Catalog {
  public:
-  /// Reads a table of objects: a line `Object prefix`, then one indented line per field, `Name type
-  /// [targets]`, with `~` before a field that is not in events. Aborts on a table it cannot read:
-  /// it is part of the program.
+  /// Reads a table of objects: a line `Object prefix [standard]`, then one indented line per field,
+  /// `Name type [targets]`, with `~` before a field that is not in events. Aborts on a table it
+  /// cannot read: it is part of the program.
   explicit Catalog(std::string_view table, bool multi_currency = false);
 
   /// The objects of `headwater-org`.

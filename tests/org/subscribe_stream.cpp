@@ -24,11 +24,16 @@ void set_uuid(std::string& out, std::uint64_t replay) {
 
 }  // namespace
 
-Topic find_topic(const Catalog& catalog, std::string_view name) {
-  if (name == "/data/ChangeEvents") return {true, nullptr};
+Topic find_topic(const Catalog& catalog,
+                 Bus& changes,
+                 PlatformEvents& platform,
+                 std::string_view name) {
+  if (name == "/data/ChangeEvents") return {&changes, nullptr};
   for (const auto& object : catalog.objects()) {
-    if (object->topic() == name) return {true, object.get()};
+    if (object->topic() == name) return {&changes, object.get()};
   }
+  const auto* event = platform.find_topic(name);
+  if (event != nullptr) return {&platform.bus_of(*event), event};
   return {};
 }
 
@@ -118,8 +123,8 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
   if (topic_name_.empty()) {
     return fail(StatusCode::INVALID_ARGUMENT, "topic.validation.empty", "The topic name is blank.");
   }
-  topic_ = find_topic(world_.catalog, topic_name_);
-  if (!topic_.known) {
+  topic_ = find_topic(world_.catalog, world_.changes, world_.platform, topic_name_);
+  if (topic_.bus == nullptr) {
     return fail(StatusCode::NOT_FOUND,
                 "topic.not.found",
                 fmt::format("The topic {} does not exist or change data capture is not enabled.",
@@ -130,7 +135,7 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
   }
   switch (request.replay_preset()) {
     case eventbus::v1::EARLIEST:
-      cursor_ = world_.bus.earliest();
+      cursor_ = topic_.bus->earliest();
       break;
     case eventbus::v1::CUSTOM: {
       if (request.replay_id().empty()) {
@@ -138,8 +143,8 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
                     "subscription.fetch.replayid.validation.failed",
                     "A custom replay needs a replay id.");
       }
-      const auto after = world_.bus.after(request.replay_id(), topic_.object);
-      if (!after) {
+      const auto after = topic_.bus->after(request.replay_id(), topic_.object);
+      if (!after || Faults::take(world_.faults.positions_refused)) {
         return fail(StatusCode::INVALID_ARGUMENT,
                     "subscription.fetch.replayid.corrupted",
                     "The replay id is invalid, or outside the retention window.");
@@ -148,7 +153,7 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
       break;
     }
     default:
-      cursor_ = world_.bus.latest();
+      cursor_ = topic_.bus->latest();
   }
   positioned_ = true;
   return grpc::Status::OK;
@@ -196,7 +201,7 @@ SubscribeStream::Next SubscribeStream::decide() {
   }
   const std::int64_t withheld = world_.faults.half_credit_withheld ? kCreditMax / 2 : 0;
   const auto room = outstanding_ - withheld;
-  if (room > 0 && !world_.faults.events_held && world_.bus.has_more(cursor_, topic_.object)) {
+  if (room > 0 && !world_.faults.events_held && topic_.bus->has_more(cursor_, topic_.object)) {
     const Millis latency(world_.faults.latency_ms);
     if (!waiting_since_) waiting_since_ = now;
     if (now - *waiting_since_ < latency) return Next::Nothing;  // a tick will come
@@ -206,7 +211,7 @@ SubscribeStream::Next SubscribeStream::decide() {
     if (world_.faults.keepalives_off) return Next::Nothing;
     if (now - last_response_ < world_.settings.keepalive_interval) return Next::Nothing;
     response_.clear_events();
-    if (const auto tip = world_.bus.tip(cursor_, topic_.object)) {
+    if (const auto tip = topic_.bus->tip(cursor_, topic_.object)) {
       response_.set_latest_replay_id(*tip);
     } else if (response_.latest_replay_id().empty()) {
       return Next::Nothing;  // credit is withheld and nothing was told yet: no position to tell
@@ -224,20 +229,24 @@ void SubscribeStream::fill_batch(std::int64_t room) {
   events.Clear();
   std::size_t bytes = 0;
   std::uint64_t last = 0;
-  const auto taken = world_.bus.read(cursor_,
-                                     topic_.object,
-                                     static_cast<std::size_t>(std::min(room, kCreditMax)),
-                                     [&](const BusEvent& event) {
-                                       auto& consumer = *events.Add();
-                                       auto& producer = *consumer.mutable_event();
-                                       set_uuid(*producer.mutable_id(), event.replay);
-                                       producer.mutable_schema_id()->assign(event.schema_id);
-                                       producer.mutable_payload()->assign(event.payload);
-                                       put_replay(*consumer.mutable_replay_id(), event.replay);
-                                       last = event.replay;
-                                       bytes += event.payload.size();
-                                       return bytes < kResponseBytesMax;
-                                     });
+  const auto taken = topic_.bus->read(cursor_,
+                                      topic_.object,
+                                      static_cast<std::size_t>(std::min(room, kCreditMax)),
+                                      [&](const BusEvent& event) {
+                                        auto& consumer = *events.Add();
+                                        auto& producer = *consumer.mutable_event();
+                                        if (event.uuid.empty()) {
+                                          set_uuid(*producer.mutable_id(), event.replay);
+                                        } else {
+                                          producer.mutable_id()->assign(event.uuid);
+                                        }
+                                        producer.mutable_schema_id()->assign(event.schema_id);
+                                        producer.mutable_payload()->assign(event.payload);
+                                        put_replay(*consumer.mutable_replay_id(), event.replay);
+                                        last = event.replay;
+                                        bytes += event.payload.size();
+                                        return bytes < kResponseBytesMax;
+                                      });
   outstanding_ -= static_cast<std::int64_t>(taken);
   delivered_ += taken;
   put_replay(*response_.mutable_latest_replay_id(), last);

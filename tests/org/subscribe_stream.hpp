@@ -10,16 +10,20 @@
 
 #include "tests/org/bus.hpp"
 #include "tests/org/faults.hpp"
+#include "tests/org/platform.hpp"
 #include "tests/org/pubsub_service.hpp"
 
 namespace headwater::org {
 
 /// What a topic's name stands for.
 struct Topic {
-  bool known = false;
+  Bus* bus = nullptr;                 ///< null: there is no such topic
   const ObjectDef* object = nullptr;  ///< null: all objects
 };
-Topic find_topic(const Catalog& catalog, std::string_view name);
+Topic find_topic(const Catalog& catalog,
+                 Bus& changes,
+                 PlatformEvents& platform,
+                 std::string_view name);
 
 /// Most events outstanding on a stream; more asked for counts as this (salesforce.md 2.2).
 inline constexpr std::int64_t kCreditMax = 100;
@@ -37,7 +41,8 @@ class SubscribeStream final
   struct World {
     const PubsubSettings& settings;
     const Catalog& catalog;
-    Bus& bus;
+    Bus& changes;
+    PlatformEvents& platform;
     Faults& faults;
   };
   using Now = std::chrono::steady_clock::time_point;

@@ -409,12 +409,12 @@ TEST_F(StreamTest, ReplayAppearsWholeAndItsTruthHolds) {
   EXPECT_EQ(org->pubsub().stats().credit_max, 100);
 }
 
-TEST_F(StreamTest, OtherCallsAreNotImplemented) {
+TEST_F(StreamTest, ManagedSubscribeIsNotImplemented) {
   start();
   grpc::ClientContext context;
   authorize(context);
-  eventbus::v1::PublishResponse response;
-  EXPECT_EQ(stub->Publish(&context, {}, &response).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(stub->ManagedSubscribe(&context)->Finish().error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
 }
 
 }  // namespace
