@@ -82,16 +82,23 @@ struct Decoded {
   std::vector<Slot> slots;  ///< by leaf number
 };
 
+/// What the events of a schema are.
+enum class PlanKind : std::uint8_t {
+  Change,    ///< a ChangeEventHeader, then an object's fields
+  Platform,  ///< fields alone
+};
+
 /// A schema compiled to a flat list of operations: how to walk one event in a single pass.
 ///
 /// Every change event has a ChangeEventHeader record; its fields are found by name, its change type
-/// by the symbols of the schema's own enum. Immutable and thread-safe once compiled.
+/// by the symbols of the schema's own enum. A platform event has none: its Header stays empty.
+/// Immutable and thread-safe once compiled.
 class Plan {
  public:
-  /// Rejected: no change event's schema, or more leaves than kLeavesMax.
-  static Result<Plan> compile(Schema schema);
+  /// Rejected: no schema of that kind, or more leaves than kLeavesMax.
+  static Result<Plan> compile(Schema schema, PlanKind kind = PlanKind::Change);
   /// Parses, then compiles.
-  static Result<Plan> parse(std::string_view schema_json);
+  static Result<Plan> parse(std::string_view schema_json, PlanKind kind = PlanKind::Change);
 
   /// Rejected: not exactly one datum of this schema, or a change type that we do not know. Checks
   /// every byte; time is linear in the payload and the schema.

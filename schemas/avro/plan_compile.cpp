@@ -70,20 +70,23 @@ constexpr HeaderMember kHeaderMembers[] = {
 
 }  // namespace
 
-Result<Plan> PlanCompiler::run(Schema schema) {
+Result<Plan> PlanCompiler::run(Schema schema, PlanKind kind) {
+  kind_ = kind;
   plan_.schema_ = std::move(schema);
   const Node& root = at(plan_.schema_.root);
   if (root.type != Type::Record) return refuse("it is not a record");
   const auto header = std::find_if(root.fields.begin(), root.fields.end(), [](const Field& f) {
     return f.name == "ChangeEventHeader";
   });
-  if (header == root.fields.end()) return refuse("it has no ChangeEventHeader");
+  const bool has_header = header != root.fields.end();
+  if (kind == PlanKind::Change && !has_header) return refuse("it has no ChangeEventHeader");
+  if (kind == PlanKind::Platform && has_header) return refuse("it has a ChangeEventHeader");
   for (std::size_t i = 0; i < root.fields.size(); ++i) {
     const Field& field = root.fields[i];
     top_ = static_cast<std::uint16_t>(i);
     TopField top;
     top.leaf_first = leaf_count();
-    if (&field == &*header) {
+    if (has_header && &field == &*header) {
       if (auto done = compile_header(field); !done) return std::move(done).error();
       top.children = static_cast<std::int32_t>(at(field.node).fields.size());
     } else {
@@ -99,9 +102,11 @@ Result<Plan> PlanCompiler::run(Schema schema) {
   return std::move(plan_);
 }
 
-Error PlanCompiler::refuse(std::string what) const {
-  return rejected(
-      fmt::format("avro: {} cannot be a change event's schema: {}", plan_.name(), what));
+Error PlanCompiler::refuse(std::string_view what) const {
+  return rejected(fmt::format("avro: {} cannot be a {} event's schema: {}",
+                              plan_.name(),
+                              kind_ == PlanKind::Change ? "change" : "platform",
+                              what));
 }
 
 std::uint32_t PlanCompiler::leaf_count() const {

@@ -15,11 +15,11 @@ enum HeaderStringsMember : std::uint32_t { kRecordIds, kNulledFields, kDiffField
 /// Schema -> Plan; inner to this room. Used once per schema id.
 class PlanCompiler {
  public:
-  Result<Plan> run(Schema schema);
+  Result<Plan> run(Schema schema, PlanKind kind);
 
  private:
   const Node& at(NodeId id) const { return plan_.schema_.at(id); }
-  Error refuse(std::string what) const;
+  Error refuse(std::string_view what) const;
   std::uint32_t leaf_count() const;
   Plan::Op& emit(Plan::Code code, std::uint32_t leaf);
 
@@ -62,6 +62,7 @@ class PlanCompiler {
   std::uint32_t next_op() const { return static_cast<std::uint32_t>(plan_.ops_.size()); }
 
   Plan plan_;
+  PlanKind kind_ = PlanKind::Change;
   std::uint16_t top_ = 0;
 };
 

@@ -48,12 +48,14 @@ std::string_view read_strings(Input& in) {
 
 }  // namespace
 
-Result<Plan> Plan::compile(Schema schema) { return PlanCompiler().run(std::move(schema)); }
+Result<Plan> Plan::compile(Schema schema, PlanKind kind) {
+  return PlanCompiler().run(std::move(schema), kind);
+}
 
-Result<Plan> Plan::parse(std::string_view schema_json) {
+Result<Plan> Plan::parse(std::string_view schema_json, PlanKind kind) {
   auto schema = Schema::parse(schema_json);
   if (!schema) return std::move(schema).error();
-  return compile(*std::move(schema));
+  return compile(*std::move(schema), kind);
 }
 
 Result<void> Plan::decode(std::string_view payload, Decoded& out) const {
