@@ -142,7 +142,7 @@ void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   if (tie) out.doubt = Doubt::Tie;
   if (!full && !deletes) {
     if (state.deleted() && newer(v, state.dead)) out.doubt = Doubt::Revived;
-    if (in.has_diffs && !contained) out.doubt = Doubt::Diff;
+    if (in.unresolved_diffs && !contained) out.doubt = Doubt::Diff;
     // The weakest doubt: a refetch that is on its way settles it, but none of the others.
     if (!state.complete && out.doubt == Doubt::None) out.doubt = Doubt::Incomplete;
   }

@@ -14,7 +14,7 @@ struct Incoming {
   ChangeType type = ChangeType::Update;
   Version version;                 ///< epoch given; at_ms = commit time, or a row's SystemModstamp
   std::span<const Member> fields;  ///< sorted by name
-  bool has_diffs = false;          ///< some fields came as text diffs, which are not applied
+  bool unresolved_diffs = false;   ///< of text diffs some could not be made values (TextDiffs)
   bool present = true;             ///< of a row: false, the org has no such record
   std::optional<NameId> last_modified;  ///< number of LastModifiedDate, if the object has one
 };
@@ -23,7 +23,7 @@ struct Incoming {
 enum class Doubt : std::uint8_t {
   None,
   Incomplete,  ///< an UPDATE of a record of which we do not know all
-  Diff,        ///< a text diff that was not applied
+  Diff,        ///< a text diff that was not made from the text we hold
   Revived,     ///< an UPDATE newer than the deletion
   Tie,         ///< committed within the seconds before a row was saved: order unknown
   Clock,       ///< commit time and version contradict each other

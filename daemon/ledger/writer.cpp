@@ -58,8 +58,9 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
     Incoming in;
     in.type = event.type;
     in.version = versions_[task.source];
-    in.fields = event.fields;
-    in.has_diffs = !event.diffs.empty();
+    in.fields = text_diffs_.resolve(
+        touched_[task.touched].state, in.version, event.fields, event.diffs, arena_);
+    in.unresolved_diffs = text_diffs_.unresolved();
     in.last_modified = task.context->projector->last_modified();
     list_sources(event);
     Change like;

@@ -13,6 +13,7 @@
 #include "daemon/ledger/publisher.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/state_cache.hpp"
+#include "daemon/ledger/text_diffs.hpp"
 
 namespace headwater::ledger {
 
@@ -86,6 +87,7 @@ class Writer {
   std::unique_ptr<StoreBatch> batch_;
   Publisher publisher_;
   Applier applier_;
+  TextDiffs text_diffs_;
   RecordCodec codec_;
   StateCache cache_;
 

@@ -197,6 +197,19 @@ void salesforce_seeds(const fs::path& corpus) {
            "\"Id\",\"Name\",\"Note__c\"\n\"001\",\"Ann\",\"a \"\"b\"\", \r\nc\"\n")
       .add(byte(1) + byte(0) + "Id,Name\r\n001,\r\n002,\"x\"\r\n")
       .add(byte(0) + byte(0) + "Id\n\n\"\"\n");
+  const auto patch_seed = [](int line, std::string_view with, std::string_view base, auto rows) {
+    return byte(line) + byte(static_cast<int>(with.size())) + std::string(with) + byte(0) +
+           byte(static_cast<int>(base.size())) + std::string(base) + rows;
+  };
+  Folder(corpus, "text_patch")
+      .add(patch_seed(1, "beta two", "alpha\nbeta\ngamma", "@@ -2,1 +2,1 @@\n-beta\n+beta two"))
+      .add(patch_seed(0,
+                      "",
+                      "alpha\r\nbeta\r\ngamma",
+                      "---\n+++ 43d5fbee8a9bd9b96688979c331320b4910a344e8643b6e05739bda63d8db30f"
+                      "\n\n@@ -1,3 +1,3 @@\n alpha\n-beta\n+beta two\n gamma"))
+      .add(patch_seed(2, "", "a\rb\nc\r\n", "@@ -1,0 +2 @@ h\r\n+x\r\n@@ -3 +3,0 @@\r\n-c\r\n"))
+      .add(patch_seed(0, "a", "", "@@ -0,0 +1 @@\n+a\n\\ No newline at end of file"));
   Folder(corpus, "org_answers")
       .add(
           byte(0) +

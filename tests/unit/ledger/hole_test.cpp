@@ -56,7 +56,7 @@ TEST_F(HoleTest, WildcardsAndOverflowsAreHolesOfTheObjectAndAreTold) {
             "\"opened_at\":\"2026-03-01T12:00:00.000Z\",\"attempts\":0,\"status\":\"open\"}");
 }
 
-TEST_F(HoleTest, ATextDiffIsNotAppliedButTheRecordAskedFor) {
+TEST_F(HoleTest, ATextDiffThatCannotBeReadMakesTheRecordAskedFor) {
   apply({created(1, {{"Name", "A"}, {"Description", "long"}})});
   Event diff = updated(2, {{"Name", "B"}});
   diff.diffs = {{"Description", "--- +++ …"}};
