@@ -115,8 +115,9 @@ Result<ObjectDescription> read_describe(std::string_view body) {
 }
 
 bool never_in_events(const FieldInfo& field) {
-  static constexpr std::array<std::string_view, 7> kNames = {"Id",
+  static constexpr std::array<std::string_view, 8> kNames = {"Id",
                                                              "IsDeleted",
+                                                             "MasterRecordId",
                                                              "SystemModstamp",
                                                              "LastActivityDate",
                                                              "LastViewedDate",

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "tests/org/org.hpp"
+#include "tests/org/relations.hpp"
 #include "tests/org/text.hpp"
 
 namespace headwater::org {
@@ -46,33 +47,77 @@ Result<std::vector<FieldValue>> fields_of(const ObjectDef& object,
   return out;
 }
 
+bool flag_of(const boost::json::object& object, std::string_view key, bool otherwise) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() ? value->get_bool() : otherwise;
+}
+
+/// Nothing: no such op.
+std::optional<DmlOp> op_of(std::string_view op) {
+  if (op == "create") return DmlOp::Create;
+  if (op == "update") return DmlOp::Update;
+  if (op == "delete") return DmlOp::Delete;
+  if (op == "undelete") return DmlOp::Undelete;
+  if (op == "merge") return DmlOp::Merge;
+  if (op == "empty_bin") return DmlOp::Purge;
+  return std::nullopt;
+}
+
 Result<Dml> statement(Org& org, const boost::json::object& body) {
   Dml dml;
   dml.object = org.catalog().find(text_of(body, "object"));
   if (dml.object == nullptr)
     return rejected("emit: object: unknown '" + text_of(body, "object") + "'");
-  const auto op = text_of(body, "op");
-  if (op == "create") {
-    dml.op = DmlOp::Create;
-  } else if (op == "update") {
-    dml.op = DmlOp::Update;
-  } else if (op == "delete") {
-    dml.op = DmlOp::Delete;
-  } else if (op == "undelete") {
-    dml.op = DmlOp::Undelete;
-  } else {
-    return rejected("emit: op: needs create, update, delete or undelete, got '" + op + "'");
+  const auto named = text_of(body, "op");
+  const auto op = op_of(named);
+  if (!op) {
+    return rejected(
+        "emit: op: needs create, update, delete, undelete, merge, empty_bin, convert, "
+        "create_person or "
+        "update_person, got '" +
+        named + "'");
   }
+  dml.op = *op;
   dml.ids = texts_of(body, "ids");
   if (const auto id = text_of(body, "id"); !id.empty()) dml.ids.push_back(id);
   if (dml.ids.empty() && dml.op != DmlOp::Create) return rejected("emit: ids: needs at least one");
   if (dml.ids.empty()) dml.ids.push_back(org.store().new_id(*dml.object));
-  if (const auto* silent = body.if_contains("silent"))
-    dml.silent = silent->is_bool() && silent->get_bool();
+  dml.silent = flag_of(body, "silent", false);
+  dml.related = flag_of(body, "related", false);
+  const auto children = text_of(body, "child_events", "usual");
+  dml.children = children == "all"    ? ChildEvents::All
+                 : children == "none" ? ChildEvents::None
+                                      : ChildEvents::Usual;
+  dml.into = text_of(body, "into");
   auto fields = fields_of(*dml.object, body);
   if (!fields) return fields.error();
   dml.fields = std::move(*fields);
   return dml;
+}
+
+/// One statement, or those that it is made of.
+Result<void> add_statements(Org& org, const boost::json::object& body, std::vector<Dml>& out) {
+  const auto op = text_of(body, "op");
+  const auto add = [&](const std::vector<Dml>& more) {
+    out.insert(out.end(), more.begin(), more.end());
+  };
+  if (op == "convert") {
+    const auto lead =
+        convert_lead(org.store(), text_of(body, "id"), flag_of(body, "opportunity", true));
+    if (lead.empty()) return rejected("emit: id: no such lead");
+    add(lead);
+  } else if (op == "create_person" || op == "update_person") {
+    auto fields = fields_of(org.catalog().get("Account"), body);
+    if (!fields) return fields.error();
+    add(op == "create_person"
+            ? create_person(org.store(), std::move(*fields))
+            : update_person(org.store(), text_of(body, "id"), std::move(*fields)));
+  } else {
+    auto dml = statement(org, body);
+    if (!dml) return dml.error();
+    out.push_back(std::move(*dml));
+  }
+  return {};
 }
 
 Author author_of(const boost::json::object& body) {
@@ -170,14 +215,10 @@ Result<std::string> emit(Org& org, const boost::json::object& body) {
     if (!list->is_array()) return rejected("emit: statements: needs a list");
     for (const auto& item : list->get_array()) {
       if (!item.is_object()) return rejected("emit: statements: needs objects");
-      auto dml = statement(org, item.get_object());
-      if (!dml) return dml.error();
-      statements.push_back(std::move(*dml));
+      if (auto ok = add_statements(org, item.get_object(), statements); !ok) return ok.error();
     }
-  } else {
-    auto dml = statement(org, body);
-    if (!dml) return dml.error();
-    statements.push_back(std::move(*dml));
+  } else if (auto ok = add_statements(org, body, statements); !ok) {
+    return ok.error();
   }
   return commit(org, statements, author_of(body));
 }

@@ -48,6 +48,7 @@ constexpr std::string_view kTable = R"(Account 001
   Portal_Url__c url
   Internal_Notes__c richtext
   ~IsPersonAccount bool
+  ~MasterRecordId ref Account
   ~IsDeleted bool
   ~SystemModstamp datetime
 Contact 003
@@ -83,6 +84,7 @@ Contact 003
   Languages__c multi
   Newsletter__c bool
   Loyalty_Points__c double
+  ~MasterRecordId ref Contact
   ~IsDeleted bool
   ~SystemModstamp datetime
 Lead 00Q
@@ -117,6 +119,7 @@ Lead 00Q
   DoNotCall bool
   IndividualId ref Individual
   Product_Interest__c multi
+  ~MasterRecordId ref Lead
   ~IsDeleted bool
   ~SystemModstamp datetime
 Opportunity 006
@@ -180,6 +183,7 @@ Case 500
   LastModifiedDate datetime
   LastModifiedById ref User
   Severity__c int
+  ~MasterRecordId ref Case
   ~IsDeleted bool
   ~SystemModstamp datetime
 Order 801

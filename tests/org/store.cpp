@@ -146,11 +146,8 @@ std::string Store::new_id(const ObjectDef& object) {
   return make_id(object.key_prefix, tables_[object.index].next_number++);
 }
 
-Result<Store::Touched*> Store::touch(const ObjectDef& object,
-                                     const std::string& id,
-                                     bool create,
-                                     Work& work,
-                                     std::unordered_map<std::string, std::size_t>& places) {
+Result<Store::Touched*> Store::touch(
+    const ObjectDef& object, const std::string& id, bool create, Work& work, Places& places) {
   const auto& table = tables_[object.index];
   if (const auto place = places.find(id); place != places.end()) {
     if (create)
@@ -158,7 +155,8 @@ Result<Store::Touched*> Store::touch(const ObjectDef& object,
     return &work[place->second];
   }
   const auto row = table.by_id.find(id);
-  if (create == (row != table.by_id.end())) {
+  const bool purged = row != table.by_id.end() && table.rows[row->second].purged;
+  if (create == (row != table.by_id.end()) || purged) {
     return rejected(
         fmt::format("{} {} {}", object.name, id, create ? "exists already" : "does not exist"),
         create ? "DUPLICATE_VALUE" : "NOT_FOUND");
@@ -178,26 +176,40 @@ Result<Store::Touched*> Store::touch(const ObjectDef& object,
   return &work.back();
 }
 
-Result<void> Store::run(const Dml& dml,
-                        Work& work,
-                        std::unordered_map<std::string, std::size_t>& places) {
+Result<void> Store::run(const Dml& dml, Work& work, Places& places) {
+  if (dml.op == DmlOp::Merge) return merge(dml, work, places);
   for (const auto& id : dml.ids) {
-    auto found = touch(*dml.object, id, dml.op == DmlOp::Create, work, places);
-    if (!found) return found.error();
-    auto& touched = **found;
-    const bool wanted_deleted = dml.op == DmlOp::Undelete;
-    if (touched.after.deleted != wanted_deleted) {
-      return rejected(
-          fmt::format(
-              "{} {} is {}", dml.object->name, id, wanted_deleted ? "not deleted" : "deleted"),
-          wanted_deleted ? "UNDELETE_FAILED" : "ENTITY_IS_DELETED");
+    if (auto done = run_one(dml, id, work, places); !done) return done;
+    if (!dml.related) continue;
+    if (dml.op == DmlOp::Delete) {
+      if (auto done = take_along(dml, id, id, work, places); !done) return done;
+    } else if (dml.op == DmlOp::Undelete) {
+      if (auto done = bring_back(dml, id, work, places); !done) return done;
     }
-    if (dml.op == DmlOp::Delete || dml.op == DmlOp::Undelete) {
-      touched.after.deleted = dml.op == DmlOp::Delete;
-    }
-    for (const auto& field : dml.fields) touched.after.values[field.leaf] = field.value;
-    touched.silent = touched.silent && dml.silent;
   }
+  return {};
+}
+
+Result<void> Store::run_one(const Dml& dml, const std::string& id, Work& work, Places& places) {
+  auto found = touch(*dml.object, id, dml.op == DmlOp::Create, work, places);
+  if (!found) return found.error();
+  auto& touched = **found;
+  const bool wanted_deleted = dml.op == DmlOp::Undelete || dml.op == DmlOp::Purge;
+  if (touched.after.deleted != wanted_deleted) {
+    return rejected(
+        fmt::format(
+            "{} {} is {}", dml.object->name, id, wanted_deleted ? "not deleted" : "deleted"),
+        wanted_deleted ? "UNDELETE_FAILED" : "ENTITY_IS_DELETED");
+  }
+  if (dml.op == DmlOp::Delete || dml.op == DmlOp::Undelete) {
+    touched.after.deleted = dml.op == DmlOp::Delete;
+    touched.after.merged = false;
+    touched.after.gone_with.clear();
+  }
+  touched.after.purged = dml.op == DmlOp::Purge;
+  for (const auto& field : dml.fields) touched.after.values[field.leaf] = field.value;
+  touched.silent = touched.silent && dml.silent;
+  touched.told = touched.told || dml.told;
   return {};
 }
 
@@ -237,7 +249,7 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
         touched.row == kNone ? nullptr : &tables_[object.index].rows[touched.row];
     const auto type =
         net_change(before != nullptr, before != nullptr && before->deleted, touched.after.deleted);
-    if (!type) continue;
+    if (!type || !touched.told) continue;
     Pending next{&object, header, {}, {}};
     next.header.entity = object.name;
     next.header.type = *type;
@@ -306,7 +318,7 @@ Result<Committed> Store::commit(const std::vector<Dml>& statements, const Author
   const std::lock_guard lock(mutex_);
   const auto header = make_header(author);
   Work work;
-  std::unordered_map<std::string, std::size_t> places;
+  Places places;
   for (const auto& dml : statements) {
     if (auto done = run(dml, work, places); !done) return done.error();
   }
@@ -329,7 +341,7 @@ void Store::each(const ObjectDef& object,
                  const std::function<void(const Record&)>& visit) const {
   const std::lock_guard lock(mutex_);
   for (const auto& record : tables_[object.index].rows) {
-    if (bin || !record.deleted) visit(record);
+    if (!record.purged && (bin || !record.deleted)) visit(record);
   }
 }
 
@@ -339,7 +351,7 @@ bool Store::with(const ObjectDef& object,
   const std::lock_guard lock(mutex_);
   const auto& table = tables_[object.index];
   const auto row = table.by_id.find(std::string(id));
-  if (row == table.by_id.end()) return false;
+  if (row == table.by_id.end() || table.rows[row->second].purged) return false;
   visit(table.rows[row->second]);
   return true;
 }
@@ -367,6 +379,7 @@ Value visible_value(const ObjectDef& object, const Record& record, std::size_t l
   if (object.leaves[leaf].top < 0) {
     if (name == "SystemModstamp") return record.system_modstamp;
     if (name == "IsDeleted") return record.deleted;
+    if (name == "MasterRecordId") return record.merged ? Value(record.gone_with) : Value{};
     if (name == "IsPersonAccount") return is_null(record.values[object.leaf("Name")]);
   }
   const auto type = object.leaves[leaf].type;

@@ -25,10 +25,17 @@ struct Record {
   std::string id;
   std::vector<Value> values;  ///< by leaf
   bool deleted = false;       ///< in the recycle bin
+  bool merged = false;        ///< deleted by a merge: MasterRecordId is `gone_with`
+  bool purged = false;        ///< out of the recycle bin too: nobody sees it any more
   EpochMs system_modstamp = 0;
+  std::string gone_with;  ///< the merge's winner, or the record that took this one along
 };
 
-enum class DmlOp : std::uint8_t { Create, Update, Delete, Undelete };
+enum class DmlOp : std::uint8_t { Create, Update, Delete, Undelete, Merge, Purge };
+
+/// Which of the things that a statement does to other records make events. As Salesforce does: what
+/// is deleted, restored or moved by it does, a cleared lookup does not.
+enum class ChildEvents : std::uint8_t { Usual, All, None };
 
 struct FieldValue {
   std::size_t leaf = 0;
@@ -42,6 +49,12 @@ struct Dml {
   std::vector<std::string> ids;    ///< of a Create: one, from Store::new_id()
   std::vector<FieldValue> fields;  ///< the same for all ids
   bool silent = false;             ///< by the platform itself: LastModifiedDate and its user stay
+  /// Delete, Undelete: with the records that Salesforce takes along; lookups to the deleted one are
+  /// cleared, which no event tells.
+  bool related = false;
+  ChildEvents children = ChildEvents::Usual;
+  bool told = true;  ///< false: the statement itself makes none
+  std::string into;  ///< Merge: the winner; `ids` are the losers, `fields` the winner's
 };
 
 /// Who commits, and by which way.
@@ -117,18 +130,30 @@ class Store {
     std::size_t row;  ///< kNone: not there before
     Record after;
     bool silent = true;  ///< every statement was
+    bool told = false;   ///< some statement makes an event of it
   };
   using Work = std::vector<Touched>;
+  using Places = std::unordered_map<std::string, std::size_t>;  ///< id -> place in Work
+  /// A living record that refers to another one.
+  struct Child {
+    const ObjectDef* object;
+    std::string id;
+    std::size_t leaf;
+  };
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  Result<void> run(const Dml& dml,
-                   Work& work,
-                   std::unordered_map<std::string, std::size_t>& places);
-  Result<Touched*> touch(const ObjectDef& object,
-                         const std::string& id,
-                         bool create,
-                         Work& work,
-                         std::unordered_map<std::string, std::size_t>& places);
+  Result<void> run(const Dml& dml, Work& work, Places& places);
+  Result<void> run_one(const Dml& dml, const std::string& id, Work& work, Places& places);
+  Result<Touched*> touch(
+      const ObjectDef& object, const std::string& id, bool create, Work& work, Places& places);
+  // What a statement does to other records: relations.cpp.
+  std::vector<Child> children(const ObjectDef& parent, const std::string& id, const Work& work);
+  Result<void> take_along(
+      const Dml& dml, const std::string& id, const std::string& root, Work& work, Places& places);
+  Result<void> refer(const Child& child, Value target, bool told, Work& work, Places& places);
+  Result<void> bring_back(const Dml& dml, const std::string& id, Work& work, Places& places);
+  Result<void> merge(const Dml& dml, Work& work, Places& places);
+  Result<void> merge_person(const Dml& dml, const std::string& loser, Work& work, Places& places);
   void stamp(Touched& touched, EpochMs at, const std::string& user) const;
   std::vector<NewEvent> events_of(const Work& work, EventHeader header);
   void apply(Work& work);
@@ -147,7 +172,7 @@ class Store {
 };
 
 /// The value of a leaf as the world sees it: `Name` of a person is joined from its parts;
-/// SystemModstamp, IsDeleted and IsPersonAccount come from the record itself.
+/// SystemModstamp, IsDeleted, MasterRecordId and IsPersonAccount come from the record itself.
 Value visible_value(const ObjectDef& object, const Record& record, std::size_t leaf);
 /// `First Middle Last Suffix`, without what is null. Empty if all are.
 std::string joined_name(const ObjectDef& object, const Record& record);
