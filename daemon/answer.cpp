@@ -1,15 +1,11 @@
 #include "daemon/answer.hpp"
 
-#include <boost/json.hpp>
-
 #include "daemon/inspect.hpp"
+#include "daemon/job_orders.hpp"
+#include "daemon/order_words.hpp"
 
 namespace headwater {
 namespace {
-
-std::string refused(const std::string& why) {
-  return boost::json::serialize(boost::json::object{{"error", why}});
-}
 
 std::string get(const std::string& rkey, ledger::Ledger& ledger) {
   const auto key = RecordKey::parse(rkey);
@@ -39,8 +35,10 @@ void answer(const runtime::Question& question,
   if (verb == "holes" && rest.starts_with(kClose))
     return reply(orders.close_hole(rest.substr(kClose.size()), question.peer));
   if (verb == "holes") return reply(holes_json(ledger, rest == "all"));
+  if (verb == "resync") return reply(resync(rest, question.peer, sources, ledger));
+  if (verb == "jobs") return reply(jobs(rest, question.peer, ledger, clock));
   if (auto told = inspect(verb, rest, ledger)) return reply(std::move(*told));
-  reply(refused("unknown command; known are status, get, holes, quarantine"));
+  reply(refused("unknown command; known are status, get, holes, quarantine, resync, jobs"));
 }
 
 }  // namespace headwater

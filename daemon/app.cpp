@@ -16,7 +16,9 @@
 #include "daemon/answer.hpp"
 #include "daemon/observe/http.hpp"
 #include "daemon/pipeline/ingest.hpp"
+#include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/org_worker.hpp"
+#include "daemon/pipeline/read_task.hpp"
 #include "daemon/runtime/control.hpp"
 #include "daemon/runtime/loop_thread.hpp"
 #include "daemon/runtime/sd_notify.hpp"
@@ -59,6 +61,7 @@ struct Org {
   std::shared_ptr<salesforce::TokenSource> tokens;
   std::shared_ptr<salesforce::QuotaGovernor> quota;
   std::unique_ptr<salesforce::OrgApi> api;
+  std::unique_ptr<salesforce::OrgReader> reader;
   std::atomic<bool> ready{false};
   RowLane rows{kLaneBatchesMax};
   std::vector<std::unique_ptr<salesforce::EventSource>> sources;
@@ -139,6 +142,7 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
   org.quota = std::make_shared<salesforce::QuotaGovernor>(
       org.name, org_config.api_reserve_share, org.counts, clock);
   org.api = salesforce::make_org_client(org_config, org.tokens, org.counts, org.quota);
+  org.reader = salesforce::make_org_reader(org_config, org.tokens, org.counts, org.quota);
   // A ledger that knows the org can go on with its streams while REST is away.
   org.ready = ledger->org_facts(org.name).has_value();
 
@@ -183,6 +187,12 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
                                                             clock,
                                                             part,
                                                             metrics});
+  JobPlanner::Plan plan{org_config.snapshot_objects, {}};
+  for (const auto& stream : org_config.streams) {
+    if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);
+  }
+  org.worker->add(std::make_unique<JobPlanner>(org.worker->tools(), std::move(plan)));
+  org.worker->add(std::make_unique<ReadTask>(org.worker->tools(), *org.reader));
 }
 
 void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) {

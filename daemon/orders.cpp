@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "daemon/observe/log.hpp"
+#include "daemon/order_words.hpp"
 #include "daemon/status.hpp"
 
 namespace headwater {
@@ -16,21 +17,6 @@ namespace {
 namespace json = boost::json;
 using ledger::Closing;
 
-std::string refused(const std::string& why) {
-  return json::serialize(json::object{{"error", why}});
-}
-std::string done(std::string what) {
-  return json::serialize(json::object{{"done", std::move(what)}});
-}
-
-/// Takes the next word off a line.
-std::string next_word(std::string_view& line) {
-  const auto end = std::min(line.find(' '), line.size());
-  std::string word(line.substr(0, end));
-  line.remove_prefix(std::min(end + 1, line.size()));
-  return word;
-}
-
 /// `N [by=WHO] [REASON…]`
 struct Order {
   std::optional<Rev> number;
@@ -38,41 +24,20 @@ struct Order {
   std::string reason;
 };
 
-bool is_name(std::string_view text) {
-  static constexpr std::size_t kNameMax = 64;
-  return !text.empty() && text.size() <= kNameMax &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
-         });
-}
-
-/// `by` is a claim of the one who asks; what the kernel says stands beside it where it differs.
 Order parse(std::string_view line, const runtime::Peer& peer) {
-  static constexpr std::string_view kBy = "by=";
   Order order;
   const std::string number = next_word(line);
   std::uint64_t value = 0;
   const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
   if (parsed.ec == std::errc() && parsed.ptr == number.data() + number.size() && value != 0)
     order.number = Rev{value};
-  order.by = peer.name;
-  if (line.starts_with(kBy)) {
-    const std::string claimed = next_word(line).substr(kBy.size());
-    if (is_name(claimed) && claimed != peer.name) order.by = claimed + ", as " + peer.name;
-  }
+  order.by = who_asks(line, peer);
   order.reason = line;
   for (char& c : order.reason) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }
   while (!order.reason.empty() && order.reason.back() == ' ') order.reason.pop_back();
   return order;
-}
-
-std::optional<std::string> lacks_right(const runtime::Peer& peer) {
-  if (peer.may_operate) return std::nullopt;
-  return fmt::format(
-      "user {} may read but not operate: ask as root, or as the user that headwaterd runs as",
-      peer.name);
 }
 
 constexpr std::string_view kNoReason =

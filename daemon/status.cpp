@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <map>
 
+#include "daemon/job_orders.hpp"
 #include "schemas/model/render.hpp"
 
 namespace headwater {
@@ -39,7 +41,18 @@ void add_closing(json::object& out, const ledger::Closing& closing) {
   out["evidence"] = closing.evidence;
 }
 
-json::object hole_object(const ledger::Hole& hole) {
+/// The jobs that are to answer a hole, by its number.
+using Repairs = std::multimap<Rev, ledger::ReadJob>;
+
+Repairs repairs_of(const ledger::Ledger& ledger) {
+  Repairs out;
+  for (const auto& job : ledger.jobs()) {
+    for (const auto& hole : job.holes) out.emplace(hole.number, job);
+  }
+  return out;
+}
+
+json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   json::object out;
   // A hole of a single record has none: it closes by itself.
   if (hole.rev.value != 0) out["number"] = hole.rev.value;
@@ -54,6 +67,14 @@ json::object hole_object(const ledger::Hole& hole) {
   out["to"] = time_or_null(hole.to_ts);
   out["opened_at"] = time_or_null(hole.opened_at);
   out["attempts"] = hole.attempts;
+  json::array jobs;
+  const auto [from, to] = repairs.equal_range(hole.rev);
+  for (auto at = from; hole.rev.value != 0 && at != to; ++at) {
+    const ledger::ReadJob& job = at->second;
+    jobs.push_back(
+        json::object{{"job", job.number}, {"object", job.object}, {"state", shown_state(job)}});
+  }
+  if (!jobs.empty()) out["repair"] = std::move(jobs);
   add_closing(out, hole.closing);
   return out;
 }
@@ -171,8 +192,10 @@ std::string status_json(const StatusSources& sources, const Clock& clock) {
   out["streams"] = streams_array(sources, clock);
   out["ledger"] = ledger_object(sources.ledger);
   out["sinks"] = sinks_array(sources);
+  out["jobs"] = jobs_array(sources.ledger, clock.now_ms(), false);
+  const Repairs repairs = repairs_of(sources.ledger);
   json::array holes;
-  for (const auto& hole : sources.ledger.holes()) holes.push_back(hole_object(hole));
+  for (const auto& hole : sources.ledger.holes()) holes.push_back(hole_object(hole, repairs));
   out["holes_open"] = sources.ledger.holes_open();
   out["holes"] = std::move(holes);
   out["quarantine_open"] = sources.ledger.quarantine_open();
@@ -181,9 +204,10 @@ std::string status_json(const StatusSources& sources, const Clock& clock) {
 
 std::string holes_json(const ledger::Ledger& ledger, bool closed_too) {
   json::array out;
-  for (const auto& hole : ledger.holes()) out.push_back(hole_object(hole));
+  const Repairs repairs = repairs_of(ledger);
+  for (const auto& hole : ledger.holes()) out.push_back(hole_object(hole, repairs));
   if (closed_too) {
-    for (const auto& hole : ledger.closed_holes()) out.push_back(hole_object(hole));
+    for (const auto& hole : ledger.closed_holes()) out.push_back(hole_object(hole, repairs));
   }
   return json::serialize(out);
 }

@@ -119,12 +119,8 @@ StreamConfig parse_stream(config::Node& node) {
                              "/data/AccountChangeEvent or /data/<Channel>__chn, got {}",
                              stream.topic));
   const auto start = node.one_of("start", "earliest", {"snapshot", "earliest", "latest"});
-  if (start == "snapshot")
-    node.problem(
-        "start",
-        "snapshot is not available in this version: use earliest (all retained changes, up "
-        "to 72 hours) or latest (changes from now on)");
-  if (start == "latest") stream.start = Start::Latest;
+  stream.snapshot = start == "snapshot";
+  if (start == "latest" || stream.snapshot) stream.start = Start::Latest;
   return stream;
 }
 
@@ -213,6 +209,10 @@ OrgConfig OrgConfig::parse(config::Node& node) {
   for (const auto& object : org.snapshot_objects)
     if (!is_api_name(object))
       snapshot.problem("objects", fmt::format("must be API names of objects, got {}", object));
+  const bool reads_in = std::any_of(
+      org.streams.begin(), org.streams.end(), [](const auto& stream) { return stream.snapshot; });
+  if (reads_in && org.snapshot_objects.empty())
+    snapshot.problem("objects", "must name the objects to read in: a stream has start: snapshot");
 
   org.region = node.text("region", "");
   if (!org.region.empty() && !is_upper(org.region, 2))

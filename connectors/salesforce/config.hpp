@@ -38,6 +38,7 @@ struct PubSubConfig {
 struct StreamConfig {
   std::string topic;
   Start start = Start::Earliest;  ///< where a stream without a stored position begins
+  bool snapshot = false;  ///< at the latest event, and then the org's objects are read in
 };
 
 /// One Salesforce org.

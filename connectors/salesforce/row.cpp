@@ -190,6 +190,7 @@ struct RowHandler {
       row->stamp = parse_datetime(scalar.text).value_or(0);
       return true;
     }
+    if (key == "IsDeleted") row->deleted = scalar.flag;
     if (never_in_events(field)) return true;
     if (key == "IsPersonAccount") person = scalar.flag;
     const auto value = typed(scalar, field.type, *row->texts);
@@ -212,6 +213,7 @@ Scalar scalar_of_cell(std::string_view text, std::string_view type) {
 void clear(RecordRow& row) {
   row.id = {};
   row.stamp = 0;
+  row.deleted = false;
   row.fields.clear();
   row.texts->release();
 }

@@ -24,7 +24,8 @@ struct RowField {
 /// A record that was read. Reused from row to row: it keeps its memory.
 struct RecordRow {
   RecordId id;
-  EpochMs stamp = 0;  ///< SystemModstamp; 0: not read
+  EpochMs stamp = 0;     ///< SystemModstamp; 0: not read
+  bool deleted = false;  ///< IsDeleted; false if not read
   std::vector<RowField> fields;
   std::unique_ptr<std::pmr::monotonic_buffer_resource> texts =
       std::make_unique<std::pmr::monotonic_buffer_resource>();

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <utility>
 
 #include "config/node.hpp"
 #include "daemon/cli/show.hpp"
@@ -90,6 +92,8 @@ class Commands {
         ->required();
     get->fallthrough();
     add_holes();
+    add_resync();
+    add_jobs();
     add_quarantine();
     add_verify();
   }
@@ -103,6 +107,8 @@ class Commands {
     if (has("status")) return ::run(settings_, "status", "status");
     if (has("get")) return ::run(settings_, "get " + key_, "");
     if (has("holes")) return holes();
+    if (has("resync")) return resync();
+    if (has("jobs")) return jobs();
     if (has("verify")) return verify();
     return quarantine();
   }
@@ -116,6 +122,31 @@ class Commands {
         "close", "accept a stretch or object hole: nothing is proven, your word stands for it");
     add_number(close, "the hole's number");
     add_reason(close);
+  }
+  void add_resync() {
+    auto* resync = cli_.add_subcommand("resync", "read an object's records from the org again");
+    resync->add_option("object", resync_.object, "API name, such as Account")->required();
+    resync->add_option("--org", resync_.org, "its name in the configuration, if there are several");
+    auto* where =
+        resync->add_option("--where", resync_.where, "SOQL: only records for which it holds");
+    auto* ids =
+        resync->add_option("--ids", resync_.ids, "file with a record id a line: only those");
+    auto* all = resync->add_flag("--all", all_, "every record: the default");
+    resync->add_flag(
+        "--confirm", resync_.confirm, "delete what the org no longer has, however much it is");
+    where->excludes(ids)->excludes(all);
+    ids->excludes(all)->check(CLI::ExistingFile);
+    resync->fallthrough();
+  }
+  void add_jobs() {
+    auto* jobs = cli_.add_subcommand("jobs", "objects that are being read: how far, how long");
+    jobs->add_flag("--all", all_, "those that ended within a week, too");
+    jobs->fallthrough();
+    for (const auto& [verb, what] :
+         {std::pair{"pause", "stop where it is"},
+          {"resume", "go on where it stopped"},
+          {"cancel", "give it up; what was read stays, and so do the holes it was to answer"}})
+      add_number(jobs->add_subcommand(verb, what), "the job's number");
   }
   void add_quarantine() {
     auto* quarantine = cli_.add_subcommand("quarantine", "what could not go on");
@@ -161,6 +192,37 @@ class Commands {
       return ::run(settings_, "holes close " + order() + " " + one_line(reason_), "done");
     return ::run(settings_, all_ ? "holes all" : "holes", "holes");
   }
+  int resync() {
+    const std::string line = "resync " + (resync_.org.empty() ? "-" : resync_.org) + " " +
+                             resync_.object + " by=" + who() + (resync_.confirm ? " confirm" : "");
+    if (!resync_.where.empty())
+      return ::run(settings_, line + " where " + one_line(resync_.where), "done");
+    if (resync_.ids.empty()) return ::run(settings_, line, "done");
+    // Lines of the socket are short: so many ids at a time.
+    static constexpr std::size_t kIdsMax = 150;
+    std::ifstream in(resync_.ids);
+    std::string ids;
+    std::size_t count = 0;
+    const auto ask = [&] {
+      const int code = count == 0 ? 0 : ::run(settings_, line + " ids " + ids, "done");
+      ids.clear();
+      count = 0;
+      return code;
+    };
+    for (std::string id; in >> id;) {
+      ids += (ids.empty() ? "" : ",") + id;
+      if (++count < kIdsMax) continue;
+      if (const int code = ask(); code != 0) return code;
+    }
+    return ask();
+  }
+  int jobs() {
+    for (const char* verb : {"pause", "resume", "cancel"}) {
+      if (cli_.get_subcommand("jobs")->got_subcommand(verb))
+        return ::run(settings_, std::string("jobs ") + verb + " " + order(), "done");
+    }
+    return ::run(settings_, all_ ? "jobs all" : "jobs", "jobs");
+  }
   int quarantine() {
     auto* quarantine = cli_.get_subcommand("quarantine");
     if (quarantine->got_subcommand("show")) {
@@ -184,12 +246,18 @@ class Commands {
   }
   std::string order() const { return std::to_string(number_) + " by=" + who(); }
 
+  struct Resync {
+    std::string org, object, where, ids;
+    bool confirm = false;
+  };
+
   CLI::App cli_{"headwater: asks a running headwaterd"};
   Settings settings_;
   std::string key_, reason_;
   std::uint64_t number_ = 0;
   bool all_ = false, values_ = false, no_history_ = false;
   double wait_s_ = 30;
+  Resync resync_;
   headwater::verify::Options verify_;
 };
 

@@ -31,6 +31,36 @@ std::string show_parts(const json::array& parts) {
   return out;
 }
 
+std::string show_jobs(const json::array& jobs) {
+  std::string out;
+  for (const auto& job : jobs) {
+    const auto& it = job.as_object();
+    out += fmt::format("  {:<4} {:<9} {:<8} {:<24} {:>9} of {} rows",
+                       at(job, "number"),
+                       at(job, "state"),
+                       at(job, "why"),
+                       at(job, "org") + " " + at(job, "object"),
+                       at(job, "rows"),
+                       at(job, "expected"));
+    if (it.contains("percent")) out += fmt::format(", {} %", at(job, "percent"));
+    if (it.contains("seconds_left"))
+      out += fmt::format(
+          ", {} rows/s, {} s left", at(job, "rows_per_second"), at(job, "seconds_left"));
+    if (at(job, "deleted") != "0") out += fmt::format(", {} deleted", at(job, "deleted"));
+    if (it.contains("where")) out += fmt::format(", where {}", at(job, "where"));
+    if (it.contains("fields_left_out"))
+      out += fmt::format(", without {}", at(job, "fields_left_out"));
+    if (it.contains("left_to_hole"))
+      out += fmt::format(", {} not seen: see hole {}", at(job, "unseen"), at(job, "left_to_hole"));
+    out += "\n";
+    if (it.contains("error"))
+      out += fmt::format("       {}{}\n",
+                         at(job, "error"),
+                         it.contains("next_try") ? "; next try " + at(job, "next_try") : "");
+  }
+  return out;
+}
+
 std::string show_status(const json::value& s) {
   std::string out = fmt::format("headwaterd {} up since {}: {}\n",
                                 at(s, "version"),
@@ -60,6 +90,7 @@ std::string show_status(const json::value& s) {
                        at(count, "deleted"),
                        at(count, "incomplete"));
   }
+  if (!s.at("jobs").as_array().empty()) out += "reading\n" + show_jobs(s.at("jobs").as_array());
   out += "sinks\n";
   for (const auto& sink : s.at("sinks").as_array()) {
     out += fmt::format("  {:<34} behind {} entries, {} s{}\n",
@@ -99,6 +130,11 @@ std::string show_holes(const json::array& holes) {
                        at(hole, "opened_at"),
                        at(hole, "attempts"),
                        at(hole, "detail"));
+    if (const auto* repair = hole.as_object().if_contains("repair")) {
+      for (const auto& job : repair->as_array())
+        out += fmt::format(
+            "    job {} reads {}: {}\n", at(job, "job"), at(job, "object"), at(job, "state"));
+    }
     out += show_closing(hole);
   }
   return out;
@@ -152,6 +188,10 @@ std::string show_row(const json::value& row) {
 
 std::string show(std::string_view view, const json::value& answer) {
   if (view == "status") return show_status(answer);
+  if (view == "jobs") {
+    const auto& jobs = answer.as_array();
+    return jobs.empty() ? "no jobs\n" : show_jobs(jobs);
+  }
   if (view == "holes") return show_holes(answer.as_array());
   if (view == "quarantine") return show_quarantine(answer.as_array());
   if (view == "row") return show_row(answer);

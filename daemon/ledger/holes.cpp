@@ -222,6 +222,18 @@ std::vector<Hole> Holes::list(std::size_t most) const {
   return out;
 }
 
+std::vector<Hole> Holes::wide(std::string_view org) const {
+  std::vector<Hole> out;
+  for (const std::string_view scope : {"o", "s"}) {
+    const std::string prefix = make_key(org, scope, "");
+    auto scan = store_.scan(Family::Holes, prefix);
+    for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+      if (auto hole = read_hole(scan->key(), scan->value())) out.push_back(std::move(*hole));
+    }
+  }
+  return out;
+}
+
 std::vector<Hole> Holes::due(std::string_view org, EpochMs now, std::size_t most) const {
   const std::lock_guard lock(runs_mutex_);
   auto at = runs_.find(org);

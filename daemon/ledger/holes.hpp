@@ -46,6 +46,7 @@ class Holes {
   void publish();  ///< after the batch was written: due() looks again
 
   std::vector<Hole> list(std::size_t most) const;
+  std::vector<Hole> wide(std::string_view org) const;
   std::vector<Hole> due(std::string_view org, EpochMs now, std::size_t most) const;
   std::vector<Hole> closed(std::size_t most) const;
   std::size_t open_count() const { return open_.load(); }

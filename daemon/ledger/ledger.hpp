@@ -284,6 +284,8 @@ class Ledger : public NameTables {
   // ---- doubts
   std::vector<Hole> holes(std::size_t most = 1000) const;
   std::size_t holes_open() const;
+  /// The open stretch and object holes of an org.
+  std::vector<Hole> wide_holes(std::string_view org) const;
   /// Record holes of an org that are due, oldest first.
   std::vector<Hole> due_refetches(std::string_view org, EpochMs now, std::size_t most) const;
   /// A refetch failed: counted, tried again at `next_try`.

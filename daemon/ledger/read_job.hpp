@@ -51,9 +51,9 @@ struct ReadJob {
   bool confirmed = false;  ///< a person vouches for what is gone: the brake is off for the object
   std::vector<AnsweredHole> holes;
 
-  Version noted;       ///< before the first query was sent; rows carry this one or a later one
-  std::string fields;  ///< REST names that are read, sorted, joined by commas
-  std::string note;    ///< what a person should know: fields that cannot be queried
+  Version noted;         ///< before the first query was sent; rows carry this one or a later one
+  std::string fields;    ///< REST names that the object has for us, joined by commas
+  std::string left_out;  ///< those of them that cannot be queried, joined by commas
 
   // How far the reading is.
   Api api = Api::Undecided;

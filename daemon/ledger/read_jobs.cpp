@@ -24,7 +24,7 @@ auto texts_of(Job& job) {
                     &job.where,
                     &job.by,
                     &job.fields,
-                    &job.note,
+                    &job.left_out,
                     &job.last_id,
                     &job.bulk_id,
                     &job.locator,

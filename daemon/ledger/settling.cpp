@@ -41,6 +41,8 @@ Result<ReadJob> Ledger::add_job(const ReadJob& job) {
 
 std::vector<ReadJob> Ledger::jobs() const { return impl_->jobs_.list(); }
 
+std::vector<Hole> Ledger::wide_holes(std::string_view org) const { return impl_->holes_.wide(org); }
+
 std::optional<ReadJob> Ledger::job(std::uint64_t number) const { return impl_->jobs_.get(number); }
 
 std::optional<Snapped> Ledger::last_snapped(std::string_view org, std::string_view object) const {

@@ -378,6 +378,7 @@ Result<bool> Ingest::apply_rows() {
   auto rows = parts_.rows.pop();
   if (!rows) return false;
   rows->batch.rows = rows->rows;
+  rows->batch.progress = rows->progress ? &*rows->progress : nullptr;
   if (const auto applied = parts_.ledger.apply_rows(rows->batch); !applied) return applied.error();
   metrics_.rows.add(static_cast<double>(rows->rows.size()));
   return true;

@@ -30,8 +30,9 @@ class Outbox {
   /// True if nothing waits for room any more.
   bool flush() {
     if (unsent_.empty()) return true;
-    while (!unsent_.empty() && lane_.try_push(unsent_.front())) unsent_.pop_front();
-    wake_();
+    bool sent = false;
+    for (; !unsent_.empty() && lane_.try_push(unsent_.front()); sent = true) unsent_.pop_front();
+    if (sent) wake_();
     return unsent_.empty();
   }
   bool empty() const { return unsent_.empty(); }

@@ -13,8 +13,8 @@ namespace {
 
 using observe::PartState;
 
-/// How often a full lane is looked at.
-constexpr std::int64_t kPollMs = 200;
+/// How often a full lane is looked at: ingest applies a batch in a few milliseconds.
+constexpr std::int64_t kPollMs = 5;
 
 Backoff make_backoff(std::string_view name) {
   return {std::chrono::seconds{1}, std::chrono::seconds{60}, std::hash<std::string_view>{}(name)};

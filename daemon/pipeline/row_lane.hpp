@@ -15,7 +15,8 @@ struct OwnedRows {
   ledger::RowBatch batch;         ///< rows points into `rows`
   std::vector<ledger::Row> rows;  ///< their fields point into `members`
   std::vector<std::vector<Member>> members;
-  std::deque<std::string> texts;  ///< what the values' text borrows from
+  std::deque<std::string> texts;                ///< what the values' text borrows from
+  std::optional<ledger::JobProgress> progress;  ///< what they mean for the job that read them
 };
 
 /// Ingest's second lane: what repair read, waiting to be applied by the ingest thread after events.

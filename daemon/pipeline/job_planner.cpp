@@ -1,0 +1,213 @@
+#include "daemon/pipeline/job_planner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+using ledger::AnsweredHole;
+using ledger::Hole;
+using ledger::ReadJob;
+
+constexpr std::int64_t kPollMs = 1'000;
+/// An object that cannot be described is asked for again after this.
+constexpr std::int64_t kDescribeAgainMs = 10 * 60'000;
+constexpr std::string_view kBy = "headwater";
+
+AnsweredHole answered(const Hole& hole) { return {hole.rev, hole.version, hole.to_ts}; }
+
+bool answers(const ReadJob& job, const Hole& hole) {
+  return std::ranges::any_of(job.holes, [&](const AnsweredHole& it) {
+    return it.number == hole.rev && same(it.version, hole.version) && it.to_ts == hole.to_ts;
+  });
+}
+
+bool may_lack(const Hole& hole, std::string_view object) {
+  if (hole.scope == Hole::Scope::Object) return hole.object == object;
+  const std::string only = object_of_topic(hole.topic);
+  return hole.scope == Hole::Scope::Stretch && (only.empty() || only == object);
+}
+
+std::set<std::string> names_in(const std::string& fields) {
+  std::set<std::string> out;
+  std::istringstream in(fields);
+  for (std::string field; std::getline(in, field, ',');) out.insert(field);
+  return out;
+}
+
+}  // namespace
+
+std::string object_of_topic(std::string_view topic) {
+  static constexpr std::string_view kData = "/data/", kEvent = "ChangeEvent";
+  if (!topic.starts_with(kData) || !topic.ends_with(kEvent)) return {};
+  topic.remove_prefix(kData.size());
+  topic.remove_suffix(kEvent.size());
+  std::string object(topic);
+  if (object.ends_with("__")) object += 'c';
+  return object;
+}
+
+bool heals_otherwise(const Hole& hole) {
+  return hole.cause == "mass_delete" || hole.cause == "delivery_limit" ||
+         hole.topic.starts_with("/event/");  // platform events are no records
+}
+
+std::vector<AnsweredHole> holes_of_object(const ledger::Ledger& ledger,
+                                          std::string_view org,
+                                          std::string_view object) {
+  std::vector<AnsweredHole> out;
+  for (const Hole& hole : ledger.wide_holes(org)) {
+    if (!heals_otherwise(hole) && may_lack(hole, object)) out.push_back(answered(hole));
+  }
+  return out;
+}
+
+Result<Step> JobPlanner::step() {
+  const std::int64_t now = tools_.clock.monotonic_ms();
+  if (now < next_) return Step::wait(next_);
+  next_ = now + kPollMs;
+  if (auto planned = plan_repairs(); !planned) return planned.error();
+  if (!plan_.snapshot_topics.empty() && anchored()) {
+    if (auto planned = plan_snapshots(); !planned) return planned.error();
+    if (auto planned = plan_widened(); !planned) return planned.error();
+  }
+  return Step::wait(next_);
+}
+
+/// What a stream tells from its anchor on needs no reading; what came before it is in rows that are
+/// noted after it.
+bool JobPlanner::anchored() const {
+  return std::ranges::all_of(plan_.snapshot_topics, [this](const std::string& topic) {
+    const auto position = tools_.ledger.position({tools_.org, topic});
+    return position && !position->replay_id.empty();
+  });
+}
+
+std::set<std::string> JobPlanner::known_objects() const {
+  std::set<std::string> out(plan_.snapshot_objects.begin(), plan_.snapshot_objects.end());
+  for (const auto& count : tools_.ledger.counts()) {
+    if (count.org == tools_.org && count.alive + count.deleted > 0) out.insert(count.object);
+  }
+  return out;
+}
+
+Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
+  ReadJob job;
+  job.org = tools_.org;
+  job.object = object;
+  job.why = why;
+  job.by = kBy;
+  job.holes = holes_of_object(tools_.ledger, tools_.org, object);
+  const auto added = tools_.ledger.add_job(job);
+  if (!added) return added.error();
+  log::info("an object will be read",
+            {{"org", job.org},
+             {"object", object},
+             {"why", to_string(why)},
+             {"job", added->number},
+             {"holes", job.holes.size()}});
+  return {};
+}
+
+Result<void> JobPlanner::plan_snapshots() {
+  const auto jobs = tools_.ledger.jobs();
+  for (const std::string& object : known_objects()) {
+    if (tools_.ledger.last_snapped(tools_.org, object)) continue;
+    const bool asked = std::ranges::any_of(jobs, [&](const ReadJob& job) {
+      return job.org == tools_.org && job.object == object && job.whole() &&
+             job.state != ReadJob::State::Failed;
+    });
+    if (asked) continue;
+    if (auto added = add_job(object, ReadJob::Why::Snapshot); !added) return added;
+  }
+  return {};
+}
+
+/// One object a round: a field that the last reading lacked is told by no event for records that
+/// nobody changes.
+Result<void> JobPlanner::plan_widened() {
+  const auto objects = known_objects();
+  if (objects.empty()) return {};
+  auto at = objects.upper_bound(widened_at_);
+  if (at == objects.end()) at = objects.begin();
+  widened_at_ = *at;
+  const auto last = tools_.ledger.last_snapped(tools_.org, *at);
+  const std::int64_t now = tools_.clock.monotonic_ms();
+  if (!last || describe_failed_[*at] > now) return {};
+  for (const ReadJob& job : tools_.ledger.jobs()) {
+    if (job.org == tools_.org && job.object == *at && job.whole() && job.open()) return {};
+  }
+  const auto described = tools_.objects.describe(*at);
+  if (!described) {
+    if (described.error().kind != ErrorKind::Rejected) return described.error();
+    describe_failed_[*at] = now + kDescribeAgainMs;
+    return {};
+  }
+  const auto had = names_in(last->fields);
+  const bool wider = std::ranges::any_of(
+      (*described)->fields, [&](const std::string& field) { return !had.contains(field); });
+  return wider ? add_job(*at, ReadJob::Why::Snapshot) : Result<void>();
+}
+
+Result<void> JobPlanner::plan_repairs() {
+  const auto holes = tools_.ledger.wide_holes(tools_.org);
+  if (holes.empty()) return {};
+  const auto objects = known_objects();
+  for (const Hole& hole : holes) {
+    if (heals_otherwise(hole)) continue;
+    // Jobs that were added for the hole before may answer this one too.
+    const auto jobs = tools_.ledger.jobs();
+    std::set<std::string> lacking;
+    if (hole.scope == Hole::Scope::Object) lacking.insert(hole.object);
+    for (const std::string& object : objects) {
+      if (may_lack(hole, object)) lacking.insert(object);
+    }
+    std::vector<const ReadJob*> done;
+    bool all_done = true;
+    for (const std::string& object : lacking) {
+      bool asked = false, answer = false;
+      for (const ReadJob& job : jobs) {
+        if (job.org != tools_.org || job.object != object || !answers(job, hole)) continue;
+        asked = true;
+        if (job.state != ReadJob::State::Done || !job.whole()) continue;
+        if (!answer) done.push_back(&job);
+        answer = true;
+      }
+      all_done = all_done && answer;
+      if (asked) continue;
+      if (auto added = add_job(object, ReadJob::Why::Repair); !added) return added;
+    }
+    // Without an object nothing proves that none is missing.
+    if (!all_done || lacking.empty()) continue;
+    if (auto closed = close(hole, done); !closed) return closed;
+  }
+  return {};
+}
+
+Result<void> JobPlanner::close(const Hole& hole, const std::vector<const ReadJob*>& jobs) {
+  std::string told;
+  for (const ReadJob* job : jobs) {
+    told += fmt::format(
+        "{}job {} read {} records of {} from version {} on, {} changed, {} deleted{}",
+        told.empty() ? "" : "; ",
+        job->number,
+        job->rows,
+        job->object,
+        job->noted.str(),
+        job->entries,
+        job->deleted,
+        job->braked ? fmt::format(", {} not seen and left to a mass_delete hole", job->unseen)
+                    : "");
+  }
+  log::info("a hole is repaired",
+            {{"org", hole.org}, {"hole", hole.rev.value}, {"cause", hole.cause}, {"by", told}});
+  return tools_.ledger.close_hole(
+      hole, {ledger::Closing::How::Repaired, std::string(kBy), told, tools_.clock.now_ms()});
+}
+
+}  // namespace headwater

@@ -1,0 +1,80 @@
+#include "daemon/pipeline/read_failures.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace headwater {
+namespace {
+
+using ledger::ReadJob;
+
+constexpr EpochMs kPause = 5'000, kPauseMax = 15 * 60'000, kBlockedPause = 60'000;
+
+/// The field of ours that the org's message names in quotes: `No such column 'X' on entity 'Y'`.
+/// Empty: none.
+std::string named_field(const ReadJob& job, const std::string& message) {
+  std::istringstream fields(job.fields);
+  for (std::string field; std::getline(fields, field, ',');) {
+    if (field == "Id" || field == job.object) continue;
+    if (message.find("'" + field + "'") != std::string::npos) return field;
+  }
+  return {};
+}
+
+}  // namespace
+
+ReadRemedy remedy_of(const ReadJob& job, const Error& error) {
+  ReadRemedy out;
+  const std::string& code = error.code;
+  const bool bulk = job.api == ReadJob::Api::Bulk;
+  const bool job_is_gone = bulk && !job.bulk_id.empty() && code == "NOT_FOUND";
+  if (code == "JOB_FAILED" || code == "JOB_ABORTED" || job_is_gone) {
+    out.from_the_start = true;
+    out.by_rest = job.failures + 1 >= kBulkFailuresMax && !job_is_gone;
+  } else if (code == "INVALID_FIELD") {
+    out.describe_again = true;
+    out.leave_out = named_field(job, error.message);
+    // A Bulk result's columns are those of its own query.
+    out.from_the_start = bulk && !job.bulk_id.empty();
+  } else if (code == "INVALID_TYPE" || code == "NOT_FOUND") {
+    out.describe_again = true;
+  } else if (code == "URI_TOO_LONG" && !bulk) {
+    out.by_bulk = out.from_the_start = true;
+  } else if (code == "MALFORMED_QUERY" && !job.where.empty()) {
+    out.give_up = true;
+  }
+  return out;
+}
+
+void apply_remedy(const ReadRemedy& remedy,
+                  const Error& error,
+                  const std::optional<Version>& noted,
+                  EpochMs now,
+                  ReadJob& job) {
+  const EpochMs pause = std::min(kPauseMax, kPause << std::min<std::uint32_t>(job.failures, 8));
+  ++job.failures;
+  job.error = error.message;
+  job.next_try = now + (error.kind == ErrorKind::Blocked ? std::max(pause, kBlockedPause) : pause);
+  if (!remedy.leave_out.empty()) {
+    if (!job.left_out.empty()) job.left_out += ',';
+    job.left_out += remedy.leave_out;
+  }
+  if (remedy.give_up) {
+    job.state = ReadJob::State::Failed;
+    job.ended_at = now;
+  }
+  if (remedy.by_rest) job.api = ReadJob::Api::Rest;
+  if (remedy.by_bulk) job.api = ReadJob::Api::Bulk;
+  if (remedy.from_the_start && job.state == ReadJob::State::Reading) {
+    ++job.run;
+    job.bulk_id.clear();
+    job.locator.clear();
+    job.last_id.clear();
+    job.bulk_rows = job.rows = 0;
+    if (noted) job.noted = *noted;
+  }
+}
+
+bool is_too_large(const Error& error) { return error.code == "BODY_TOO_LARGE"; }
+
+}  // namespace headwater

@@ -1,0 +1,434 @@
+#include "daemon/pipeline/read_task.hpp"
+
+#include "daemon/pipeline/job_planner.hpp"
+#include "daemon/pipeline/org_worker.hpp"
+#include "tests/unit/pipeline/fake_reader.hpp"
+
+namespace headwater {
+namespace {
+
+using ledger::ReadJob;
+using test::account;
+
+class ReadTaskTest : public test::PipelineTest {
+ protected:
+  void SetUp() override {
+    PipelineTest::SetUp();
+    make();
+  }
+  void make() {
+    worker.emplace(OrgWorker::Parts{
+        "emea", "", "", "", org, *ledger, rows, ready, [] {}, clock, part, metrics});
+    worker->add(std::make_unique<JobPlanner>(worker->tools(), plan));
+    worker->add(std::make_unique<ReadTask>(worker->tools(), org));
+  }
+  ReadJob ask(ReadJob job = {}) {
+    job.org = "emea";
+    job.object = "Account";
+    auto added = ledger->add_job(job);
+    EXPECT_TRUE(added);
+    return *added;
+  }
+  ReadJob now(const ReadJob& job) { return ledger->job(job.number).value(); }
+  /// What ingest does with one batch of the lane.
+  bool apply_one() {
+    auto owned = rows.pop();
+    if (!owned) return false;
+    owned->batch.rows = owned->rows;
+    owned->batch.progress = owned->progress ? &*owned->progress : nullptr;
+    EXPECT_TRUE(ledger->apply_rows(owned->batch));
+    return true;
+  }
+  /// Runs the org's tasks and ingest's second lane until the job is in one of these states, over
+  /// every pause.
+  void run_until(const ReadJob& job, std::initializer_list<ReadJob::State> states) {
+    for (int i = 0; i < 3'000; ++i) {
+      const Step step = worker->step();
+      while (apply_one()) {
+      }
+      if (std::ranges::find(states, now(job).state) != states.end()) return;
+      if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    }
+    ADD_FAILURE() << "job is " << to_string(now(job).state) << ": " << now(job).error;
+  }
+  void run_to_end(const ReadJob& job) {
+    run_until(job, {ReadJob::State::Done, ReadJob::State::Failed, ReadJob::State::Cancelled});
+  }
+  std::uint64_t alive() {
+    for (const auto& count : ledger->counts()) {
+      if (count.object == "Account") return count.alive;
+    }
+    return 0;
+  }
+
+  test::FakeOrg org;
+  RowLane rows{4};
+  std::atomic<bool> ready{false};
+  observe::Part& part = health.add("org emea", Millis(60'000));
+  JobPlanner::Plan plan;
+  std::optional<OrgWorker> worker;
+};
+
+TEST_F(ReadTaskTest, AnObjectIsReadByKeySetInPagesAndBatches) {
+  org.add(1, 4'500);
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(alive(), 4'500U);
+  EXPECT_EQ(now(job).rows, 4'500U);
+  EXPECT_EQ(now(job).chunks, 9U) << "batches of 500 at most";
+  ASSERT_EQ(org.queries.size(), 3U);
+  EXPECT_EQ(org.queries[1].where, "Id > '" + account(2'000) + "'");
+  EXPECT_EQ(org.queries[1].order_by, "Id");
+  EXPECT_EQ(org.jobs_made, 0) << "few rows need no Bulk job";
+}
+
+TEST_F(ReadTaskTest, ManyRecordsAreReadByABulkJobWhoseResultsAreGivenBack) {
+  org.add(1, 3'000);
+  org.counted = kBulkRowsMin;
+  org.polls = 3;
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 3'000U);
+  EXPECT_EQ(now(job).rows, 3'000U);
+  EXPECT_EQ(now(job).api, ReadJob::Api::Bulk);
+  EXPECT_EQ(now(job).expected, 3'000U) << "the job's own count, once it is known";
+  worker->step();
+  EXPECT_EQ(org.freed, (std::vector<std::string>{"750-1"}));
+  EXPECT_TRUE(org.aborted.empty());
+}
+
+TEST_F(ReadTaskTest, ARestartGoesOnWhereTheRowsThatWereAppliedEnd) {
+  org.add(1, 4'500);
+  const ReadJob job = ask();
+  for (int i = 0; i < 4; ++i) worker->step();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(apply_one());
+  EXPECT_EQ(now(job).rows, 1'500U);
+  while (rows.pop()) {
+  }
+  disk->crash();
+  open();
+  make();
+  org.queries.clear();
+  run_to_end(job);
+  EXPECT_EQ(org.queries.front().where, "Id > '" + account(1'500) + "'")
+      << "one batch at most is lost";
+  EXPECT_EQ(now(job).rows, 4'500U);
+  EXPECT_EQ(alive(), 4'500U);
+}
+
+TEST_F(ReadTaskTest, ARestartOfABulkReadingRepeatsThePageThatWasNotWholeAndCountsItOnce) {
+  org.add(1, 5'000);
+  org.counted = kBulkRowsMin;
+  const ReadJob job = ask();
+  run_until(job, {ReadJob::State::Reading});
+  for (int i = 0; i < 20 && now(job).rows < 2'000; ++i) {
+    worker->step();
+    for (int n = 0; n < 2; ++n) apply_one();
+  }
+  EXPECT_EQ(now(job).locator, "2000");
+  while (rows.pop()) {
+  }
+  disk->crash();
+  open();
+  make();
+  run_to_end(job);
+  EXPECT_EQ(now(job).rows, 5'000U);
+  EXPECT_EQ(alive(), 5'000U);
+  EXPECT_EQ(org.jobs_made, 1) << "the Bulk job is still there";
+}
+
+TEST_F(ReadTaskTest, AShortPageIsReadAgain) {
+  org.add(1, 10);
+  org.spoil_page = [](salesforce::QueryPage& page) {
+    page.records.erase(page.records.begin() + 4);
+  };
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 10U);
+  EXPECT_EQ(org.queries.size(), 2U);
+}
+
+TEST_F(ReadTaskTest, APageThatComesTwiceIsReadAgain) {
+  org.add(1, 4'100);
+  salesforce::QueryPage first;
+  org.spoil_page = [&](salesforce::QueryPage& page) {
+    first = page;
+    org.spoil_page = [&](salesforce::QueryPage& second) { second = first; };
+  };
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 4'100U);
+  EXPECT_EQ(now(job).rows, 4'100U);
+}
+
+TEST_F(ReadTaskTest, PagesThatTheOrgCutsShorterAreAskedForInThatSize) {
+  org.add(1, 1'000);
+  org.page_max = 200;
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 1'000U);
+  EXPECT_EQ(org.queries.at(1).limit, 200U);
+}
+
+TEST_F(ReadTaskTest, AQueryThatTakesTooLongOrGivesTooMuchIsAskedForLess) {
+  org.add(1, 1'000);
+  org.errors = {
+      std::nullopt, rejected("timeout", "QUERY_TIMEOUT"), transient("too large", "BODY_TOO_LARGE")};
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 1'000U);
+  EXPECT_EQ(org.queries.at(2).limit, 500U);
+  EXPECT_EQ(now(job).failures, 0U);
+}
+
+TEST_F(ReadTaskTest, AFieldThatCannotBeQueriedIsLeftOutAndNamed) {
+  org.add(1, 3);
+  org.fields.push_back({"Secret__c", "string"});
+  org.errors = {std::nullopt,
+                rejected("No such column 'Secret__c' on entity 'Account'.", "INVALID_FIELD")};
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(now(job).left_out, "Secret__c");
+  EXPECT_EQ(alive(), 3U);
+  const auto& asked = org.queries.back().fields;
+  EXPECT_EQ(std::ranges::find(asked, "Secret__c"), asked.end());
+  EXPECT_GE(org.described, 2);
+}
+
+TEST_F(ReadTaskTest, AWithdrawnPermissionMakesTheJobWaitAndDeletesNothing) {
+  create_accounts(1, 100);
+  org.add(1, 100);
+  org.hidden = true;
+  ReadJob job = ask();
+  for (int i = 0; i < 5; ++i)
+    org.errors.push_back(rejected("sObject type 'Account' is not supported.", "INVALID_TYPE"));
+  for (int i = 0; i < 2'000 && !org.errors.empty(); ++i) {
+    const Step step = worker->step();
+    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+  }
+  EXPECT_EQ(now(job).failures, 5U);
+  EXPECT_EQ(now(job).error, "job 1 reads Account: sObject type 'Account' is not supported.");
+  EXPECT_TRUE(now(job).open());
+  // Then it may be read, but no record is seen.
+  run_to_end(job);
+  EXPECT_EQ(alive(), 100U);
+  EXPECT_EQ(ledger->holes().at(0).cause, "mass_delete");
+  // A person vouches for it.
+  ReadJob word;
+  word.confirmed = true;
+  word.by = "ada";
+  word = ask(word);
+  run_to_end(word);
+  EXPECT_EQ(alive(), 0U);
+  EXPECT_EQ(now(word).deleted, 100U);
+  EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST_F(ReadTaskTest, WithNoRequestsLeftTheJobWaitsAndTheOrgIsRed) {
+  org.add(1, 3);
+  org.errors = {blocked("no requests left", "QUOTA_RESERVED")};
+  const ReadJob job = ask();
+  const std::int64_t before = clock.ms;
+  for (int i = 0; i < 10; ++i) worker->step();
+  EXPECT_EQ(part.state(), observe::PartState::Blocked);
+  run_to_end(job);
+  EXPECT_GE(clock.ms - before, 60'000);
+  EXPECT_EQ(alive(), 3U);
+}
+
+TEST_F(ReadTaskTest, ABulkJobThatFailsIsMadeAgainAndTheThirdTimeTheObjectIsReadByRest) {
+  org.add(1, 3'000);
+  org.counted = kBulkRowsMin;
+  org.bulk_ends = salesforce::BulkJob::State::Failed;
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(org.jobs_made, 3);
+  EXPECT_EQ(now(job).api, ReadJob::Api::Rest);
+  EXPECT_EQ(alive(), 3'000U);
+  EXPECT_EQ(now(job).rows, 3'000U);
+}
+
+TEST_F(ReadTaskTest, ABulkJobThatIsGoneIsMadeAgainAndWhatWasReadOfItIsNotCounted) {
+  org.add(1, 5'000);
+  org.counted = kBulkRowsMin;
+  const ReadJob job = ask();
+  for (int i = 0; i < 20 && now(job).rows < 2'000; ++i) {
+    worker->step();
+    while (apply_one()) {
+    }
+  }
+  org.errors = {rejected("gone", "NOT_FOUND")};
+  run_to_end(job);
+  EXPECT_EQ(org.jobs_made, 2);
+  EXPECT_EQ(now(job).rows, 5'000U);
+  EXPECT_EQ(alive(), 5'000U);
+}
+
+TEST_F(ReadTaskTest, BatchesThatAreLostOnTheirWayAreReadAgain) {
+  org.add(1, 700);
+  const ReadJob job = ask();
+  for (int i = 0; i < 4; ++i) worker->step();
+  ASSERT_TRUE(rows.pop());
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(alive(), 700U);
+}
+
+TEST_F(ReadTaskTest, APausedJobStandsStillAndACancelledOneEndsItsBulkJob) {
+  org.add(1, 3'000);
+  org.counted = kBulkRowsMin;
+  org.polls = 1'000;
+  const ReadJob job = ask();
+  run_until(job, {ReadJob::State::Reading});
+  for (int i = 0; i < 3; ++i) worker->step();
+  ASSERT_TRUE(ledger->change_job(job.number, [](ReadJob& it) { it.paused = true; }));
+  org.polls = 0;
+  for (int i = 0; i < 10; ++i) {
+    worker->step();
+    clock.ms += 60'000;
+  }
+  EXPECT_EQ(org.pages_read, 0);
+  ASSERT_TRUE(
+      ledger->change_job(job.number, [](ReadJob& it) { it.state = ReadJob::State::Cancelled; }));
+  worker->step();
+  EXPECT_EQ(org.aborted, (std::vector<std::string>{"750-1"}));
+}
+
+TEST_F(ReadTaskTest, RefetchesComeBetweenThePages) {
+  org.add(1, 8'000);
+  const ReadJob job = ask();
+  run_until(job, {ReadJob::State::Reading});
+  worker->step();
+  while (apply_one()) {
+  }
+  apply({{account(7'999), 1, "event", false}});  // an update of a record that we do not know whole
+  worker->step();
+  ASSERT_TRUE(apply_one());
+  EXPECT_EQ(ledger->holes_open(), 0U) << "asked for before the next page";
+  EXPECT_LT(now(job).rows, 8'000U);
+}
+
+TEST_F(ReadTaskTest, ARowNeverOverwritesANewerEventNorBringsADeletedRecordBack) {
+  org.add(1, 3);
+  const ReadJob job = ask();
+  for (int i = 0; i < 4; ++i) worker->step();  // read, not yet applied
+  apply({{account(1), 100, "newer", true}});
+  run_to_end(job);
+  EntryBatch found;
+  ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(1))}, found));
+  EXPECT_EQ(found.entries()[0].meta.version.commit_number, 100);
+}
+
+TEST_F(ReadTaskTest, TheRecycleBinTellsOfDeletionsThatNoEventTold) {
+  create_accounts(1, 40);
+  org.add(1, 40);
+  for (int i = 1; i <= 30; ++i) org.accounts[account(i)].deleted = true;
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(alive(), 10U) << "the org says so: no brake";
+  EXPECT_EQ(now(job).deleted, 30U);
+}
+
+TEST_F(ReadTaskTest, ARecordThatIsNotUnderstoodGetsAHoleAndTheOthersGoOn) {
+  org.fields.push_back({"Size__c", "double"});
+  org.add(1, 3);
+  org.spoil_page = [](salesforce::QueryPage& page) {
+    page.records[1].insert(page.records[1].size() - 1, R"(,"Size__c":"no number")");
+  };
+  const ReadJob job = ask();
+  run_until(job, {ReadJob::State::Settling, ReadJob::State::Done});
+  EXPECT_EQ(alive(), 2U);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "unreadable");
+}
+
+TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
+  create_accounts(1, 3);
+  org.add(2, 4);  // 1 is gone for good, 4 was never told of
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Object;
+  hole.org = "emea";
+  hole.object = "Account";
+  hole.cause = "overflow";
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 500 && ledger->holes_open() > 0; ++i) {
+    const Step step = worker->step();
+    while (apply_one()) {
+    }
+    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+  }
+  ASSERT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(alive(), 3U);
+  const auto closed = ledger->closed_holes().at(0);
+  EXPECT_EQ(closed.closing.how, ledger::Closing::How::Repaired);
+  EXPECT_TRUE(closed.closing.evidence.starts_with("job 1 read 3 records of Account from version "))
+      << closed.closing.evidence;
+  EXPECT_TRUE(closed.closing.evidence.ends_with(", 1 deleted")) << closed.closing.evidence;
+}
+
+TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Stretch;
+  hole.org = "emea";
+  hole.topic = "/data/ChangeEvents";
+  hole.cause = "expired";
+  hole.to_ts = 1;
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 3; ++i) worker->step();
+  ASSERT_EQ(ledger->jobs().size(), 1U);
+  hole.to_ts = 2;
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 500 && ledger->holes_open() > 0; ++i) {
+    const Step step = worker->step();
+    while (apply_one()) {
+    }
+    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+  }
+  EXPECT_EQ(ledger->jobs().size(), 2U);
+  EXPECT_TRUE(ledger->closed_holes().at(0).closing.evidence.starts_with("job 2 "));
+}
+
+TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
+  org.add(1, 3);
+  plan = {{"Account"}, {"/data/ChangeEvents"}};
+  make();
+  const auto run = [this] {
+    for (int i = 0; i < 50; ++i) {
+      const Step step = worker->step();
+      while (apply_one()) {
+      }
+      if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    }
+  };
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId()));
+  run();
+  EXPECT_TRUE(ledger->jobs().empty()) << "subscribed, but nothing says where";
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("p")));
+  run();
+  EXPECT_EQ(alive(), 3U);
+  ASSERT_EQ(ledger->jobs().size(), 1U);
+  EXPECT_EQ(ledger->jobs()[0].why, ReadJob::Why::Snapshot);
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 1U) << "once";
+  // A field more: values that no event tells.
+  org.fields.push_back({"Region__c", "string"});
+  clock.ms += 3'700'000;
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 2U);
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 2U);
+}
+
+TEST(ObjectOfTopic, IsTheObjectOrNothingForSeveral) {
+  EXPECT_EQ(object_of_topic("/data/AccountChangeEvent"), "Account");
+  EXPECT_EQ(object_of_topic("/data/Invoice__ChangeEvent"), "Invoice__c");
+  EXPECT_EQ(object_of_topic("/data/ChangeEvents"), "");
+  EXPECT_EQ(object_of_topic("/data/Sales__chn"), "");
+}
+
+}  // namespace
+}  // namespace headwater
