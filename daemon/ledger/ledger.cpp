@@ -5,6 +5,7 @@
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ledger_impl.hpp"
+#include "daemon/ledger/platform_events.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -219,7 +220,10 @@ Result<void> Ledger::read_states(std::string_view org,
                                  std::size_t entries_max,
                                  std::size_t bytes_max,
                                  EntryBatch& out) {
-  return impl_->reader_.read(org, after, upto, entries_max, bytes_max, out);
+  std::optional<JournalEvents> events;
+  if (has_platform_events(*impl_->store_, org)) events.emplace(impl_->journal_, *this, org, after);
+  return impl_->reader_.read(
+      org, after, upto, entries_max, bytes_max, events ? &*events : nullptr, out);
 }
 
 Result<bool> Ledger::get(const RecordKey& key, EntryBatch& out) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/ledger/keys.hpp"
+#include "daemon/ledger/platform_events.hpp"
 #include "daemon/ledger/publisher.hpp"
 
 namespace headwater::ledger {
@@ -110,27 +111,40 @@ Result<void> StateReader::read(std::string_view org,
                                Rev upto,
                                std::size_t entries_max,
                                std::size_t bytes_max,
+                               JournalEvents* events,
                                EntryBatch& out) {
   const std::lock_guard lock(mutex_);
   Run& run = run_of(org, after, upto);
-  std::size_t entries = 0;
-  std::size_t bytes = 0;
-  bool passed = false;
-  while (entries < entries_max && bytes < bytes_max) {
+  const std::size_t had = out.entries().size();
+  std::size_t bytes = 0;  // of states
+  const auto entries = [&] { return out.entries().size() - had; };
+  // True if there is room for what comes behind them.
+  const auto events_before = [&](std::uint64_t rev) -> Result<bool> {
+    if (events == nullptr) return true;
+    return events->append(Rev{rev - 1}, entries_max - entries(), bytes_max, out, run.served);
+  };
+  while (entries() < entries_max && bytes < bytes_max) {
     if (run.at == run.items.size()) {
-      // A second empty pass would find nothing either.
-      if (entries > 0 || (passed && run.items.empty())) break;
-      if (auto ok = pass(run); !ok) return ok;
-      passed = true;
-      if (run.items.empty()) break;
+      if (entries() > 0 && !run.finished) break;  // the next call makes the pass
+      if (!run.finished) {
+        if (auto ok = pass(run); !ok) return ok;
+        run.finished = run.items.empty();
+      }
+      if (run.finished) {
+        if (auto all = events_before(upto.value + 1); !all) return all.error();
+        break;
+      }
     }
-    const Item& item = run.items[run.at++];
+    const Item& item = run.items[run.at];
+    auto room = events_before(item.rev.value);
+    if (!room) return room.error();
+    if (!*room || entries() == entries_max) break;
+    ++run.at;
     auto added = add(item.rkey, item.rev, out, bytes);
     if (!added) return added.error();
-    if (*added) ++entries;
     run.served = item.rev;
   }
-  if (entries == 0) runs_.pop_back();  // done: no one asks for it again
+  if (entries() == 0) runs_.pop_back();  // done: no one asks for it again
   return {};
 }
 

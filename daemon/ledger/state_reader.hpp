@@ -12,6 +12,8 @@
 
 namespace headwater::ledger {
 
+class JournalEvents;
+
 /// Reads record states as entries, for materializing and for `headwater get`. Any thread.
 ///
 /// States are kept by key, sinks want them by rev: a pass over the org's states keeps those with
@@ -24,11 +26,13 @@ class StateReader {
   void set_mapping(std::shared_ptr<const crm::Mapping> mapping);
   void facts_changed();
 
+  /// `events`: those that go between the states; nullptr: the org has none.
   Result<void> read(std::string_view org,
                     Rev after,
                     Rev upto,
                     std::size_t entries_max,
                     std::size_t bytes_max,
+                    JournalEvents* events,
                     EntryBatch& out);
   Result<bool> get(const RecordKey& key, EntryBatch& out);
   /// The first `most` states of an object, by key.
@@ -55,6 +59,7 @@ class StateReader {
     Rev upto, served;         // served: the rev behind which the run goes on
     std::vector<Item> items;  // ascending rev
     std::size_t at = 0;
+    bool finished = false;  // a pass found no more
   };
   Result<void> pass(Run& run);
   Run& run_of(std::string_view org, Rev after, Rev upto);

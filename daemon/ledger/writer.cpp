@@ -46,6 +46,7 @@ Writer::Writer(const Parts& parts, double sweep_share_max)
       sweep_share_max_(sweep_share_max),
       batch_(parts.store.batch()),
       publisher_(parts.journal, parts.clock),
+      platform_(parts.store, parts.journal, parts.clock),
       cache_(kCacheBytes),
       arena_(1 << 16, &pool_) {}
 
@@ -69,6 +70,7 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
     like.nulled = nulled_;
     if (auto ok = step(touched_[task.touched], in, like, applied); !ok) return ok.error();
   }
+  if (auto ok = platform_.write(*batch_, batch, applied); !ok) return ok.error();
   for (Hole hole : batch.holes) {
     if (hole.version.epoch == 0 && hole.version.commit_number != 0) {
       Org& org = parts_.orgs.of(hole.org);
@@ -84,8 +86,8 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
   const bool anchored = put_position(batch);
   // A keepalive's position may be lost, the one before it serves as well. But not a stream's first:
   // without it a start at the latest event would pass by what was committed meanwhile.
-  const bool sync =
-      !batch.events.empty() || !batch.holes.empty() || !batch.quarantined.empty() || anchored;
+  const bool sync = !batch.events.empty() || !batch.platform.empty() || !batch.holes.empty() ||
+                    !batch.quarantined.empty() || anchored;
   if (auto ok = commit(*batch_, sync); !ok) return ok.error();
   return applied;
 }
@@ -296,6 +298,7 @@ void Writer::write_states() {
 bool Writer::put_position(const IngestBatch& batch) {
   EpochMs newest = 0;
   for (const EventView& event : batch.events) newest = std::max(newest, event.commit_ts);
+  for (const auto& event : batch.platform) newest = std::max(newest, event.created_at);
   if (!batch.position && newest == 0) return false;
   const std::string key =
       std::string(kStreamPrefix) + make_key(batch.stream.org, batch.stream.topic);

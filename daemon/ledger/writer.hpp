@@ -10,6 +10,7 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/ledger/name_store.hpp"
 #include "daemon/ledger/objects.hpp"
+#include "daemon/ledger/platform_events.hpp"
 #include "daemon/ledger/publisher.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/state_cache.hpp"
@@ -89,6 +90,7 @@ class Writer {
   Applier applier_;
   TextDiffs text_diffs_;
   RecordCodec codec_;
+  PlatformEvents platform_;
   StateCache cache_;
 
   // Scratch, reused from batch to batch.
