@@ -319,6 +319,7 @@ class Ledger : public NameTables {
   NameTable& names(std::string_view org, std::string_view object) override;
 
  private:
+  friend class AuditBook;
   class Impl;
   explicit Ledger(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -1,0 +1,182 @@
+#include "daemon/audit/audit_task.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "daemon/observe/log.hpp"
+
+namespace headwater::audit {
+namespace {
+
+/// How often orders and due objects are looked for.
+constexpr std::int64_t kPollMs = 500;
+/// An audit that could not look is tried again after this, if `every` is not shorter still.
+constexpr EpochMs kRetryMs = 15 * 60'000;
+/// Clocks of the org and of ours may differ so much: records saved so long before the last audit
+/// began are compared again.
+constexpr EpochMs kOverlapMs = 60 * 60'000;
+
+}  // namespace
+
+AuditTask::AuditTask(Parts parts)
+    : parts_(std::move(parts)), receipts_(parts_.bench.tools.ledger) {}
+
+std::vector<std::string> AuditTask::objects() const {
+  if (!parts_.bench.options.objects.empty()) return parts_.bench.options.objects;
+  std::set<std::string> found;
+  for (const auto& count : parts_.bench.tools.ledger.counts()) {
+    if (count.org == parts_.bench.tools.org) found.insert(count.object);
+  }
+  return {found.begin(), found.end()};
+}
+
+Result<void> AuditTask::bring_up() {
+  OrgTools& tools = parts_.bench.tools;
+  ledger::AuditBook book(tools.ledger);
+  const std::string key = "since:" + tools.org;
+  const auto kept = book.kept(key);
+  if (!kept) return kept.error();
+  since_ = tools.clock.now_ms();
+  if (kept->empty()) {
+    if (auto noted = book.keep(key, std::to_string(since_)); !noted) return noted;
+  } else {
+    const std::string& text = kept->front().second;
+    std::from_chars(text.data(), text.data() + text.size(), since_);
+  }
+  for (const auto& object : objects()) {
+    const auto last = receipts_.last(tools.org, object, false);
+    if (!last) return last.error();
+    if (!*last) continue;
+    last_[object] = **last;
+    const auto all = receipts_.list(tools.org, object);
+    if (!all) return all.error();
+    parts_.desk.remember(tools.org, object, all->back());
+  }
+  up_ = true;
+  return {};
+}
+
+EpochMs AuditTask::due_at(const std::string& object) const {
+  const EpochMs every = parts_.bench.options.every.count();
+  const auto last = last_.find(object);
+  if (last == last_.end()) return since_ + every;
+  return last->second.ended_at + (last->second.complete ? every : std::min(every, kRetryMs));
+}
+
+Result<Step> AuditTask::step() {
+  if (!up_) {
+    if (auto brought = bring_up(); !brought) return brought.error();
+  }
+  if (!pass_) {
+    auto chosen = choose();
+    if (!chosen) return chosen.error();
+    if (!*chosen) return Step::wait(parts_.bench.tools.clock.monotonic_ms() + kPollMs);
+  }
+  auto stepped = pass_->step();
+  parts_.desk.doing(parts_.bench.tools.org, pass_->doing());
+  if (!stepped || !pass_->done()) return stepped;
+  if (auto ended = end(); !ended) return ended.error();
+  return Step::again();
+}
+
+/// True: a pass runs now. Persons first, then the object that is due longest.
+Result<bool> AuditTask::choose() {
+  const std::string& org = parts_.bench.tools.org;
+  if (!ordered_) {
+    if (auto order = parts_.desk.take(org)) {
+      ordered_ = Ordered{*order, {order->object}};
+      if (order->object.empty()) ordered_->objects = objects();
+      std::ranges::reverse(ordered_->objects);
+    }
+  }
+  if (ordered_ && ordered_->objects.empty()) {
+    parts_.desk.finished(ordered_->order.run, org);
+    ordered_.reset();
+    return choose();
+  }
+  if (ordered_) {
+    const std::string object = ordered_->objects.back();
+    ordered_->objects.pop_back();
+    by_order_ = true;
+    if (auto started = start(object, ordered_->order); !started) return started.error();
+    return true;
+  }
+  if (parts_.bench.options.every.count() == 0) return false;
+  const EpochMs now = parts_.bench.tools.clock.now_ms();
+  std::optional<std::pair<EpochMs, std::string>> next;
+  for (const auto& object : objects()) {
+    const EpochMs at = due_at(object);
+    if (at <= now && (!next || at < next->first)) next = {at, object};
+  }
+  if (!next) return false;
+  by_order_ = false;
+  const Desk::Order order{parts_.desk.number(), next->second, true, false, "schedule"};
+  if (auto started = start(next->second, order); !started) return started.error();
+  return true;
+}
+
+Result<void> AuditTask::start(const std::string& object, const Desk::Order& order) {
+  ObjectPass::Order pass;
+  pass.run = order.run;
+  pass.object = object;
+  pass.by = order.by;
+  pass.repair = order.repair;
+  pass.whole = parts_.whole(object);
+  pass.since = since_;
+  const auto last = receipts_.last(parts_.bench.tools.org, object, true);
+  if (!last) return last.error();
+  if (*last && !order.full) pass.window_from = (*last)->started_at - kOverlapMs;
+  pass_ = std::make_unique<ObjectPass>(parts_.bench, std::move(pass));
+  return {};
+}
+
+Result<void> AuditTask::end() {
+  OrgTools& tools = parts_.bench.tools;
+  const Receipt& receipt = pass_->receipt();
+  if (auto kept = receipts_.add(receipt); !kept) return kept;
+  const observe::Labels labels{{"org", tools.org}, {"object", receipt.object}};
+  const bool looked = receipt.result != Receipt::Result::Failed;
+  tools.metrics
+      .counter("headwater_audit_mismatches_total",
+               "Records that an audit proved the ledger wrong about",
+               labels)
+      .add(static_cast<double>(receipt.proven));
+  if (looked) {
+    tools.metrics
+        .gauge("headwater_audit_drift_ppm",
+               "Wrong records per million of the org's, at the last audit",
+               labels)
+        .set(receipt.drift_ppm());
+    tools.metrics
+        .gauge("headwater_audit_last_success_timestamp_seconds",
+               "When the last audit that could look ended",
+               labels)
+        .set(static_cast<double>(receipt.ended_at) / 1000.0);
+  }
+  last_[receipt.object] = {receipt.started_at, receipt.ended_at, looked};
+  const bool equal = receipt.result == Receipt::Result::Equal;
+  log::write(equal ? log::Level::Info : log::Level::Warning,
+             equal ? "audited" : "audited: not equal to the org",
+             {{"org", tools.org},
+              {"object", receipt.object},
+              {"run", receipt.run},
+              {"result", to_string(receipt.result)},
+              {"rows", receipt.org_side.rows},
+              {"proven", receipt.proven},
+              {"healed", receipt.healed},
+              {"api_calls", receipt.api_calls},
+              {"note", receipt.note}});
+  parts_.desk.told(receipt);
+  parts_.desk.doing(tools.org, {});
+  pass_.reset();
+  if (by_order_ && ordered_ && ordered_->objects.empty()) {
+    parts_.desk.finished(ordered_->order.run, tools.org);
+    ordered_.reset();
+  }
+  return {};
+}
+
+}  // namespace headwater::audit

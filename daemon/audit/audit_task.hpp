@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/audit/desk.hpp"
+#include "daemon/audit/object_pass.hpp"
+#include "daemon/audit/receipt.hpp"
+
+namespace headwater::audit {
+
+/// The audit of one org: each object every `audit.every`, and when a person asks. One object at a
+/// time, one page at a time, behind all other work of the org; its API calls are the first that the
+/// quota governor withholds.
+class AuditTask final : public OrgTask {
+ public:
+  struct Parts {
+    Bench bench;
+    Desk& desk;
+    /// True: the ledger read all records of the object in once, so it claims every one.
+    std::function<bool(const std::string& object)> whole;
+  };
+  explicit AuditTask(Parts parts);
+
+  std::string_view name() const override { return "audit"; }
+  Result<Step> step() override;
+
+ private:
+  struct Ordered {
+    Desk::Order order;
+    std::vector<std::string> objects;  ///< still to do, the last one first
+  };
+  Result<void> bring_up();
+  Result<bool> choose();
+  Result<void> start(const std::string& object, const Desk::Order& order);
+  Result<void> end();
+  std::vector<std::string> objects() const;
+  EpochMs due_at(const std::string& object) const;
+
+  Parts parts_;
+  Receipts receipts_;
+  bool up_ = false;
+  EpochMs since_ = 0;                      // when this ledger began to listen to the org
+  std::map<std::string, LastAudit> last_;  // by object: the last one of any result
+  std::optional<Ordered> ordered_;
+  bool by_order_ = false;  // the pass that runs is of ordered_
+  std::unique_ptr<ObjectPass> pass_;
+};
+
+}  // namespace headwater::audit

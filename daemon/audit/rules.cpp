@@ -1,0 +1,82 @@
+#include "daemon/audit/rules.hpp"
+
+#include <algorithm>
+
+namespace headwater::audit {
+namespace {
+
+bool lives(const std::optional<OrgRow>& row) { return row && !row->deleted; }
+bool lives(const ledger::Standing* standing) { return standing != nullptr && !standing->deleted; }
+
+bool same_sight(const std::optional<OrgRow>& a, const std::optional<OrgRow>& b) {
+  if (!a || !b) return !a && !b;
+  return a->stamp == b->stamp && a->deleted == b->deleted;
+}
+
+bool stood_still(const ledger::Standing* before, const ledger::Standing* after) {
+  if (before == nullptr || after == nullptr) return before == after;
+  return before->rev == after->rev && same(before->newest, after->newest);
+}
+
+}  // namespace
+
+std::string_view cause_of(What what) {
+  switch (what) {
+    case What::Nothing:
+      return "";
+    case What::Missing:
+      return "audit_missing";
+    case What::Stale:
+      return "audit_stale";
+    case What::Gone:
+      return "audit_gone";
+  }
+  return "";
+}
+
+What suspect(const std::optional<OrgRow>& row, const ledger::Standing* standing) {
+  if (lives(row) && !lives(standing)) return What::Missing;
+  if (!lives(row) && lives(standing)) return What::Gone;
+  if (lives(row) && row->stamp / 1000 > standing->known_to / 1000) return What::Stale;
+  return What::Nothing;
+}
+
+bool passed(std::span<const StreamProgress> streams, const Sight& sight, Millis margin) {
+  const EpochMs saved = sight.row ? sight.row->stamp : sight.seen_at;
+  return !streams.empty() &&
+         std::all_of(streams.begin(), streams.end(), [&](const StreamProgress& stream) {
+           return stream.newest_commit > saved + margin.count() ||
+                  stream.at_tip > sight.seen_at + margin.count();
+         });
+}
+
+std::vector<std::string> differing(std::span<const salesforce::RowField> row,
+                                   std::span<const Member> image,
+                                   const NameTable& names,
+                                   std::size_t most) {
+  static constexpr ValueView kNull{};
+  std::vector<std::string> out;
+  for (const auto& field : row) {
+    if (out.size() == most) break;
+    const ValueView* held = &kNull;
+    if (const auto name = names.find(field.path)) {
+      const auto at = std::ranges::lower_bound(image, *name, {}, &Member::name);
+      if (at != image.end() && at->name == *name) held = &at->value;
+    }
+    if (!(*held == field.value)) out.emplace_back(field.path);
+  }
+  return out;
+}
+
+Verdict judge(const SecondLook& look, What& what) {
+  const bool alive = lives(look.now.row) && lives(look.after);
+  what = suspect(look.now.row, look.after);
+  // A newer stamp alone is no difference: what was saved may be what the ledger holds.
+  if (alive) what = look.fields_differ ? What::Stale : What::Nothing;
+  if (what == What::Nothing) return Verdict::Right;
+  if (look.hole_open || (look.after != nullptr && look.after->doubted)) return Verdict::Known;
+  if (!stood_still(look.before, look.after)) return Verdict::Moves;
+  return same_sight(look.then.row, look.now.row) ? Verdict::Proven : Verdict::Moves;
+}
+
+}  // namespace headwater::audit

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/ledger/ledger.hpp"
+
+namespace headwater::ledger {
+
+/// Where a record stands, as far as the audit asks.
+struct Standing {
+  RecordId id;
+  Rev rev;  ///< of its newest entry
+  bool deleted = false;
+  bool doubted = false;  ///< a record hole is open: it is known that something may be missing
+  bool complete = false;
+  Version newest;        ///< of all that was applied
+  EpochMs known_to = 0;  ///< newest commit second or SystemModstamp of anything applied
+};
+
+/// A record with its raw image. Borrowed: only inside the call that gives it.
+struct RawRecord {
+  Standing standing;
+  std::span<const Member> fields;  ///< sorted by name number
+};
+
+/// What the audit asks of a ledger and writes to it: states as the org would tell them, holes many
+/// at a time, records told again, receipts. Thread-safe.
+class AuditBook {
+ public:
+  /// `ledger` must outlive it.
+  explicit AuditBook(Ledger& ledger) : ledger_(ledger) {}
+
+  /// The object's records whose ids lie behind `after` (empty: all), in byte order of their ids, at
+  /// most `most`. None: there are no more.
+  Result<std::vector<Standing>> standings(std::string_view org,
+                                          std::string_view object,
+                                          std::string_view after,
+                                          std::size_t most) const;
+  /// Gives each id's record to `visit`, in order; nothing for one that was never seen.
+  using RawVisitor = std::function<void(std::size_t index, const RawRecord* record)>;
+  Result<void> raw(std::string_view org,
+                   std::string_view object,
+                   std::span<const RecordId> ids,
+                   const RawVisitor& visit) const;
+
+  /// Opens all in one write.
+  Result<void> open(std::span<const Hole> holes);
+  /// The record's hole, if one is open.
+  Result<std::optional<Hole>> hole_of(std::string_view org,
+                                      std::string_view object,
+                                      std::string_view id) const;
+
+  /// Tells these records anew although nothing changed: each gets an entry with a new rev and
+  /// change type RECONCILE (op r, or d if it is deleted), which replaces whatever a target holds.
+  /// One write; how many were told: those that the ledger knows.
+  Result<std::size_t> restate(std::span<const RecordKey> keys);
+
+  /// Rows of the audit's own, `name` below its prefix. Durable when it returns.
+  Result<void> keep(std::string_view name, std::string_view text);
+  Result<void> forget(std::string_view name);
+  /// Those whose names begin with `prefix`, by name.
+  Result<std::vector<std::pair<std::string, std::string>>> kept(std::string_view prefix) const;
+
+ private:
+  Ledger& ledger_;
+};
+
+}  // namespace headwater::ledger

@@ -1,0 +1,437 @@
+#include "daemon/audit/audit_task.hpp"
+
+#include <boost/json.hpp>
+
+#include "daemon/pipeline/refetch_task.hpp"
+#include "tests/unit/audit/fake_org.hpp"
+#include "tests/unit/pipeline/fixture.hpp"
+
+namespace headwater::audit {
+namespace {
+
+namespace json = boost::json;
+using test::account;
+using Kind = ChangeType;
+
+constexpr EpochMs kStart = 1'772'366'400'000;
+
+/// An org, its stream by hand, a ledger, and the two tasks that audit and heal.
+class AuditTest : public test::PipelineTest {
+ protected:
+  void SetUp() override {
+    PipelineTest::SetUp();
+    objects.emplace("emea", org, *ledger, clock);
+    tools.reset(new OrgTools{"emea", org, *ledger, *objects, outbox, clock, metrics});
+    refetch.emplace(*tools);
+    make_task();
+  }
+  void make_task() {
+    task = std::make_unique<AuditTask>(AuditTask::Parts{
+        {*tools, org, audit_options, [this] { return streams; }, options.sweep_share_max},
+        desk,
+        [this](const std::string&) { return whole; }});
+  }
+
+  /// The org saves a record at a second after the start.
+  void save(int number, int second, std::string name, std::string industry = "Steel") {
+    auto& record = org.records[account(number)];
+    record = {std::move(name), std::move(industry), kStart + second * 1000, false};
+  }
+  void remove(int number, int second) {
+    auto& record = org.records.at(account(number));
+    record.stamp = kStart + second * 1000;
+    record.deleted = true;
+  }
+  using Fields = std::map<std::string, std::string>;
+  /// An event of it comes.
+  void tell(Kind type, int number, int second, const Fields& fields = {}) {
+    NameTable& names = ledger->names("emea", "Account");
+    const std::string id = account(number);
+    const std::string_view ids[] = {id};
+    std::vector<Member> members;
+    for (const auto& [name, value] : fields)
+      members.push_back({names.intern(name), ValueView::of_text(value)});
+    std::ranges::sort(members, {}, &Member::name);
+    EventView view;
+    view.type = type;
+    view.entity = "Account";
+    view.record_ids = ids;
+    view.version.commit_number = second * 10;
+    view.version.sequence = 1;
+    view.commit_ts = kStart + second * 1000;
+    view.fields = members;
+    ledger::IngestBatch batch;
+    batch.stream = {"emea", test::kTopic};
+    batch.events = {&view, 1};
+    ASSERT_TRUE(ledger->apply(batch));
+  }
+  /// Saved and told.
+  void live(int number,
+            int second,
+            const std::string& name,
+            const std::string& industry = "Steel") {
+    const bool first = !org.records.contains(account(number));
+    save(number, second, name, industry);
+    tell(first ? Kind::Create : Kind::Update,
+         number,
+         second,
+         {{"Name", name}, {"Industry", industry}});
+  }
+  void ten_accounts() {
+    for (int i = 1; i <= 10; ++i) live(i, i, "N" + std::to_string(i));
+  }
+
+  /// What the other threads do between two steps: refetch, and apply what was read.
+  void others() {
+    ASSERT_TRUE(refetch->step());
+    while (auto owned = lane.pop()) {
+      owned->batch.rows = owned->rows;
+      ASSERT_TRUE(ledger->apply_rows(owned->batch));
+    }
+  }
+  bool step() {
+    const auto stepped = task->step();
+    EXPECT_TRUE(stepped) << stepped.error().message;
+    if (!stepped) return false;
+    if (stepped->next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped->until_ms);
+    others();
+    return true;
+  }
+  std::uint64_t order(bool repair, bool full = false) {
+    const std::string orgs[] = {"emea"};
+    return desk.place(orgs, {0, "Account", repair, full, "ada"});
+  }
+  /// The run's only receipt.
+  json::object finish(std::uint64_t run) {
+    for (int i = 0; i < 20'000; ++i) {
+      const auto told = json::parse(*desk.run_json(run)).as_object();
+      if (told.at("done").as_bool()) return told.at("receipts").as_array().at(0).as_object();
+      if (!step()) return {};
+    }
+    ADD_FAILURE() << "the audit does not end";
+    return {};
+  }
+  json::object audit(bool repair = true, bool full = false) { return finish(order(repair, full)); }
+
+  static std::string result(const json::object& receipt) {
+    return std::string(receipt.at("result").as_string());
+  }
+  /// `id cause field …`, one per finding.
+  static std::vector<std::string> findings(const json::object& receipt) {
+    std::vector<std::string> out;
+    for (const auto& finding : receipt.at("findings").as_array()) {
+      out.push_back(std::string(finding.at("id").as_string()) + " " +
+                    std::string(finding.at("cause").as_string()));
+      for (const auto& field : finding.at("fields").as_array())
+        out.back() += " " + std::string(field.as_string());
+    }
+    return out;
+  }
+  /// `Name/Industry` of the ledger's record; `deleted`; `none`.
+  std::string held(int number) {
+    EntryBatch batch;
+    const auto found = ledger->get({"emea", "Account", *RecordId::parse(account(number))}, batch);
+    EXPECT_TRUE(found);
+    if (!*found) return "none";
+    const auto& entry = batch.entries().front();
+    if (entry.meta.deleted) return "deleted";
+    const auto text = [&](const char* field) {
+      const auto* value = entry.after.find(Section::Fields, field);
+      return value == nullptr ? std::string("-") : std::string(value->text);
+    };
+    return text("name") + "/" + text("industry");
+  }
+  std::vector<std::string> object_holes() {
+    std::vector<std::string> out;
+    for (const auto& hole : ledger->holes()) {
+      if (hole.scope == ledger::Hole::Scope::Object) out.push_back(hole.cause);
+    }
+    return out;
+  }
+
+  test::FakeOrg org;
+  std::vector<StreamProgress> streams{{kStart + 1'000'000'000, 0}};  // far past everything
+  bool whole = false;
+  AuditOptions audit_options;
+  Desk desk;
+  RowLane lane{4};
+  Outbox outbox{lane, [] {}};
+  std::optional<ObjectBook> objects;
+  std::unique_ptr<OrgTools> tools;
+  std::optional<RefetchTask> refetch;
+  std::unique_ptr<AuditTask> task;
+};
+
+TEST_F(AuditTest, EqualIsEqualAndAReceiptSaysBySums) {
+  ten_accounts();
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side"), receipt.at("ledger_side"));
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(receipt.at("compared"), 10);
+  EXPECT_EQ(receipt.at("suspects"), 0);
+  EXPECT_TRUE(receipt.at("differing_months").as_array().empty());
+  EXPECT_EQ(receipt.at("by"), "ada");
+  for (const auto priority : org.priorities) EXPECT_EQ(priority, salesforce::Priority::Audit);
+  EXPECT_EQ(receipt.at("api_calls").as_int64(),
+            static_cast<std::int64_t>(org.priorities.size()) + 2);
+  const auto kept = Receipts(*ledger).list("emea", "Account");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->size(), 1U);
+}
+
+TEST_F(AuditTest, ALostCreateIsFoundAndHealed) {
+  ten_accounts();
+  save(11, 11, "Lost");
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(11) + " audit_missing"});
+  EXPECT_EQ(result(receipt), "repaired");
+  EXPECT_EQ(held(11), "Lost/Steel");
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(receipt.at("differing_months").as_array().size(), 1U);
+  EXPECT_EQ(result(audit()), "equal");
+}
+
+TEST_F(AuditTest, ALostUpdateIsFoundByItsStamp) {
+  ten_accounts();
+  save(4, 20, "New");
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
+  EXPECT_EQ(held(4), "New/Steel");
+}
+
+TEST_F(AuditTest, AnUpdateLostBeforeOneThatWasSeenIsFoundByItsFields) {
+  ten_accounts();
+  // Industry changed, which was lost; then the name, which was told. Both stamps are equal now.
+  save(4, 21, "Newer", "Paper");
+  tell(Kind::Update, 4, 21, {{"Name", "Newer"}});
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
+  EXPECT_EQ(held(4), "Newer/Paper");
+}
+
+TEST_F(AuditTest, LaterAuditsCompareTheFieldsOfWhatWasSavedSinceThen) {
+  ten_accounts();
+  clock.ms = kStart + 10 * 3'600'000;
+  EXPECT_EQ(audit().at("compared"), 10);
+  const int second = 10 * 3'600 + 5;
+  save(4, second, "Newer", "Paper");
+  tell(Kind::Update, 4, second, {{"Name", "Newer"}});
+  const auto receipt = audit();
+  EXPECT_EQ(receipt.at("compared"), 1);
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
+  EXPECT_EQ(audit(true, true).at("compared"), 10) << "all of them if a person says so";
+}
+
+TEST_F(AuditTest, ALostDeleteIsFound) {
+  ten_accounts();
+  remove(3, 30);
+  org.records.erase(account(5));  // hard: not in the bin either
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt),
+            (std::vector{account(3) + " audit_gone", account(5) + " audit_gone"}));
+  EXPECT_EQ(held(3), "deleted");
+  EXPECT_EQ(held(5), "deleted");
+  EXPECT_EQ(receipt.at("binned"), 1);
+}
+
+TEST_F(AuditTest, ALostUndeleteIsFound) {
+  ten_accounts();
+  tell(Kind::Delete, 3, 30);
+  save(3, 31, "Back");
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_missing"});
+  EXPECT_EQ(held(3), "Back/Steel");
+}
+
+TEST_F(AuditTest, WithoutRepairFindingsAreListedAndNothingElse) {
+  ten_accounts();
+  save(4, 20, "New");
+  remove(3, 30);
+  const auto receipt = audit(false);
+  EXPECT_EQ(findings(receipt).size(), 2U);
+  EXPECT_EQ(result(receipt), "different");
+  EXPECT_EQ(receipt.at("healed"), 0);
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(held(4), "N4/Steel");
+  EXPECT_EQ(held(3), "N3/Steel");
+}
+
+TEST_F(AuditTest, ChangesDuringThePassAreNoFindings) {
+  ten_accounts();
+  streams = {{kStart, kStart}};
+  int second = 100;
+  // With each page that is read the org changes another record, and the event comes a page later;
+  // one is created, one goes.
+  std::function<void()> pending;
+  org.on_page = [&](int page) {
+    if (pending) pending();
+    pending = nullptr;
+    if (page > 20) return;
+    const int number = 1 + page % 9;
+    ++second;
+    if (page == 3) {
+      remove(10, second);
+      pending = [this, second] { tell(Kind::Delete, 10, second); };
+    } else {
+      const auto name = "P" + std::to_string(page);
+      save(number, second, name);
+      pending = [this, number, second, name] {
+        tell(Kind::Update, number, second, {{"Name", name}, {"Industry", "Steel"}});
+      };
+    }
+    streams[0].newest_commit = kStart + (second - 1) * 1000;
+  };
+  const auto run = order(true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(step());
+  streams[0].at_tip = clock.ms + 1'000'000'000;
+  const auto receipt = finish(run);
+  EXPECT_EQ(findings(receipt), std::vector<std::string>{});
+  EXPECT_EQ(receipt.at("unsettled"), 0);
+  EXPECT_GT(receipt.at("suspects").as_int64(), 0) << "the test must have made it doubt";
+}
+
+TEST_F(AuditTest, NothingIsProvenBeforeTheStreamsAreThere) {
+  ten_accounts();
+  streams = {{kStart + 15'000, 0}, {kStart + 1'000'000'000, 0}};
+  save(4, 20, "New");
+  const auto run = order(true);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(held(4), "N4/Steel");
+  EXPECT_FALSE(json::parse(*desk.run_json(run)).at("done").as_bool());
+  // The event was only late.
+  tell(Kind::Update, 4, 20, {{"Name", "New"}});
+  streams[0].newest_commit = kStart + 1'000'000;
+  const auto receipt = finish(run);
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("suspects"), 1);
+}
+
+TEST_F(AuditTest, StreamsThatStayBehindMakeNoVerdict) {
+  ten_accounts();
+  streams = {{kStart + 15'000, 0}};
+  save(4, 20, "New");
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "failed");
+  EXPECT_EQ(receipt.at("note"),
+            "1 records look wrong, but the streams have not come past them within 15 minutes: "
+            "nothing is certain until they have");
+  EXPECT_EQ(held(4), "N4/Steel");
+}
+
+TEST_F(AuditTest, WhatAHoleSaysAlreadyIsNoFinding) {
+  ten_accounts();
+  save(4, 20, "New");
+  ledger::Hole hole;
+  hole.org = "emea";
+  hole.object = "Account";
+  hole.id = account(4);
+  hole.cause = "gap";
+  hole.next_try = clock.ms + 1'800'000;
+  ASSERT_TRUE(ledger->open_hole(hole));
+  const auto receipt = audit();
+  EXPECT_EQ(receipt.at("suspects"), 1);
+  EXPECT_EQ(receipt.at("proven"), 0);
+}
+
+TEST_F(AuditTest, WithoutAllowanceItWaitsAndGoesOn) {
+  ten_accounts();
+  save(4, 20, "New");
+  org.refusal = blocked("the org's API requests of the day run out", "QUOTA_RESERVED");
+  const auto run = order(true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(step());
+  const auto told = json::parse(*desk.run_json(run));
+  EXPECT_FALSE(told.at("done").as_bool());
+  EXPECT_NE(std::string(told.at("doing").at("emea").as_string())
+                .find("waits: the org's API requests of the day run out"),
+            std::string::npos);
+  EXPECT_LT(org.priorities.size(), 60U) << "one call a minute at most";
+  org.refusal.reset();
+  EXPECT_EQ(findings(finish(run)).size(), 1U);
+}
+
+TEST_F(AuditTest, AWithdrawnPermissionDeletesNothing) {
+  ten_accounts();
+  org.refusal = rejected("sObject type 'Account' is not supported.", "INVALID_TYPE");
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "failed");
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"audit_unreadable"});
+  for (int i = 1; i <= 10; ++i) EXPECT_NE(held(i), "deleted");
+  // Given back, the next audit sees all that we hold: that is the proof.
+  org.refusal.reset();
+  EXPECT_EQ(result(audit()), "equal");
+  EXPECT_TRUE(object_holes().empty());
+  ASSERT_EQ(ledger->closed_holes().size(), 1U);
+  EXPECT_EQ(ledger->closed_holes()[0].closing.how, ledger::Closing::How::Repaired);
+}
+
+TEST_F(AuditTest, RecordsThatAreHiddenAreNotDeleted) {
+  ten_accounts();
+  org.hidden = true;
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "different");
+  EXPECT_EQ(receipt.at("proven"), 0);
+  EXPECT_NE(std::string(receipt.at("note").as_string()).find("nothing is deleted"),
+            std::string::npos);
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
+  for (int i = 1; i <= 10; ++i) EXPECT_NE(held(i), "deleted");
+  org.hidden = false;
+  EXPECT_EQ(result(audit()), "equal");
+  EXPECT_TRUE(object_holes().empty());
+}
+
+TEST_F(AuditTest, MoreThanTheBrakesShareGoneAtOnceIsNotBelieved) {
+  for (int i = 1; i <= 40; ++i) live(i, i, "N");
+  for (int i = 1; i <= 12; ++i) org.records.erase(account(i));
+  const auto receipt = audit();
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
+  for (int i = 1; i <= 12; ++i) EXPECT_NE(held(i), "deleted");
+  EXPECT_EQ(result(receipt), "different");
+}
+
+TEST_F(AuditTest, RecordsFromBeforeWeListenedAreNotClaimedUnlessReadIn) {
+  ten_accounts();
+  save(20, -100, "Old");
+  auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("before_start"), 1);
+  EXPECT_EQ(held(20), "none");
+  whole = true;
+  receipt = audit(true, true);
+  EXPECT_EQ(findings(receipt), std::vector{account(20) + " audit_missing"});
+  EXPECT_EQ(held(20), "Old/Steel");
+}
+
+TEST_F(AuditTest, EachObjectIsDueAsOftenAsSaidAlsoOverARestart) {
+  ten_accounts();
+  const auto runs = [this] { return Receipts(*ledger).list("emea", "Account")->size(); };
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(runs(), 0U) << "it has just begun to listen";
+  clock.ms = kStart + 24 * 3'600'000;
+  save(4, 20, "New");
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(runs(), 1U);
+  EXPECT_EQ(held(4), "New/Steel") << "the schedule repairs";
+  make_task();  // the process ends and another begins
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(runs(), 1U);
+  clock.ms += 24 * 3'600'000;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(AuditTest, TheMetricsTellDriftAndWhen) {
+  ten_accounts();
+  save(4, 20, "New");
+  audit();
+  const auto text = metrics.text();
+  EXPECT_NE(text.find(R"(headwater_audit_mismatches_total{object="Account",org="emea"} 1)"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"(headwater_audit_drift_ppm{object="Account",org="emea"} 100000)"),
+            std::string::npos);
+  EXPECT_NE(text.find("headwater_audit_last_success_timestamp_seconds"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace headwater::audit
