@@ -191,7 +191,6 @@ struct RowHandler {
       return true;
     }
     if (key == "IsDeleted") row->deleted = scalar.flag;
-    if (key == "IsDeleted") row->deleted = scalar.flag;
     if (never_in_events(field)) return true;
     if (key == "IsPersonAccount") person = scalar.flag;
     const auto value = typed(scalar, field.type, *row->texts);
