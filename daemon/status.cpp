@@ -29,6 +29,8 @@ std::string_view scope_text(ledger::Hole::Scope scope) {
       return "object";
     case ledger::Hole::Scope::Stretch:
       return "stretch";
+    case ledger::Hole::Scope::Deletion:
+      return "deletion";
   }
   return "?";
 }
@@ -166,6 +168,8 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
     }
   }
   for (const auto& hole : sources.ledger.holes()) {
+    // What became of a deleted record adds to what is known; it takes nothing back.
+    if (hole.scope == ledger::Hole::Scope::Deletion) continue;
     const bool record = hole.scope == ledger::Hole::Scope::Record;
     if (record && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
     out.push_back(fmt::format("{} hole open since {}: {} {}{}{}",

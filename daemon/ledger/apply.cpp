@@ -77,8 +77,10 @@ void Applier::merge_fields(RecordState& state, const Incoming& in, Outcome& out,
     if (lists && newer(v, version)) {
       if (!has) {
         out.replaced.push_back({name, {Tag::Absent, 0, 0, {}}});
+        out.refs = out.refs || listed->value.tag == Tag::Ref;
       } else if (!(known->value == listed->value)) {
         out.replaced.push_back(*known);
+        out.refs = out.refs || known->value.tag == Tag::Ref || listed->value.tag == Tag::Ref;
       }
       version = v;
       moved = true;
@@ -102,6 +104,7 @@ void Applier::merge_fields(RecordState& state, const Incoming& in, Outcome& out,
 void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   out.moved = false;
   out.late = false;
+  out.refs = false;
   out.doubt = Doubt::None;
   out.replaced.clear();
   const Version& v = in.version;

@@ -34,6 +34,7 @@ std::string_view to_string(Doubt doubt);
 struct Outcome {
   bool moved = false;  ///< the state changed, be it only a version
   bool late = false;   ///< older than the newest known, and yet a field changed
+  bool refs = false;   ///< a reference is among what changed
   Doubt doubt = Doubt::None;
   std::vector<Member> replaced;  ///< changed fields with their old values; Absent: there was none
 };

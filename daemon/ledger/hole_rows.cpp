@@ -27,6 +27,8 @@ std::string_view scope_text(Hole::Scope scope) {
       return "object";
     case Hole::Scope::Stretch:
       return "stretch";
+    case Hole::Scope::Deletion:
+      return "deletion";
   }
   return {};
 }
@@ -108,6 +110,8 @@ std::string hole_key(const Hole& hole) {
   switch (hole.scope) {
     case Hole::Scope::Record:
       return make_key(hole.org, "r", hole.object, hole.id);
+    case Hole::Scope::Deletion:
+      return make_key(hole.org, "d", hole.object, hole.id);
     case Hole::Scope::Object:
       return object_key(hole);
     case Hole::Scope::Stretch:
@@ -136,10 +140,10 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
   hole.org = key.substr(0, first);
   const char kind = key[first + 1];
   const std::string_view rest = key.substr(first + 3);
-  if (kind == 'r') {
+  if (kind == 'r' || kind == 'd') {
     const auto colon = rest.find(':');
     if (colon == std::string_view::npos) return std::nullopt;
-    hole.scope = Hole::Scope::Record;
+    hole.scope = kind == 'r' ? Hole::Scope::Record : Hole::Scope::Deletion;
     hole.object = rest.substr(0, colon);
     hole.id = rest.substr(colon + 1);
   } else if (kind == 'o') {

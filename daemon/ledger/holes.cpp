@@ -104,13 +104,14 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
       known->version = hole.version;
       known->cause = hole.cause;
       known->next_try = hole.next_try;
+      if (hole.scope == Hole::Scope::Deletion) known->detail.clear();  // its children anew
     }
     if (!hole.detail.empty()) known->detail = hole.detail;
     hole = std::move(*known);
   } else {
     ++open_;
     tally_dirty_ = true;
-    if (hole.scope != Hole::Scope::Record) {
+    if (!hole.of_record()) {
       hole.rev = journal_.next();
       tell(batch, hole, hole.rev);
     }
@@ -125,7 +126,17 @@ Result<bool> Holes::close_record(std::string_view org,
                                  std::string_view object,
                                  std::string_view id,
                                  const Version& noted) {
-  const std::string key = make_key(org, "r", object, id);
+  return close_key(make_key(org, "r", object, id), noted);
+}
+
+Result<bool> Holes::close_deletion(std::string_view org,
+                                   std::string_view object,
+                                   std::string_view id,
+                                   const Version& noted) {
+  return close_key(make_key(org, "d", object, id), noted);
+}
+
+Result<bool> Holes::close_key(const std::string& key, const Version& noted) {
   auto found = find(key);
   if (!found) return found.error();
   if (!*found) return true;
@@ -147,7 +158,7 @@ Result<void> Holes::close(StoreBatch& batch, const Hole& hole, const Closing& cl
   holes_.insert_or_assign(key, std::nullopt);
   --open_;
   tally_dirty_ = true;
-  if (!known || known->scope == Hole::Scope::Record) return {};
+  if (!known || known->of_record()) return {};
   known->closing = closing;
   if (known->closing.at == 0) known->closing.at = clock_.now_ms();
   const Rev closed = journal_.next();
@@ -209,7 +220,7 @@ std::vector<Hole> Holes::list(std::size_t most) const {
   for (; scan->valid() && out.size() < most; scan->next()) {
     auto hole = read_hole(scan->key(), scan->value());
     if (!hole) continue;
-    if (hole->scope != Hole::Scope::Record) {
+    if (!hole->of_record()) {
       out.push_back(std::move(*hole));
     } else if (records.size() < most) {
       records.push_back(std::move(*hole));
@@ -287,6 +298,35 @@ std::vector<Hole> Holes::due(std::string_view org, EpochMs now, std::size_t most
   run.next_pass = heap.empty() ? earliest : 0;
   serve();
   return out;
+}
+
+std::vector<Hole> Holes::due_fates(std::string_view org, EpochMs now, std::size_t most) const {
+  const std::string prefix = make_key(org, "d", "");
+  std::vector<Hole> out;
+  auto scan = store_.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix) && out.size() < most; scan->next()) {
+    auto hole = read_hole(scan->key(), scan->value());
+    if (hole && is_due(*hole, now)) out.push_back(std::move(*hole));
+  }
+  return out;
+}
+
+Result<bool> Holes::still_open(const Hole& hole) const {
+  auto found = find(hole_key(hole));
+  if (!found) return found.error();
+  if (!*found) return false;
+  const auto known = read_hole(hole_key(hole), **found);
+  return known && !number_less(hole.version, known->version);
+}
+
+Result<void> Holes::renew(const Hole& hole) {
+  auto open = still_open(hole);
+  if (!open) return open.error();
+  if (!*open) return {};
+  std::string bytes;
+  put_hole(bytes, hole);
+  holes_.insert_or_assign(hole_key(hole), std::move(bytes));
+  return {};
 }
 
 std::vector<Hole> Holes::closed(std::size_t most) const {

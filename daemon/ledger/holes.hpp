@@ -37,6 +37,15 @@ class Holes {
                             std::string_view object,
                             std::string_view id,
                             const Version& noted);
+  /// The same for a deletion's hole.
+  Result<bool> close_deletion(std::string_view org,
+                              std::string_view object,
+                              std::string_view id,
+                              const Version& noted);
+  /// True if it is open, and no newer doubt came since the caller looked.
+  Result<bool> still_open(const Hole& hole) const;
+  /// Puts `hole` in the place of the open one, if it is still_open().
+  Result<void> renew(const Hole& hole);
   Result<void> close(StoreBatch& batch, const Hole& hole, const Closing& closing);
   Result<void> postpone(const Hole& hole, EpochMs next_try);
   Result<void> quarantine(StoreBatch& batch, const QuarantineRow& row) {
@@ -48,6 +57,7 @@ class Holes {
   std::vector<Hole> list(std::size_t most) const;
   std::vector<Hole> wide(std::string_view org) const;
   std::vector<Hole> due(std::string_view org, EpochMs now, std::size_t most) const;
+  std::vector<Hole> due_fates(std::string_view org, EpochMs now, std::size_t most) const;
   std::vector<Hole> closed(std::size_t most) const;
   std::size_t open_count() const { return open_.load(); }
   Quarantine& rows() { return rows_; }
@@ -59,6 +69,7 @@ class Holes {
  private:
   using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;
   Result<std::optional<std::string>> find(const std::string& key) const;
+  Result<bool> close_key(const std::string& key, const Version& noted);
   Result<std::optional<Hole>> find_stretch(const Hole& like) const;
   void tell(StoreBatch& batch, const Hole& hole, Rev rev);
 

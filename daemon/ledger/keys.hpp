@@ -15,6 +15,7 @@ inline constexpr std::string_view kLedgerKey = "ledger";
 inline constexpr std::string_view kTailKey = "rev";
 inline constexpr std::string_view kTallyKey = "tally";
 inline constexpr std::string_view kMappingKey = "mapping";
+inline constexpr std::string_view kBackRefsKey = "back_refs";
 inline constexpr std::string_view kJobKey = "reprojection";
 inline constexpr std::string_view kOrgPrefix = "org:";
 inline constexpr std::string_view kFactsPrefix = "facts:";

@@ -265,8 +265,7 @@ void Ledger::read_open_rows(std::string_view org, EntryBatch& out) const {
     out.add(entry);
   };
   for (const Hole& hole : impl_->holes_.list(kOpenRowsMax)) {
-    if (hole.org != org || hole.scope == Hole::Scope::Record)
-      continue;  // those of records make no entry
+    if (hole.org != org || hole.of_record()) continue;  // those of records make no entry
     add(EntryKind::Hole, hole.rev, shown_key(hole), hole_json(hole));
   }
   for (const QuarantineRow& row : impl_->holes_.rows().open(kOpenRowsMax)) {
@@ -280,6 +279,25 @@ std::size_t Ledger::holes_open() const { return impl_->holes_.open_count(); }
 
 std::vector<Hole> Ledger::due_refetches(std::string_view org, EpochMs now, std::size_t most) const {
   return impl_->holes_.due(org, now, most);
+}
+
+std::vector<Hole> Ledger::due_fates(std::string_view org, EpochMs now, std::size_t most) const {
+  return impl_->holes_.due_fates(org, now, most);
+}
+
+Result<void> Ledger::doubt_children(std::span<const Hole> deletions) {
+  return impl_->write([&] { return impl_->writer_.doubt_children(deletions); });
+}
+
+Result<Applied> Ledger::tell_fates(const FateBatch& fates) {
+  return impl_->write([&] { return impl_->writer_.tell_fates(fates); });
+}
+
+Result<std::vector<std::string>> Ledger::children_of(std::string_view org,
+                                                     const RecordId& id,
+                                                     std::string_view after,
+                                                     std::size_t most) const {
+  return impl_->back_refs_.children_of(org, id.view(), after, most);
 }
 
 Result<void> Ledger::postpone(std::span<const Hole> holes, EpochMs next_try) {

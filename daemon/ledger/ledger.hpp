@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/ledger/facts.hpp"
+#include "daemon/ledger/fates.hpp"
 #include "daemon/ledger/read_job.hpp"
 #include "schemas/core/ids.hpp"
 #include "schemas/core/result.hpp"
@@ -70,11 +71,13 @@ std::string_view to_string(Closing::How how);
 
 /// A doubt about one record, an object or a stretch of a stream.
 struct Hole {
-  enum class Scope : std::uint8_t { Record, Object, Stretch };
+  /// Deletion: a record is known to be gone, or back; what became of it and of those that refer to
+  /// it is not (fates.hpp).
+  enum class Scope : std::uint8_t { Record, Object, Stretch, Deletion };
   Scope scope = Scope::Record;
   std::string org;
   std::string object;  ///< empty for a stretch
-  std::string id;      ///< of a record
+  std::string id;      ///< of a record or deletion
   std::string topic;   ///< of a stretch
   std::string
       cause;  ///< incomplete tie gap overflow wildcard expired diff undecodable mass_delete …
@@ -86,6 +89,9 @@ struct Hole {
   Rev rev;          ///< its number: of the entry that opened it (stretch, object); 0 for records
   Version version;  ///< records: only a row noted at or after this one closes it
   Closing closing;
+
+  /// Those of one record are counted, and make no entry.
+  bool of_record() const { return scope == Scope::Record || scope == Scope::Deletion; }
 };
 
 /// What could not be decoded, mapped, validated or accepted. One event, or one entry of the
@@ -288,6 +294,21 @@ class Ledger : public NameTables {
   std::vector<Hole> wide_holes(std::string_view org) const;
   /// Record holes of an org that are due, oldest first.
   std::vector<Hole> due_refetches(std::string_view org, EpochMs now, std::size_t most) const;
+  /// Deletions of an org that are due: what became of the records is to be found out.
+  std::vector<Hole> due_fates(std::string_view org, EpochMs now, std::size_t most) const;
+  /// Opens holes for records that refer to these ones, at most some hundreds in one call. A
+  /// deletion whose children are all seen then asks for its fate (delete_check); a restoration is
+  /// closed.
+  Result<void> doubt_children(std::span<const Hole> deletions);
+  /// What the org answered. A merge is told on both sides in one write: the loser gets merged_into
+  /// and a second delete, its last living winner an update with merged_from.
+  Result<Applied> tell_fates(const FateBatch& fates);
+  /// Rkeys of records that refer to this one, ascending, those after `after` (empty: from the
+  /// first). References to users, groups, roles, profiles and record types are not kept.
+  Result<std::vector<std::string>> children_of(std::string_view org,
+                                               const RecordId& id,
+                                               std::string_view after,
+                                               std::size_t most) const;
   /// A refetch failed: counted, tried again at `next_try`.
   Result<void> postpone(std::span<const Hole> holes, EpochMs next_try);
   /// Closes a stretch or object hole. Repaired with the evidence why nothing is missing any more,

@@ -50,8 +50,10 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
     birth_ = journal_.peek();
     stage_identity();
     stage_mapping(*mapping);
+    BackRefs::stage_complete(writer_.batch());
     if (auto ok = commit(); !ok) return ok;
   }
+  if (auto ok = back_refs_.bring(writer_.batch(), [this] { return commit(); }); !ok) return ok;
   return bring_mapping(std::move(mapping));
 }
 

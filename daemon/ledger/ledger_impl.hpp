@@ -32,6 +32,7 @@ class Ledger::Impl {
         names_(*store_),
         objects_(*store_, names_, orgs_),
         holes_(*store_, journal_, clock),
+        back_refs_(*store_),
         jobs_(*store_, clock),
         reader_(*store_, names_, orgs_),
         writer_(parts(), options_.sweep_share_max),
@@ -48,7 +49,7 @@ class Ledger::Impl {
   Result<bool> settle(std::uint64_t number, std::size_t states_max);
   Result<bool> brake(const ReadJob& job, std::uint64_t unseen);
   Result<bool> end_settling(const ReadJob& job);
-  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, jobs_, clock_}; }
+  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_}; }
   void stage_identity();
   void stage_mapping(std::string_view digest, std::string_view source);
   void stage_mapping(const crm::Mapping& mapping) {
@@ -89,6 +90,7 @@ class Ledger::Impl {
   NameStore names_;
   Objects objects_;
   Holes holes_;
+  BackRefs back_refs_;
   ReadJobs jobs_;
   StateReader reader_;
   Writer writer_;

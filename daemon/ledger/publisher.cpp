@@ -87,6 +87,7 @@ bool Publisher::publish(StoreBatch& batch,
   entry.nulled_source = change.nulled;
   entry.sort_at = change.after->sort_at;
   fill_entry(entry, state);
+  entry.merged_from = change.merged_from;
   entry.after.names = &names;
   if (deleted) {
     // The whole last image; of a record never seen its bare key, with nothing in the fields.

@@ -19,8 +19,9 @@ struct Change {
   EpochMs commit_ts = 0;
   Origin origin;
   bool late = false;
-  bool merge_news = false;  ///< told although no hash changed
-  bool force = false;       ///< stamped again: told as a read, whatever the hash
+  bool merge_news = false;       ///< told although no hash changed
+  std::string_view merged_from;  ///< of a winner: as EntryView has it
+  bool force = false;            ///< stamped again: told as a read, whatever the hash
   std::span<const NameId> changed, nulled;
 };
 

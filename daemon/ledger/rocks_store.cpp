@@ -71,7 +71,7 @@ constexpr std::size_t kJournalBlockBytes = 16ULL << 10;
 constexpr std::uint64_t kJournalFileBytes = 32ULL << 20;
 
 constexpr std::array<const char*, kFamilies> kFamilyNames{
-    "default", "records", "journal", "holes", "quarantine"};
+    "default", "records", "journal", "holes", "quarantine", "back_refs"};
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }

@@ -13,8 +13,15 @@
 namespace headwater::ledger {
 
 /// The ledger's key spaces (unified-model.md section 13). The numbers are an index, not a format.
-enum class Family : std::uint8_t { Meta = 0, Records = 1, Journal = 2, Holes = 3, Quarantine = 4 };
-inline constexpr std::size_t kFamilies = 5;
+enum class Family : std::uint8_t {
+  Meta = 0,
+  Records = 1,
+  Journal = 2,
+  Holes = 3,
+  Quarantine = 4,
+  BackRefs = 5
+};
+inline constexpr std::size_t kFamilies = 6;
 
 /// Changes that are written together or not at all. Bytes are copied by each call.
 class StoreBatch {

@@ -217,6 +217,7 @@ Result<void> Writer::step(Touched& record,
   ObjectProjector& projector = *record.context->projector;
   const crm::StateFacts facts_before = projector.facts_of(state, record.id.view());
   const bool had = state.meta.rev.value != 0;
+  const bool was_deleted = state.deleted();
   applier_.apply(state, in, outcome_);
   if (outcome_.doubt != Doubt::None) {
     if (auto ok = doubt(record, outcome_.doubt, in.version, applied); !ok) return ok;
@@ -227,6 +228,10 @@ Result<void> Writer::step(Touched& record,
   }
   record.dirty = true;
   if (!in.present && state.deleted_at == 0) state.deleted_at = parts_.clock.now_ms();
+  if (outcome_.refs) parts_.back_refs.stage(*batch_, record.rkey, state, outcome_.replaced);
+  if (state.deleted() != was_deleted) {
+    if (auto ok = deletion_changed(record, in.version); !ok) return ok;
+  }
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());
   projector.project(state, facts_after, after_);
   if (had) projector.project_before(outcome_.replaced, facts_before, after_, before_);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/ledger/apply.hpp"
+#include "daemon/ledger/back_refs.hpp"
 #include "daemon/ledger/holes.hpp"
 #include "daemon/ledger/journal.hpp"
 #include "daemon/ledger/ledger.hpp"
@@ -26,6 +27,7 @@ struct Parts {
   NameStore& names;
   Objects& objects;
   Holes& holes;
+  BackRefs& back_refs;
   ReadJobs& jobs;
   const Clock& clock;
 };
@@ -43,6 +45,8 @@ class Writer {
 
   Result<Applied> apply(const IngestBatch& batch);
   Result<Applied> apply_rows(const RowBatch& rows);
+  Result<void> doubt_children(std::span<const Hole> deletions);
+  Result<Applied> tell_fates(const FateBatch& fates);
   /// Stages what all parts owe the batch, writes it and publishes the head. For every other writer.
   Result<void> commit(StoreBatch& batch, bool sync);
   StoreBatch& batch() { return *batch_; }
@@ -74,6 +78,24 @@ class Writer {
   Result<void> read_states();
   Result<void> step(Touched& record, const Incoming& in, const Change& like, Applied& applied);
   Result<void> doubt(Touched& record, Doubt doubt, const Version& version, Applied& applied);
+  // What becomes of deleted records: fates.cpp.
+  struct Merge {
+    RecordId loser, winner;
+  };
+  Result<void> deletion_changed(Touched& record, const Version& version);
+  Result<const RecordState*> peek(std::string_view rkey);
+  Result<void> doubt_child(const Hole& parent, std::string_view rkey);
+  Result<void> find_merges(const ObjectContext& context,
+                           const FateBatch& fates,
+                           std::vector<Merge>& merges);
+  bool tell_merge(Touched& record,
+                  std::string_view winner,
+                  std::string_view losers,
+                  Applied& applied);
+  Result<void> settle_fate(const ObjectContext& context,
+                           const Fate& fate,
+                           const Version& noted,
+                           Applied& applied);
   void list_sources(const EventView& event);
   Result<bool> brake(ObjectContext& context, const std::string& org);
   void write_states();
@@ -108,6 +130,8 @@ class Writer {
   Outcome outcome_;
   crm::Projection before_, after_;
   std::string bytes_;
+  RecordState peeked_;
+  std::string peeked_bytes_;
 };
 
 /// The row of a stream; nothing if there is none.

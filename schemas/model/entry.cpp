@@ -28,6 +28,7 @@ enum Flag : std::uint32_t {
   kSortAt = 128,
   kBeforeSortAt = 256,
   kClosed = 512,
+  kMergedFrom = 1024,
 };
 
 std::uint32_t flags_of(const EntryView& e) {
@@ -35,7 +36,7 @@ std::uint32_t flags_of(const EntryView& e) {
          (e.meta.complete ? kComplete : 0U) | (e.meta.deleted ? kDeleted : 0U) |
          (e.before.complete ? kBeforeComplete : 0U) | (e.before.deleted ? kBeforeDeleted : 0U) |
          (e.sort_at ? kSortAt : 0U) | (e.before_sort_at ? kBeforeSortAt : 0U) |
-         (e.closed ? kClosed : 0U);
+         (e.closed ? kClosed : 0U) | (e.merged_from.empty() ? 0U : kMergedFrom);
 }
 
 void put_meta(std::string& out, const Meta& meta) {
@@ -137,6 +138,7 @@ void put_record(std::string& out, const EntryView& e) {
   put_signed(out, e.deleted_at);
   put_text(out, e.delete_reason);
   put_text(out, e.merged_into);
+  if (!e.merged_from.empty()) put_text(out, e.merged_from);
   put_image(out, e.after);
   if (e.has_before) {
     put_text(out, e.before_bu);
@@ -166,6 +168,7 @@ void read_record(ByteReader& reader,
   e.deleted_at = reader.signed_varint();
   e.delete_reason = reader.text();
   e.merged_into = reader.text();
+  if (flags & kMergedFrom) e.merged_from = reader.text();
   e.after = read_image(reader, names, arena);
   e.has_before = (flags & kHasBefore) != 0;
   e.old.names = &names;

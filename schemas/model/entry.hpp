@@ -72,6 +72,7 @@ struct EntryView {
   EpochMs deleted_at = 0;                          ///< ms, 0: not deleted
   std::string_view delete_reason;  ///< delete merge cascade gap reconcile; empty: not deleted
   std::string_view merged_into;    ///< record id, or empty
+  std::string_view merged_from;    ///< ids of records merged into this one, 18 characters each
   std::span<const NameId> changed_source,
       nulled_source;  ///< API names (paths) that the event listed
   Origin origin;

@@ -248,6 +248,16 @@ void append_truncated(std::string& out, std::span<const std::string> truncated) 
   out.push_back(']');
 }
 
+/// Ids of 18 characters, one after the other.
+void append_ids(std::string& out, std::string_view key_bracket, std::string_view ids) {
+  out.append(key_bracket);
+  for (std::size_t at = 0; at < ids.size(); at += RecordId::kSize) {
+    if (at != 0) out.push_back(',');
+    append_json_string(out, ids.substr(at, RecordId::kSize));
+  }
+  out.push_back(']');
+}
+
 /// NameTable that the lists of source names refer to.
 const NameTable* names_of(const EntryView& e) {
   return e.after.names != nullptr ? e.after.names : e.old.names;
@@ -317,7 +327,7 @@ std::string_view EnvelopeWriter::append(std::string& out,
   append_number_member(out, ",\"mapping_rev\":", e.meta.mapping_rev);
   append_bool_member(out, ",\"late\":", e.late);
   append_text_or_null(out, ",\"merged_into\":", e.merged_into);
-  out.append(",\"merged_from\":[]");
+  append_ids(out, ",\"merged_from\":[", e.merged_from);
   append_truncated(out, context.truncated);
   out.push_back('}');
   return std::string_view(out).substr(after_at, after_.size());

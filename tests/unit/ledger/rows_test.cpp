@@ -63,7 +63,7 @@ TEST_F(RowsTest, ARecordThatTheOrgNoLongerHasIsDeleted) {
   ASSERT_EQ(ops(), "rd");
   EXPECT_EQ(entries()[1].delete_reason, "cascade");
   EXPECT_EQ(entries()[1].deleted_at, clock.now_ms());
-  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(doubts(), 0U);
   // An event that the deletion has outrun does not bring it back.
   apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
   EXPECT_EQ(ops(), "rd");
