@@ -33,8 +33,9 @@ prints 0 "After The Bad One" headwater get "demo:Account:$account"
 prints 0 "decode undecodable demo" headwater quarantine
 prints 0 "(3 bytes, 1 attempts)" headwater quarantine
 prints 0 "the datum ends too early" headwater quarantine
-prints 0 "stretch undecodable demo /data/ChangeEvents since" headwater holes
-answers /readyz 503 "stretch hole open since"
+prints 0 "stretch undecodable demo /data/ChangeEvents since" headwater holes --all
+repaired() { headwater --json holes --all | jq -e 'any(.scope == "stretch" and .status == "repaired")' >/dev/null; }
+wait_for 30 "the hole's repair" repaired || fail "the hole stays: $(headwater holes)"
 wait_for_log 5 "event cannot be decoded: kept in quarantine"
 
 # An event whose header can be read names its records: they are read again, and their holes close by themselves.
@@ -72,7 +73,13 @@ headwater quarantine show "$bytes_row" | grep -q 00ffee && fail "quarantine show
 prints 1 "row $bytes_row stays:" headwater quarantine retry "$bytes_row"
 prints 0 "row $bytes_row is discarded by" headwater quarantine discard "$bytes_row" --reason "bytes of a test of ours"
 prints 0 ": bytes of a test of ours" headwater quarantine list --all
-# … and a hole that nothing can repair is closed by a person's word, and shown as that.
+# … and a hole that cannot be repaired (an object may not be read any more) is closed by a person's word, and shown as that.
+no_holes() { headwater --json holes | jq -e 'length == 0' >/dev/null; }
+wait_for 30 "the repair of all others" no_holes || fail "holes stay: $(headwater holes)"
+org_post /faults '{"withdraw_object": "Account"}'
+org_post /emit '{"raw": {"object": "Contact", "payload_hex": "00ffee"}}'
+waits() { headwater --json holes | jq -e '.[0].repair | any(.object == "Account" and .state == "queued")' >/dev/null; }
+wait_for 30 "the hole and its job" waits || fail "no hole waits for Account: $(headwater holes)"
 hole=$(headwater --json holes | jq '.[0].number')
 prints 64 "--reason is required" headwater holes close "$hole"
 prints 1 "there is no open hole 7" headwater holes close 7 --reason "none"

@@ -144,6 +144,12 @@ class Parser {
     condition.values.push_back(std::move(*value));
   }
   void condition() {
+    if (sign("(")) {
+      do condition();
+      while (keyword("AND"));
+      if (!sign(")")) fail("expected ) behind the conditions");
+      return;
+    }
     Query::Condition next;
     next.field = field(word());
     if (next.field.kind == RestField::Kind::Compound)

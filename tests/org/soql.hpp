@@ -25,8 +25,8 @@ std::optional<RestField> find_rest_field(const ObjectDef& object, std::string_vi
 Value rest_field_value(const ObjectDef& object, const Record& record, const RestField& field);
 
 /// The SOQL that this org understands: SELECT fields | count() FROM X [WHERE c AND …] [ORDER BY f
-/// [DESC], …] [LIMIT n], with c one of `f op literal` (= != < <= > >=) and `f [NOT] IN (…)`. Text
-/// compares byte by byte.
+/// [DESC], …] [LIMIT n], with c one of `f op literal` (= != < <= > >=), `f [NOT] IN (…)` and `(c
+/// AND …)`. Text compares byte by byte.
 struct Query {
   struct Condition {
     RestField field;

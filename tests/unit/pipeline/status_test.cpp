@@ -153,7 +153,8 @@ TEST_F(StatusTest, ARowWhoseValueIsNoJsonIsSaidToBeUnreadable) {
 }
 
 TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
-  EXPECT_EQ(ask("reboot").at("error"), "unknown command; known are status, get, holes, quarantine");
+  EXPECT_EQ(ask("reboot").at("error"),
+            "unknown command; known are status, get, holes, quarantine, resync, jobs");
   EXPECT_EQ(ask("get emea:Account:" + account(9)).at("error"),
             "the ledger has never seen this record");
   EXPECT_TRUE(ask("get").as_object().contains("error"));

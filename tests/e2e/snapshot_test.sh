@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# An org that is full when we come is read in while it changes and the daemon is killed, and every target equals it then. What a
+# lost position, an overflow and lost events leave behind is read again by itself or by `resync`, and a permission that was
+# withdrawn deletes nothing.
+#   snapshot_test.sh BIN_DIR [RECORDS [KILLS]]     100000 50: the numbers that are promised, some minutes
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
+records=${2:-6000} kills=${3:-4}
+stack_up "$work" || fail "a server did not start"
+
+jobs_over() { headwater --json jobs | jq -e 'length == 0' >/dev/null; }
+read_in() {  # read_in SECONDS: no job is open, and what it found is everywhere
+  wait_for "$1" "the end of all jobs" jobs_over || fail "jobs stay open: $(headwater --json jobs)"
+  in_step "$1"
+}
+closed_hole() {  # closed_hole CAUSE: its evidence
+  headwater --json holes --all | jq -er --arg cause "$1" 'map(select(.cause == $cause and .status == "repaired"))[0].evidence'
+}
+
+# Years of records of which no event is left.
+org_post /loss '{"share": 1}'
+org_post /replay "{\"events\": $records, \"records\": $records, \"update_share\": 0, \"objects\": [\"Account\", \"Contact\", \"Lead\"]}"
+org_post /load '{"transactions": 200, "rate": 0}'
+org_post /loss '{"share": 0}'
+org_post /retention '{}'
+objects=$(curl -sf "$org_control/counts" | jq -r 'to_entries | map(select(.value > 0).key) | join(", ")')
+sed -i -e "s/start: earliest/start: snapshot/" -e "s/^    streams:/    snapshot: {objects: [$objects]}\n    streams:/" "$work/headwater.yaml"
+
+# Pages and jobs that go wrong on the way, 20 % of the records changing, and no warning before the end.
+org_post /faults '{"pages_failed": 2, "pages_short": 2, "bulk_polls": 1, "bulk_failed": 1}'
+(for _ in $(seq $((kills + 1))); do
+  curl -sf -X POST "$org_control/load" -d "{\"transactions\": $((records / 5 / (kills + 1))), \"rate\": $((records / 10))}" >/dev/null
+done) &
+loader=$!
+RANDOM=11
+for round in $(seq "$kills"); do
+  stack_daemon_start
+  wait_for 30 "headwaterd" stack_status || fail "start $round"
+  sleep "$(awk -v r=$RANDOM 'BEGIN {printf "%.3f", r / 32768 * 1.5}')"
+  stack_daemon_kill KILL
+done
+stack_daemon_start
+wait "$loader"
+has_jobs() { headwater --json jobs --all | jq -e 'length > 0' >/dev/null; }
+wait_for 60 "the first job" has_jobs || fail "nothing is read in"
+read_in 600
+verify
+headwater --json jobs --all | jq -e 'all(.state == "done" and .why == "snapshot")' >/dev/null || fail "a job is not done"
+rows=$(headwater --json jobs --all | jq 'map(.rows) | add')
+echo "snapshot: $rows rows read beside $kills kills, $(headwater --json jobs --all | jq -c 'map({(.object): .rows}) | add')"
+[ "$(metric headwater_snapshot_rows_total)" -ge 0 ] || fail "no metric tells of the rows"
+
+# A position that is lost: what lies between is read again, with evidence.
+stack_daemon_kill TERM
+org_post /load '{"transactions": 60, "rate": 0}'
+org_post /retention '{}'
+org_post /load '{"transactions": 20, "rate": 0}'
+stack_daemon_start
+wait_for 60 "the hole's end" closed_hole expired || fail "the hole stays: $(headwater holes)"
+read_in 120
+verify
+closed_hole expired | grep -q 'records of Account from version' || fail "no evidence: $(closed_hole expired)"
+
+# An overflow tells of an object and no record; events that were lost tell nothing at all.
+org_post /loss '{"share": 1}'
+org_post /load '{"transactions": 60, "rate": 0}'
+org_post /loss '{"share": 0}'
+org_post /emit '{"raw": {"object": "Contact", "change_type": "GAP_OVERFLOW", "record_ids": ["000000000000000AAA"]}}'
+wait_for 60 "the overflow's end" closed_hole overflow || fail "the hole stays: $(headwater holes)"
+for object in $(curl -sf "$org_control/counts" | jq -r 'to_entries[] | select(.value > 0).key'); do prints 0 "reads all of $object" headwater resync "$object"; done
+read_in 120
+verify
+
+# A permission that is withdrawn looks as if all were gone: a person must say so.
+org_post /faults '{"hide_records": "Lead"}'
+prints 0 "reads all of Lead" headwater resync Lead
+has_brake() { headwater --json holes | jq -e 'any(.cause == "mass_delete" and .object == "Lead")' >/dev/null; }
+wait_for 60 "the brake" has_brake || fail "no hole: $(headwater --json jobs --all | jq -c '.[-1]')"
+answers /readyz 503 "mass_delete Lead"
+org_post /faults '{"clear": true}'
+prints 0 "reads all of Lead" headwater resync Lead
+wait_for 60 "the brake's end" closed_hole mass_delete || fail "the hole stays: $(headwater holes)"
+read_in 60
+verify
+
+prints 1 "which object" headwater resync 'no;object'
+prints 1 "there is no job 999" headwater jobs cancel 999
+printf '%s\n' "$(curl -sf "$org_control/truth?object=Account" | head -1 | jq -r .id)" >"$work/ids"
+prints 0 "1 records of Account are read again by id" headwater resync Account --ids "$work/ids"
+prints 0 "reads some of Account" headwater resync Account --where "Name != 'nobody'"
+read_in 60
+stack_daemon_kill TERM
+[ "$daemon_exit" = 0 ] || fail "SIGTERM ended with $daemon_exit"
+echo "snapshot: OK"
