@@ -7,6 +7,7 @@
 #include <set>
 
 #include "schemas/core/ids.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater::salesforce {
 namespace {
@@ -113,13 +114,20 @@ PubSubConfig parse_pubsub(config::Node& node) {
 StreamConfig parse_stream(config::Node& node) {
   StreamConfig stream;
   stream.topic = node.text("topic");
-  if (!stream.topic.empty() && !stream.topic.starts_with("/data/"))
+  // `/event/ChangeEvents` is a slip: Salesforce has change events under /data/ alone.
+  const bool platform = is_platform_topic(stream.topic) &&
+                        !stream.topic.ends_with("ChangeEvent") &&
+                        !stream.topic.ends_with("ChangeEvents");
+  if (!stream.topic.empty() && !stream.topic.starts_with("/data/") && !platform)
     node.problem("topic",
                  fmt::format("must be a change event topic such as /data/ChangeEvents, "
-                             "/data/AccountChangeEvent or /data/<Channel>__chn, got {}",
+                             "/data/AccountChangeEvent or /data/<Channel>__chn, or a platform "
+                             "event's such as /event/Order_Event__e, got {}",
                              stream.topic));
   const auto start = node.one_of("start", "earliest", {"snapshot", "earliest", "latest"});
   stream.snapshot = start == "snapshot";
+  if (stream.snapshot && platform)
+    node.problem("start", "platform events have no records to read in: earliest or latest");
   if (start == "latest" || stream.snapshot) stream.start = Start::Latest;
   return stream;
 }

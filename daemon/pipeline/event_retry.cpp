@@ -35,6 +35,47 @@ Result<void> read_event(const salesforce::FetchedEvent& event,
   return decoded;
 }
 
+Result<void> read_event(const salesforce::FetchedEvent& event,
+                        SchemaBook::Page& page,
+                        avro::Scratch& scratch,
+                        PlatformEventView& out) {
+  auto decoded = page.platform->decode(event.payload, scratch, out);
+  out.schema_id = event.schema_id;
+  out.replay_id = event.replay_id;
+  out.event_uuid = event.uuid;
+  return decoded;
+}
+
+/// Decodes and applies; what came of it. Rejected: it is undecodable still.
+Result<std::string> EventRetry::apply(const salesforce::FetchedEvent& fetched,
+                                      SchemaBook::Page& page) {
+  avro::Scratch scratch;
+  EventView event;
+  PlatformEventView platform;
+  ledger::IngestBatch batch;
+  batch.stream = stream_;
+  if (page.platform) {
+    if (auto read = read_event(fetched, page, scratch, platform); !read) return read.error();
+    batch.platform = {&platform, 1};
+  } else {
+    if (auto read = read_event(fetched, page, scratch, event); !read) return read.error();
+    batch.events = {&event, 1};
+  }
+  const auto applied = ledger_.apply(batch);
+  if (!applied) return applied.error();
+  if (page.platform) {
+    return fmt::format("decoded as {}: {}",
+                       platform.name,
+                       applied->repeats > 0 ? "it had come again by itself"
+                                            : "it follows the events that came since");
+  }
+  return fmt::format("decoded as {} of {} and applied: {} changes, {} contained already",
+                     to_string(event.type),
+                     event.entity,
+                     applied->entries,
+                     applied->unchanged);
+}
+
 Result<std::string> EventRetry::run(const RetryRequest& request) {
   const ledger::QuarantineRow& row = request.row;
   if (!org_ready_.load()) return transient("the org is not known yet; nothing was tried");
@@ -49,25 +90,12 @@ Result<std::string> EventRetry::run(const RetryRequest& request) {
   schemas_.forget_refusal(row.schema_id);
   auto page = schemas_.find(row.schema_id);
   if (!page) return fail(page.error());
-  avro::Scratch scratch;
-  EventView event;
-  const salesforce::FetchedEvent fetched{row.payload, row.schema_id, row.replay_id, {}};
-  if (auto read = read_event(fetched, **page, scratch, event); !read) return fail(read.error());
-
-  ledger::IngestBatch batch;
-  batch.stream = stream_;
-  batch.events = {&event, 1};
-  const auto applied = ledger_.apply(batch);
-  if (!applied) return applied.error();
+  auto applied = apply({row.payload, row.schema_id, row.replay_id, {}}, **page);
+  if (!applied) return fail(applied.error());
   Closing closing;
   closing.how = Closing::How::Retried;
   closing.by = request.by;
-  closing.evidence =
-      fmt::format("decoded as {} of {} and applied: {} changes, {} contained already",
-                  to_string(event.type),
-                  event.entity,
-                  applied->entries,
-                  applied->unchanged);
+  closing.evidence = std::move(*applied);
   if (auto closed = ledger_.close_quarantined(row, closing); !closed) return closed.error();
   if (is_headless(row, stream_)) {
     if (auto closed = close_stretch(row); !closed) return closed.error();

@@ -16,9 +16,16 @@ Result<void> read_event(const salesforce::FetchedEvent& event,
                         avro::Scratch& scratch,
                         EventView& out);
 
+/// The same of a platform event.
+Result<void> read_event(const salesforce::FetchedEvent& event,
+                        SchemaBook::Page& page,
+                        avro::Scratch& scratch,
+                        PlatformEventView& out);
+
 /// Tries a quarantined event again: decoded anew, it goes the way of every event. It may be late by
-/// days: its version decides what of it still counts, so nothing goes back. Used by the ingest's
-/// thread, and changes its schema book.
+/// days: its version decides what of it still counts, so nothing goes back. A platform event has
+/// none: it stands behind those that came since. Used by the ingest's thread, and changes its
+/// schema book.
 class EventRetry {
  public:
   EventRetry(ledger::StreamKey stream,
@@ -31,6 +38,7 @@ class EventRetry {
   Result<std::string> run(const RetryRequest& request);
 
  private:
+  Result<std::string> apply(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
   Result<void> close_stretch(const ledger::QuarantineRow& row);
 
   const ledger::StreamKey stream_;

@@ -6,6 +6,7 @@
 
 #include "connectors/salesforce/errors.hpp"
 #include "daemon/observe/log.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater {
 namespace {
@@ -24,7 +25,7 @@ constexpr std::int64_t kOrgPollMs = 100;
 constexpr std::int64_t kQuietIsWellMs = 5'000;
 
 constexpr std::string_view kJournalFull =
-    "the journal is at journal.bytes_max and a Kafka topic is still owed its entries: nothing is "
+    "the journal is at journal.bytes_max and a sink is still owed its entries: nothing is "
     "asked of Salesforce until it shrinks";
 
 std::uint64_t seed_of(const ledger::StreamKey& stream) {
@@ -33,13 +34,29 @@ std::uint64_t seed_of(const ledger::StreamKey& stream) {
 
 double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000.0; }
 
+avro::PlanKind kind_of(const ledger::StreamKey& stream) {
+  return is_platform_topic(stream.topic) ? avro::PlanKind::Platform : avro::PlanKind::Change;
+}
+
+/// The open hole that a lost position left.
+std::optional<ledger::Hole> lost_stretch(const ledger::Ledger& ledger,
+                                         const ledger::StreamKey& stream) {
+  for (auto& hole : ledger.holes()) {
+    if (hole.scope == ledger::Hole::Scope::Stretch && hole.org == stream.org &&
+        hole.topic == stream.topic && hole.cause == "expired")
+      return hole;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Ingest::Ingest(Parts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics, parts_.stream.org, parts_.stream.topic),
-      schemas_(parts_.stream.org, parts_.ledger, parts_.source),
+      schemas_(parts_.stream.org, parts_.ledger, parts_.source, kind_of(parts_.stream)),
       event_retry_(parts_.stream, parts_.ledger, schemas_, parts_.org_ready),
+      limits_(parts_.stream, parts_.ledger, parts_.clock),
       backoff_(std::chrono::seconds{1}, std::chrono::seconds{60}, seed_of(parts_.stream)) {}
 
 Step Ingest::step(Millis wait_max) {
@@ -90,6 +107,7 @@ Step Ingest::keep_alive() {
 void Ingest::works() {
   tell_health();
   backoff_.reset();
+  if (const auto told = limits_.over(); !told) log::error(told.error().message);
 }
 
 void Ingest::tell_health() {
@@ -224,6 +242,8 @@ Result<void> Ingest::lost_position(const Error& error) {
     hole.from_ts = position->replay_id.empty() ? position->stored_at : position->newest_commit_ts;
   }
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
+  // Of two stretches in one hole the second overlap would say nothing of the first.
+  overlap_proves_ = is_platform_topic(hole.topic) && !lost_stretch(parts_.ledger, parts_.stream);
   if (auto opened = parts_.ledger.open_hole(hole); !opened) return opened;
   from_earliest_ = true;
   log::error(
@@ -241,6 +261,7 @@ Step Ingest::apply_response() {
     pages_.push_back(page ? *page : nullptr);
   }
   events_.clear();
+  platform_.clear();
   refused_.clear();
   holes_.clear();
   scratch_.clear();
@@ -259,6 +280,7 @@ Step Ingest::apply_response() {
   ledger::IngestBatch batch;
   batch.stream = parts_.stream;
   batch.events = events_;
+  batch.platform = platform_;
   batch.quarantined = refused_;
   batch.holes = holes_;
   batch.position = ReplayId(std::string(fetched_.events.back().replay_id));
@@ -269,6 +291,9 @@ Step Ingest::apply_response() {
     return pause(applied.error());
   }
   from_earliest_ = false;
+  if (applied->resent > 0 && overlap_proves_) {
+    if (auto closed = close_overlapped(applied->resent); !closed) return pause(closed.error());
+  }
   works();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   metrics_.bytes.add(static_cast<double>(bytes));
@@ -279,12 +304,18 @@ Step Ingest::apply_response() {
 void Ingest::count(const ledger::Applied& applied) {
   const EpochMs now = parts_.clock.now_ms();
   metrics_.last_event.set(seconds(now));
-  metrics_.batch_events.observe(static_cast<double>(events_.size()));
+  metrics_.batch_events.observe(static_cast<double>(events_.size() + platform_.size()));
   metrics_.unchanged.add(static_cast<double>(applied.unchanged));
   std::array<std::size_t, 10> by_type{};
   for (const EventView& event : events_) ++by_type[static_cast<std::size_t>(event.type)];
   for (std::size_t i = 0; i < by_type.size(); ++i) {
     if (by_type[i] > 0) metrics_.events[i]->add(static_cast<double>(by_type[i]));
+  }
+  if (!platform_.empty()) {
+    metrics_.platform->add(static_cast<double>(platform_.size()));
+    metrics_.repeats->add(static_cast<double>(applied.repeats));
+    position_from_ = platform_.back().created_at;
+    metrics_.lag_seconds.set(seconds(now - position_from_));
   }
   if (!events_.empty()) {
     const double age = seconds(now - events_.back().commit_ts);
@@ -294,64 +325,22 @@ void Ingest::count(const ledger::Applied& applied) {
   if (!refused_.empty()) metrics_.quarantined.add(static_cast<double>(refused_.size()));
 }
 
-void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
-  EventView view;
-  if (auto decoded = read_event(event, page, scratch_, view); !decoded) {
-    refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
-    return;
-  }
-  events_.push_back(view);
-}
-
-/// To quarantine with its bytes. What it would have changed is a hole: its records if the header
-/// could be read, else a stretch of the stream.
-void Ingest::refuse(const salesforce::FetchedEvent& event,
-                    const Error& error,
-                    const EventView* header) {
-  ledger::QuarantineRow row;
-  row.org = parts_.stream.org;
-  row.topic = parts_.stream.topic;
-  row.stage = "decode";
-  row.reason_code = error.code.empty() ? "undecodable" : error.code;
-  row.reason = error.message;
-  row.schema_id = event.schema_id;
-  row.replay_id = event.replay_id;
-  row.payload = event.payload;
-  row.first_seen = row.last_seen = parts_.clock.now_ms();
-  ledger::Hole hole;
-  hole.org = parts_.stream.org;
-  hole.topic = parts_.stream.topic;
-  hole.cause = "undecodable";
-  hole.detail = error.message;
-  hole.opened_at = row.first_seen;
-  if (header != nullptr) {
-    row.object = header->entity;
-    // Only a row that was asked for after this event settles the doubt.
-    hole.version = header->version;
-    hole.version.at_ms = hole.from_ts = hole.to_ts = header->commit_ts;
-    for (const std::string_view text : header->record_ids) {
-      const auto id = RecordId::parse(text);
-      if (!id) continue;
-      if (row.id.empty()) row.id = id->str();
-      hole.scope = ledger::Hole::Scope::Record;
-      hole.object = header->entity;
-      hole.id = id->str();
-      holes_.push_back(hole);
-    }
-  }
-  if (row.id.empty()) {
-    hole.scope = ledger::Hole::Scope::Stretch;
-    const auto position = parts_.ledger.position(parts_.stream);
-    hole.from_ts = position ? position->newest_commit_ts : 0;
-    hole.to_ts = row.first_seen;
-    holes_.push_back(hole);
-  }
-  log::error("event cannot be decoded: kept in quarantine",
-             {{"org", row.org},
-              {"replay_id", to_hex(event.replay_id)},
-              {"schema_id", row.schema_id},
-              {"reason", row.reason}});
-  refused_.push_back(std::move(row));
+/// From the earliest event on, the bus sends all that it keeps: one that we had before the position
+/// was lost shows that nothing is missing behind it.
+Result<void> Ingest::close_overlapped(std::size_t resent) {
+  overlap_proves_ = false;
+  const auto hole = lost_stretch(parts_.ledger, parts_.stream);
+  if (!hole) return {};
+  log::info("events came again from before the position was lost: nothing is missing",
+            {{"org", hole->org}, {"topic", hole->topic}, {"events", resent}});
+  return parts_.ledger.close_hole(
+      *hole,
+      {ledger::Closing::How::Repaired,
+       "ingest",
+       fmt::format("the earliest event kept lies before what was received last: {} events came "
+                   "again under their replay ids, so none was missed between",
+                   resent),
+       0});
 }
 
 Step Ingest::wait_for_schema(const Error& error) {
@@ -363,6 +352,10 @@ Step Ingest::wait_for_schema(const Error& error) {
 Step Ingest::pause(const Error& error) {
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) return Step::done();
+  if (salesforce::recovery(error) == Recovery::Quota) {
+    // Told as what it is; if it cannot be written, the health says so all the same.
+    if (const auto told = limits_.reached(error); !told) log::error(told.error().message);
+  }
   const Millis wait = error.kind == ErrorKind::Blocked
                           ? std::max(kBlockedRetry, salesforce::least_pause(error))
                           : backoff_.next();

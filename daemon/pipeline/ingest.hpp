@@ -11,6 +11,7 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/health.hpp"
 #include "daemon/pipeline/backoff.hpp"
+#include "daemon/pipeline/delivery_limit.hpp"
 #include "daemon/pipeline/event_retry.hpp"
 #include "daemon/pipeline/ingest_metrics.hpp"
 #include "daemon/pipeline/retry_lane.hpp"
@@ -28,6 +29,9 @@ namespace headwater {
 ///   keepalive:  store its position
 ///   end:        whatever the reason, subscribe again from the stored position, after a pause
 ///   rows:       the second lane: what repair read is applied after events, one batch a step
+///
+/// A stream of platform events differs in how an event is decoded, and in that one that came before
+/// is dropped.
 ///
 /// The position moves in the same write as the data, so it is never ahead of it. A schema that
 /// cannot be fetched now makes the whole response wait; one that is refused for good sends its
@@ -71,7 +75,12 @@ class Ingest {
   void top_up();
   std::size_t room() const;
   void decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
-  void refuse(const salesforce::FetchedEvent& event, const Error& error, const EventView* header);
+  void decode_platform(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
+  void refuse(const salesforce::FetchedEvent& event,
+              const Error& error,
+              const EventView* header,
+              std::string_view object = {});
+  Result<void> close_overlapped(std::size_t resent);
   Result<void> lost_position(const Error& error);
   Step pause(const Error& error);
   void count(const ledger::Applied& applied);
@@ -83,16 +92,19 @@ class Ingest {
   RetryLane retries_;
   avro::Scratch scratch_;  // what decoded events borrow, per response
   salesforce::Credit credit_;
+  DeliveryLimit limits_;
   Backoff backoff_;
   salesforce::Fetched fetched_;
   std::vector<SchemaBook::Page*> pages_;  // of fetched_.events, one each; nullptr: refused
   std::vector<EventView> events_;
+  std::vector<PlatformEventView> platform_;
   std::vector<ledger::QuarantineRow> refused_;
   std::vector<ledger::Hole> holes_;
   bool subscribed_ = false;
   std::int64_t subscribed_at_ = 0;  // monotonic ms
   bool held_ = false;               // fetched_ waits for a schema
   bool from_earliest_ = false;      // the stored position is lost
+  bool overlap_proves_ = false;     // that the only stretch lost since then is whole
   std::int64_t retry_at_ = 0;
   EpochMs position_from_ = 0;  // when what the position stands for happened; 0: as it was stored
   std::size_t event_bytes_ = 1024;  // recent average, for room()

@@ -1,6 +1,7 @@
 #include "daemon/pipeline/ingest_metrics.hpp"
 
 #include "schemas/model/event.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater {
 
@@ -54,12 +55,22 @@ IngestMetrics::IngestMetrics(observe::Metrics& metrics,
                                     {{"org", org}, {"stream", topic}})),
       metrics_(metrics),
       labels_{{"org", org}, {"stream", topic}} {
-  for (std::size_t i = 0; i < events.size(); ++i) {
+  const auto by_type = [&](std::string_view type) {
     Labels with_type = labels_;
-    with_type["type"] = to_string(static_cast<ChangeType>(i));
-    events[i] = std::make_unique<observe::Counter>(metrics.counter(
+    with_type["type"] = type;
+    return std::make_unique<observe::Counter>(metrics.counter(
         "headwater_source_events_total", "Events received, by change type", with_type));
+  };
+  if (is_platform_topic(topic)) {
+    platform = by_type("PLATFORM");
+    repeats = std::make_unique<observe::Counter>(
+        metrics.counter("headwater_source_repeats_total",
+                        "Platform events that had come before and were dropped",
+                        labels_));
+    return;
   }
+  for (std::size_t i = 0; i < events.size(); ++i)
+    events[i] = by_type(to_string(static_cast<ChangeType>(i)));
 }
 
 void IngestMetrics::reconnect(const std::string& reason) {

@@ -12,6 +12,8 @@ namespace headwater {
 struct IngestMetrics {
   IngestMetrics(observe::Metrics& metrics, const std::string& org, const std::string& topic);
   std::array<std::unique_ptr<observe::Counter>, 10> events;  ///< by change type
+  // Of a stream of platform events, which has none of the above.
+  std::unique_ptr<observe::Counter> platform, repeats;
   observe::Counter bytes, quarantined, schema_waits, unchanged, rows;
   observe::Gauge connected, lag_seconds, last_event, last_response, credit, position_age,
       retention_remaining;

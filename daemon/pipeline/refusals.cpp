@@ -101,10 +101,12 @@ Result<void> Refusals::quarantine(const EntryView& entry, const Error& error) {
   row.schema_id = entry.origin.schema_id;
   row.replay_id = entry.origin.replay_id;
   row.entry_rev = entry.meta.rev;
-  if (entry.kind == EntryKind::Record) put_entry(row.payload, entry);
+  if (entry.kind == EntryKind::Record || entry.kind == EntryKind::Event)
+    put_entry(row.payload, entry);
   row.first_seen = row.last_seen = clock_.now_ms();
   if (auto kept = ledger_.quarantine({&row, 1}); !kept) return kept;
   ++in_a_row_;
+  refused_kind_ = entry.kind;
   if (entry.kind == EntryKind::Record)
     refused_.insert_or_assign(std::string(entry.rkey), entry.meta.rev);
   log::error("sink refuses an entry for good: kept in quarantine, the rest goes on",
@@ -116,9 +118,9 @@ Result<void> Refusals::quarantine(const EntryView& entry, const Error& error) {
 }
 
 Result<void> Refusals::accepted(Entries entries, bool history) {
-  const auto is_record = [](const EntryView& e) { return e.kind == EntryKind::Record; };
-  // A mirror's row that is taken says nothing of records.
-  if (std::any_of(entries.begin(), entries.end(), is_record)) in_a_row_ = 0;
+  // A mirror's row that is taken says nothing of records, nor do platform events.
+  const auto is_like = [this](const EntryView& e) { return e.kind == refused_kind_; };
+  if (std::any_of(entries.begin(), entries.end(), is_like)) in_a_row_ = 0;
   if (!concern(entries)) return {};
   for (const EntryView& entry : entries) {
     const auto refused = refused_.find(entry.rkey);
@@ -144,6 +146,7 @@ Result<std::string> Refusals::write_again(Sink& sink,
                                           const CursorMove& stay,
                                           std::optional<Error>& trouble) {
   const ledger::QuarantineRow& row = request.row;
+  if (row.id.empty() && !row.payload.empty()) return write_event(sink, request, stay, trouble);
   const auto id = RecordId::parse(row.id);
   if (!id) return rejected("the row is of no record: all that can be done is to discard it");
   EntryBatch state;
@@ -171,7 +174,32 @@ Result<std::string> Refusals::write_again(Sink& sink,
     if (!closed) return *(trouble = closed.error());
     return closing.evidence;
   }
-  const Error& error = written.error();
+  return refused_again(row, written.error(), trouble);
+}
+
+/// A platform event is in no state: the entry itself was kept. It comes behind those that were
+/// written since.
+Result<std::string> Refusals::write_event(Sink& sink,
+                                          const RetryRequest& request,
+                                          const CursorMove& stay,
+                                          std::optional<Error>& trouble) {
+  const ledger::QuarantineRow& row = request.row;
+  EntryBatch kept;
+  if (auto read = kept.add(row.entry_rev, row.payload, ledger_); !read) return read.error();
+  const auto written = sink.write(Batch{kept.entries(), {&stay, 1}, Mode::Rewrite, true});
+  if (!written) return refused_again(row, written.error(), trouble);
+  ledger::Closing closing;
+  closing.how = ledger::Closing::How::Retried;
+  closing.by = request.by;
+  closing.evidence = fmt::format("{} accepted the event when it was written again", sink_);
+  if (const auto closed = ledger_.close_quarantined(row, closing); !closed)
+    return *(trouble = closed.error());
+  return closing.evidence;
+}
+
+Error Refusals::refused_again(const ledger::QuarantineRow& row,
+                              const Error& error,
+                              std::optional<Error>& trouble) {
   if (error.kind != ErrorKind::Rejected) {
     trouble = error;
     return Error{error.kind, error.message + "; not counted as a try, the row stays", error.code};

@@ -51,8 +51,9 @@ class Refusals {
   /// says so.
   Result<void> accepted(Entries entries, bool history);
 
-  /// Writes a row's record again, as its newest image. What came of it in a sentence; `trouble`, if
-  /// the sink or the ledger failed with more than a refusal of this record.
+  /// Writes a row's record again, as its newest image; a platform event as it was. What came of it
+  /// in a sentence; `trouble`, if the sink or the ledger failed with more than a refusal of this
+  /// record.
   Result<std::string> write_again(Sink& sink,
                                   const RetryRequest& request,
                                   const CursorMove& stay,
@@ -61,13 +62,21 @@ class Refusals {
  private:
   enum class Verdict : std::uint8_t { Takes, Refuses, Unknown };
   Result<Verdict> probe(Sink& sink, const EntryView& refused, const CursorMove& stay);
+  Result<std::string> write_event(Sink& sink,
+                                  const RetryRequest& request,
+                                  const CursorMove& stay,
+                                  std::optional<Error>& trouble);
+  Error refused_again(const ledger::QuarantineRow& row,
+                      const Error& error,
+                      std::optional<Error>& trouble);
   Result<std::size_t> release(const EntryView& entry, const ledger::Closing& closing);
 
   const std::string sink_, stage_;
   ledger::Ledger& ledger_;
   const Clock& clock_;
   std::map<std::string, Rev, std::less<>> refused_;  // record key -> newest rev that was refused
-  unsigned in_a_row_ = 0;                            // refused with no record accepted between
+  unsigned in_a_row_ = 0;  // refused with none of the last one's kind accepted between
+  EntryKind refused_kind_ = EntryKind::Record;  // of the last one
 };
 
 }  // namespace headwater

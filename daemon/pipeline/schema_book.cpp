@@ -54,12 +54,19 @@ Result<std::string> SchemaBook::text_of(std::string_view schema_id) {
 
 Result<std::unique_ptr<SchemaBook::Page>> SchemaBook::compile(std::string_view schema_id,
                                                               const std::string& text) {
-  auto plan = avro::Plan::parse(text);
+  auto plan = avro::Plan::parse(text, kind_);
   if (!plan) return rejected(fmt::format("schema {}: {}", schema_id, plan.error().message));
+  if (kind_ == avro::PlanKind::Platform) {
+    auto page = std::make_unique<Page>(Page{std::move(plan).value(), {}, nullptr, nullptr});
+    page->platform = std::make_unique<avro::PlatformDecoder>(page->plan);
+    page->object = page->platform->name();
+    return page;
+  }
   std::string object = object_of(plan->name());
   if (object.empty())
     return rejected(fmt::format("schema {}: {} is not a change event", schema_id, plan->name()));
-  auto page = std::make_unique<Page>(Page{std::move(plan).value(), std::move(object), nullptr});
+  auto page =
+      std::make_unique<Page>(Page{std::move(plan).value(), std::move(object), nullptr, nullptr});
   page->decoder =
       std::make_unique<avro::EventDecoder>(page->plan, ledger_.names(org_, page->object));
   return page;

@@ -8,6 +8,7 @@
 #include "connectors/salesforce/event_source.hpp"
 #include "daemon/ledger/ledger.hpp"
 #include "schemas/avro/event_decoder.hpp"
+#include "schemas/avro/platform_decoder.hpp"
 
 namespace headwater {
 
@@ -15,17 +16,23 @@ namespace headwater {
 /// ever), else from the org. Used by one ingest thread.
 class SchemaBook {
  public:
-  SchemaBook(std::string org, ledger::Ledger& ledger, salesforce::EventSource& source)
-      : org_(std::move(org)), ledger_(ledger), source_(source) {}
+  /// `kind`: what the stream carries.
+  SchemaBook(std::string org,
+             ledger::Ledger& ledger,
+             salesforce::EventSource& source,
+             avro::PlanKind kind = avro::PlanKind::Change)
+      : org_(std::move(org)), kind_(kind), ledger_(ledger), source_(source) {}
 
   struct Page {
     avro::Plan plan;
-    std::string object;  ///< API name that its events speak of
+    std::string object;  ///< API name that its events speak of, or of the platform event
+    // The one of the stream's kind.
     std::unique_ptr<avro::EventDecoder> decoder;
+    std::unique_ptr<avro::PlatformDecoder> platform;
   };
 
-  /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of a
-  /// change event; the verdict is remembered, so that a flood of such events asks once.
+  /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of the
+  /// stream's kind; the verdict is remembered, so that a flood of such events asks once.
   Result<Page*> find(std::string_view schema_id);
   /// Asks again at the next find(), if it was refused.
   void forget_refusal(std::string_view schema_id);
@@ -41,6 +48,7 @@ class SchemaBook {
     std::string refusal;
   };
   const std::string org_;
+  const avro::PlanKind kind_;
   ledger::Ledger& ledger_;
   salesforce::EventSource& source_;
   std::unordered_map<std::string, Verdict> pages_;

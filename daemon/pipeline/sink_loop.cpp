@@ -395,10 +395,10 @@ EpochMs SinkLoop::oldest_unwritten() {
   return read && !first.entries().empty() ? first.entries().front().ts_ms : 0;
 }
 
-/// A sink that is owed history keeps the journal from where its target would have it begin after a
-/// crash.
+/// A sink that is owed history, or platform events, keeps the journal from where its target would
+/// have it begin after a crash.
 void SinkLoop::hold_journal() {
-  if (!sink_->needs_history()) return;
+  if (!sink_->holds_journal()) return;
   Rev least = least_cursor();
   for (const OrgCursor& cursor : cursors_)
     least = std::min(least, sink_->recorded(cursor.org, cursor.rev));

@@ -29,6 +29,7 @@ struct FakeTarget {
   std::optional<Error> open_error;
   std::size_t entries_max = 8;
   bool history = false;
+  bool events = false;          // it keeps platform events
   std::optional<Rev> recorded;  // what it would name if it were opened now
   int tries = 0, opened = 0, closed = 0, idled = 0;
   std::vector<std::string> made_for;
@@ -90,6 +91,7 @@ class FakeSink final : public Sink {
   std::size_t entries_max() const override { return target_.entries_max; }
   std::size_t bytes_max() const override { return 1 << 20; }
   bool needs_history() const override { return target_.history; }
+  bool holds_journal() const override { return target_.history || target_.events; }
   Rev recorded(std::string_view, Rev cursor) const override {
     return target_.recorded.value_or(cursor);
   }
@@ -518,6 +520,32 @@ TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
   EXPECT_EQ(closed->closing.evidence, said);
 }
 
+TEST_F(SinkLoopTest, ARefusedPlatformEventIsKeptAndARetryWritesItAsItWas) {
+  follow_from_head();
+  PlatformEventView event;
+  event.name = "Order_Event__e";
+  event.replay_id = event.payload = "r1";
+  event.fields = R"({"Order__c":"1"})";
+  ledger::IngestBatch batch;
+  batch.stream = {"emea", "/event/Order_Event__e"};
+  batch.platform = {&event, 1};
+  ASSERT_TRUE(ledger->apply(batch));
+  make();
+  refuse("emea:Order_Event__e");
+  run();
+  const auto row = ledger->quarantined().at(0);
+  EXPECT_EQ(row.object, "Order_Event__e");
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head()) << "the rest goes on";
+  EXPECT_EQ(try_again(row), "error: refused again: target: write: refused");
+
+  accept_all();
+  EXPECT_EQ(try_again(row), "target accepted the event when it was written again");
+  EXPECT_EQ(target.writes.back().keys, std::vector<std::string>{"emea:Order_Event__e"});
+  EXPECT_EQ(target.writes.back().revs, std::vector<Rev>{row.entry_rev});
+  EXPECT_EQ(target.writes.back().mode, Mode::Rewrite);
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
 TEST_F(SinkLoopTest, ARetryNeverRunsAheadOfTheJournal) {
   follow_from_head();
   create_accounts(1, 1);
@@ -783,6 +811,22 @@ TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatIsOwedHistory) {
   ASSERT_TRUE(ledger->trim());
   EXPECT_FALSE(ledger->journal().full);
   EXPECT_LT(ledger->journal().bytes, options.journal_bytes_max / 2);
+}
+
+TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatKeepsPlatformEvents) {
+  options.journal_bytes_max = 64 << 10;
+  disk = std::make_shared<ledger::MemoryDisk>();
+  open();
+  target.events = true;
+  follow_from_head();
+  target.open_error = transient("target: away");
+  make();
+  run();
+  for (int i = 1; ledger->journal().bytes < options.journal_bytes_max && i < 5'000; ++i)
+    create_accounts(i, i);
+  clock.ms += 2 * 3'600'000;
+  ASSERT_TRUE(ledger->trim());
+  EXPECT_TRUE(ledger->journal().full);
 }
 
 TEST_F(SinkLoopTest, TheJournalIsHeldFromWhatTheTargetWouldNameAfterACrash) {

@@ -150,6 +150,17 @@ TEST_F(OrgConfigTest, TopicsAreOfChangesAndNamedOnce) {
   EXPECT_THAT(told(), HasSubstr("/data/A__chn is already subscribed to above"));
 }
 
+TEST_F(OrgConfigTest, APlatformEventIsAStreamWithoutASnapshot) {
+  const std::string head =
+      "name: emea\nauth: {client_id: c, username: u, private_key_file: " + secret_ + "}\nstreams: ";
+  EXPECT_EQ(parse(head + "[{topic: /event/Order_Event__e, start: latest}]\n").streams.at(0).topic,
+            "/event/Order_Event__e");
+  EXPECT_EQ(told(), "");
+  parse(head + "[{topic: /event/Order_Event__e, start: snapshot}]\n");
+  EXPECT_THAT(told(),
+              HasSubstr("start: platform events have no records to read in: earliest or latest"));
+}
+
 TEST(DefaultAudience, IsSalesforcesLoginOrTestHost) {
   EXPECT_EQ(default_audience("https://login.salesforce.com"), "https://login.salesforce.com");
   EXPECT_EQ(default_audience("https://test.salesforce.com"), "https://test.salesforce.com");

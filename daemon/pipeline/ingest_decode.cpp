@@ -1,0 +1,80 @@
+// What ingest makes of the bytes of one event: the event, or a row in quarantine and a hole.
+
+#include "daemon/observe/log.hpp"
+#include "daemon/pipeline/ingest.hpp"
+
+namespace headwater {
+
+void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
+  if (page.platform) return decode_platform(event, page);
+  EventView view;
+  if (auto decoded = read_event(event, page, scratch_, view); !decoded) {
+    refuse(event, decoded.error(), view.record_ids.empty() ? nullptr : &view);
+    return;
+  }
+  events_.push_back(view);
+}
+
+void Ingest::decode_platform(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {
+  PlatformEventView view;
+  if (auto decoded = read_event(event, page, scratch_, view); !decoded) {
+    refuse(event, decoded.error(), nullptr, page.object);
+    return;
+  }
+  platform_.push_back(view);
+}
+
+/// To quarantine with its bytes. What it would have changed is a hole: its records if the header
+/// could be read, else a stretch of the stream.
+void Ingest::refuse(const salesforce::FetchedEvent& event,
+                    const Error& error,
+                    const EventView* header,
+                    std::string_view object) {
+  ledger::QuarantineRow row;
+  row.org = parts_.stream.org;
+  row.object = object;
+  row.topic = parts_.stream.topic;
+  row.stage = "decode";
+  row.reason_code = error.code.empty() ? "undecodable" : error.code;
+  row.reason = error.message;
+  row.schema_id = event.schema_id;
+  row.replay_id = event.replay_id;
+  row.payload = event.payload;
+  row.first_seen = row.last_seen = parts_.clock.now_ms();
+  ledger::Hole hole;
+  hole.org = parts_.stream.org;
+  hole.topic = parts_.stream.topic;
+  hole.cause = "undecodable";
+  hole.detail = error.message;
+  hole.opened_at = row.first_seen;
+  if (header != nullptr) {
+    row.object = header->entity;
+    // Only a row that was asked for after this event settles the doubt.
+    hole.version = header->version;
+    hole.version.at_ms = hole.from_ts = hole.to_ts = header->commit_ts;
+    for (const std::string_view text : header->record_ids) {
+      const auto id = RecordId::parse(text);
+      if (!id) continue;
+      if (row.id.empty()) row.id = id->str();
+      hole.scope = ledger::Hole::Scope::Record;
+      hole.object = header->entity;
+      hole.id = id->str();
+      holes_.push_back(hole);
+    }
+  }
+  if (row.id.empty()) {
+    hole.scope = ledger::Hole::Scope::Stretch;
+    const auto position = parts_.ledger.position(parts_.stream);
+    hole.from_ts = position ? position->newest_commit_ts : 0;
+    hole.to_ts = row.first_seen;
+    holes_.push_back(hole);
+  }
+  log::error("event cannot be decoded: kept in quarantine",
+             {{"org", row.org},
+              {"replay_id", to_hex(event.replay_id)},
+              {"schema_id", row.schema_id},
+              {"reason", row.reason}});
+  refused_.push_back(std::move(row));
+}
+
+}  // namespace headwater
