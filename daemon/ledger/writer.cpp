@@ -27,6 +27,23 @@ SnapshotMark mark_of(const RowBatch& rows, std::size_t row) {
   return rows.last && row + 1 == rows.rows.size() ? SnapshotMark::Last : SnapshotMark::True;
 }
 
+/// The org was moved to another instance: what the old one still had to send may be missing.
+Hole moved_hole(const StreamKey& stream, const Epochs& before, const Version& first) {
+  Hole hole;
+  hole.scope = Hole::Scope::Stretch;
+  hole.org = stream.org;
+  hole.topic = stream.topic;
+  hole.cause = "migrated";
+  hole.detail =
+      fmt::format("commit numbers began anew at {} after {}: the org was moved to another instance",
+                  first.commit_number,
+                  before.high_number());
+  hole.from_ts = before.high_ts();
+  hole.to_ts = first.at_ms;
+  hole.version = first;
+  return hole;
+}
+
 Origin origin_of(const EventView& event) {
   Origin origin;
   origin.type = event.type;
@@ -110,8 +127,14 @@ Result<void> Writer::plan_event(const IngestBatch& batch, std::uint32_t index) {
   Version version = event.version;
   version.at_ms = event.commit_ts;
   if (version.epoch == 0) {
-    version.epoch = context.org->epochs.place(version.commit_number, event.commit_ts);
+    Epochs& epochs = context.org->epochs;
+    const Epochs before = epochs;
+    version.epoch = epochs.place(version.commit_number, event.commit_ts);
     context.org->dirty = true;
+    if (epochs.newest() > before.newest()) {
+      auto opened = parts_.holes.open(*batch_, moved_hole(batch.stream, before, version));
+      if (!opened) return opened.error();
+    }
   }
   versions_.push_back(version);
   Hole hole;

@@ -231,6 +231,20 @@ TEST_F(ReadJobTest, WhatTheOrgSaysWasDeletedNeedsNoBrake) {
   EXPECT_EQ(ledger->counts()[0].alive, 1U);
 }
 
+TEST_F(ReadJobTest, AnOrgThatWasMovedToAnotherInstanceLeavesAStretch) {
+  apply({created(1'000, {{"Name", "A"}})});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  Event first = created(5, {{"Name", "B"}}, kOther);
+  first.ts = 1'772'366'400'000 + 2 * 3'600'000;
+  apply({first});
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  const Hole hole = ledger->wide_holes("emea").at(0);
+  EXPECT_EQ(hole.cause, "migrated");
+  EXPECT_EQ(hole.topic, stream.topic);
+  EXPECT_EQ(hole.from_ts, 1'772'366'400'000 + 1'000'000);
+  EXPECT_EQ(hole.to_ts, first.ts);
+}
+
 TEST_F(ReadJobTest, EndedJobsAreKeptForAWeek) {
   const ReadJob job = begin();
   ASSERT_TRUE(ledger->change_job(job.number, [&](ReadJob& it) {
