@@ -94,7 +94,6 @@ HttpResponse set_faults(Org& org, const object& body) {
   faults.rest_failures = number(body, "rest_failures", faults.rest_failures.load());
   faults.rest_failure_status = number(body, "rest_status", faults.rest_failure_status.load());
   const std::pair<const char*, std::atomic<int>*> counts[] = {
-      {"positions_refused", &faults.positions_refused},
       {"pages_failed", &faults.pages_failed},
       {"pages_short", &faults.pages_short},
       {"pages_repeated", &faults.pages_repeated},
@@ -112,6 +111,8 @@ HttpResponse set_faults(Org& org, const object& body) {
     const auto* named = org.catalog().find(schema);
     faults.refuse_schema(named != nullptr ? named->schema_id : schema);
   }
+  if (const auto topic = text(body, "refuse_position"); !topic.empty())
+    faults.refuse_position(topic);
   if (const auto topic = text(body, "refuse_topic"); !topic.empty()) {
     faults.refuse_topic(topic, text(body, "error_code", "subscription.topic.cannot.subscribe"));
   }

@@ -18,7 +18,6 @@ class Faults {
   std::atomic<bool> events_held{false};       ///< keepalives come, events do not
   std::atomic<std::int64_t> latency_ms{0};    ///< before each batch of a stream
   std::atomic<int> getschema_unavailable{0};  ///< this many calls still fail
-  std::atomic<int> positions_refused{0};      ///< this many replay ids are still called expired
   std::atomic<int> token_failures{0};         ///< this many token requests still fail
   std::atomic<int> token_failure_status{503};
   std::atomic<int> rest_failures{0};  ///< this many REST calls still fail
@@ -64,6 +63,15 @@ class Faults {
     const auto found = topics_.find(topic);
     return found == topics_.end() ? std::string{} : found->second;
   }
+  /// The next replay id that a stream of this topic begins after is called expired.
+  void refuse_position(std::string topic) {
+    const std::lock_guard lock(mutex_);
+    positions_.insert(std::move(topic));
+  }
+  bool take_position(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    return positions_.erase(topic) > 0;
+  }
   /// The integration user may not read this object any more: it looks as if there were none.
   void withdraw_object(std::string object) {
     const std::lock_guard lock(mutex_);
@@ -96,13 +104,13 @@ class Faults {
     getschema_unavailable = token_failures = rest_failures = 0;
     pages_failed = pages_short = pages_repeated = pages_cut = 0;
     bulk_polls = bulk_failed = bulk_aborted = 0;
-    positions_refused = 0;
     api_used = 0;
     api_max = 100'000;
     const std::lock_guard lock(mutex_);
     token_error_ = kTokenError;
     topics_.clear();
     schemas_.clear();
+    positions_.clear();
     withdrawn_.clear();
     hidden_.clear();
   }
@@ -112,7 +120,7 @@ class Faults {
   mutable std::mutex mutex_;
   std::string token_error_ = kTokenError;
   std::map<std::string, std::string> topics_;
-  std::set<std::string> schemas_, withdrawn_, hidden_;
+  std::set<std::string> schemas_, positions_, withdrawn_, hidden_;
 };
 
 }  // namespace headwater::org

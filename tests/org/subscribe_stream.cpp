@@ -144,7 +144,7 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
                     "A custom replay needs a replay id.");
       }
       const auto after = topic_.bus->after(request.replay_id(), topic_.object);
-      if (!after || Faults::take(world_.faults.positions_refused)) {
+      if (!after || world_.faults.take_position(topic_name_)) {
         return fail(StatusCode::INVALID_ARGUMENT,
                     "subscription.fetch.replayid.corrupted",
                     "The replay id is invalid, or outside the retention window.");
