@@ -15,6 +15,7 @@
 #include "connectors/salesforce/org.hpp"
 #include "daemon/answer.hpp"
 #include "daemon/observe/http.hpp"
+#include "daemon/pipeline/delete_check_task.hpp"
 #include "daemon/pipeline/ingest.hpp"
 #include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/org_worker.hpp"
@@ -187,6 +188,7 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
                                                             clock,
                                                             part,
                                                             metrics});
+  org.worker->add(std::make_unique<DeleteCheckTask>(org.worker->tools(), *org.reader));
   JobPlanner::Plan plan{org_config.snapshot_objects, {}};
   for (const auto& stream : org_config.streams) {
     if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);

@@ -308,26 +308,42 @@ Result<void> Renderer::add_edges(const EntryView& entry) {
   source[0].add_text(entry.org);
   source[1].add_text(entry.id);
   add_rev(source[2], entry.meta.rev);
-  if (entry.op == Op::Delete) return {};
+  if (entry.op == Op::Delete) {
+    // All that a deleted record still states: where it went.
+    if (entry.merged_into.empty()) return {};
+    return add_edge(entry, "merged_into", entry.object, entry.merged_into);
+  }
   for (const Member& member : entry.after[Section::Refs]) {
     if (!member.value.holds_text()) continue;
     const std::string_view target = member.value.text;  // org:Object:id
     const auto object_at = target.find(':'), id_at = target.rfind(':');
     if (object_at == std::string_view::npos || id_at == object_at) continue;
-    auto& edge = edges_.columns;
-    edge[0].add_text(entry.org);
-    edge[1].add_text(entry.id);
-    edge[2].add_text(entry.after.names->text(member.name));
-    edge[3].add_text(entry.object);
-    edge[4].add_text(target.substr(object_at + 1, id_at - object_at - 1));
-    edge[5].add_text(target.substr(id_at + 1));
-    if (!entry.sort_at) {
-      edge[6].add_null();
-    } else if (auto r = add_timestamp(edge[6], *entry.sort_at); !r) {
-      return at_field(r.error(), entry, "sort_at");
-    }
-    add_rev(edge[7], entry.meta.rev);
+    auto added = add_edge(entry,
+                          entry.after.names->text(member.name),
+                          target.substr(object_at + 1, id_at - object_at - 1),
+                          target.substr(id_at + 1));
+    if (!added) return added;
   }
+  return {};
+}
+
+Result<void> Renderer::add_edge(const EntryView& entry,
+                                std::string_view rel,
+                                std::string_view object,
+                                std::string_view id) {
+  auto& edge = edges_.columns;
+  edge[0].add_text(entry.org);
+  edge[1].add_text(entry.id);
+  edge[2].add_text(rel);
+  edge[3].add_text(entry.object);
+  edge[4].add_text(object);
+  edge[5].add_text(id);
+  if (!entry.sort_at) {
+    edge[6].add_null();
+  } else if (auto r = add_timestamp(edge[6], *entry.sort_at); !r) {
+    return at_field(r.error(), entry, "sort_at");
+  }
+  add_rev(edge[7], entry.meta.rev);
   return {};
 }
 

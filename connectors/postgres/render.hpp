@@ -87,6 +87,10 @@ class Renderer {
   Result<void> add_head(RowSet& rows, const EntryView& entry, const ImageView& image);
   void add_leftovers(ArrayBuffer& out, const ImageView& image) const;
   Result<void> add_edges(const EntryView& entry);
+  Result<void> add_edge(const EntryView& entry,
+                        std::string_view rel,
+                        std::string_view object,
+                        std::string_view id);
   void add_purge(std::size_t plan, const EntryView& entry);
   void add_mirror(MirrorRows& mirror, const EntryView& entry);
   void place_members(std::size_t plan, const ImageView& image);
