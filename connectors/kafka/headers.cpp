@@ -5,6 +5,7 @@
 
 #include "schemas/core/time.hpp"
 #include "schemas/model/render.hpp"
+#include "schemas/model/render_event.hpp"
 
 namespace headwater::kafka {
 namespace {
@@ -73,6 +74,27 @@ void render_varying_change_headers(HeaderList& out, const EntryView& entry) {
   append_version(out.text(), entry.meta.version);
   out.end("ce_sequence");
   out.add("ce_partitionkey", entry.rkey);
+}
+
+void render_fixed_event_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {
+  out.add(kOrgHeader, entry.org);
+  add_number(out, kEpochHeader, epoch);
+  out.add("content-type", "application/json");
+  out.add("ce_specversion", "1.0");
+  out.text().append("com.headwater.event.").append(entry.object).append(".published.v1");
+  out.end("ce_type");
+  out.text().append("/salesforce/").append(entry.org);
+  out.end("ce_source");
+  out.add("ce_subject", entry.rkey);
+  out.add("ce_partitionkey", entry.rkey);
+}
+
+void render_varying_event_headers(HeaderList& out, const EntryView& entry) {
+  render_varying_record_headers(out, entry);
+  append_event_id(out.text(), entry);
+  out.end("ce_id");
+  append_datetime(out.text(), entry.meta.commit_ts);
+  out.end("ce_time");
 }
 
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch) {

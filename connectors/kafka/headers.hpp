@@ -67,6 +67,10 @@ void render_varying_change_headers(HeaderList& out, const EntryView& entry);
 void render_fixed_record_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
 void render_varying_record_headers(HeaderList& out, const EntryView& entry);
 
+// On an events topic, CloudEvents again. Fixed: equal for all events of one org, epoch and name.
+void render_fixed_event_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);
+void render_varying_event_headers(HeaderList& out, const EntryView& entry);
+
 /// On the quarantine topic; subject (which is the message's key too), reason_code, stage, attempts
 /// and first_seen are taken from the row.
 void render_quarantine_headers(HeaderList& out, const EntryView& entry, std::uint64_t epoch);

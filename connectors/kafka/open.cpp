@@ -86,6 +86,7 @@ Result<void> KafkaSink::prepare_topics() {
   if (!counts) return std::move(counts).error();
   counts_.clear();
   entities_ready_.clear();
+  events_ready_.clear();
   adopt(*counts);
 
   std::vector<TopicSpec> wanted{topics_.cursors(), topics_.quarantine()};
@@ -132,9 +133,11 @@ Result<std::vector<TopicSpec>> KafkaSink::create_missing(std::vector<TopicSpec> 
 void KafkaSink::adopt(const PartitionCounts& counts) {
   const std::string changes = config_.topic_prefix + "changes.";
   const std::string records = config_.topic_prefix + "records.";
+  const std::string events = config_.topic_prefix + "events.";
   for (const auto& [name, count] : counts) {
     const bool ours = name.starts_with(changes) || name.starts_with(records) ||
-                      name == topics_.cursors().name || name == topics_.quarantine().name;
+                      name.starts_with(events) || name == topics_.cursors().name ||
+                      name == topics_.quarantine().name;
     if (!ours) continue;
     counts_[name] = count;
     ends_[name].resize(static_cast<std::size_t>(count));

@@ -6,6 +6,7 @@
 #include "connectors/kafka/shorten.hpp"
 #include "connectors/kafka/sink.hpp"
 #include "schemas/model/render.hpp"
+#include "schemas/model/render_event.hpp"
 
 namespace headwater::kafka {
 namespace {
@@ -89,6 +90,7 @@ Result<void> KafkaSink::send_entry(
   image_.reset();
   if (entry.kind == EntryKind::Hole) return {};
   if (entry.kind == EntryKind::Quarantine) return send_quarantine(lane, entry, org, until);
+  if (entry.kind == EntryKind::Event) return send_event(lane, entry, org, until);
   // A purge removes every trace that compaction can remove; the history runs out by itself.
   if (!entry.purge) {
     if (auto done = send_change(lane, entry, org, until); !done) return done;
@@ -104,12 +106,8 @@ Result<void> KafkaSink::send_change(Lane& lane,
     ++skipped_;
     return {};
   }
-  if (org_id_of_ != org.name) {
-    org_id_of_ = org.name;
-    org_id_ = options_.org_id ? options_.org_id(org.name) : std::string();
-  }
   value_.clear();
-  const std::string_view after = envelopes_.append(value_, entry, {options_.version, org_id_});
+  const std::string_view after = envelopes_.append(value_, entry, {options_.version, id_of(org)});
   const auto after_at = static_cast<std::size_t>(after.data() - value_.data());
   const bool shortened = value_.size() > value_bytes_max();
   if (shortened) shorten_envelope(entry);
@@ -122,6 +120,45 @@ Result<void> KafkaSink::send_change(Lane& lane,
   render_varying_change_headers(headers_, entry);
   HeaderPool::Set& headers = lane.producer->header_pool().take(shape, headers_);
   return lane.producer->produce(*entity.changes, entry.rkey, value, headers, until);
+}
+
+const std::string& KafkaSink::id_of(const Org& org) {
+  if (org_id_of_ != org.name) {
+    org_id_of_ = org.name;
+    org_id_ = options_.org_id ? options_.org_id(org.name) : std::string();
+  }
+  return org_id_;
+}
+
+/// Keyed by org and event: one that is too long is refused, there is nothing to leave out.
+Result<void> KafkaSink::send_event(Lane& lane,
+                                   const EntryView& entry,
+                                   const Org& org,
+                                   Deadline until) {
+  if (known_.has_change(entry.rkey, entry.meta.rev.value)) {
+    ++skipped_;
+    return {};
+  }
+  value_.clear();
+  append_event_envelope(value_, entry, {options_.version, id_of(org)});
+  const ValueStore::Value value = lane.producer->values().keep(value_);
+
+  auto known = lane.events.find(entry.object);
+  if (known == lane.events.end()) {
+    known = lane.events.emplace(entry.object, Lane::Event{}).first;
+    known->second.topic = &lane.producer->topic(topics_.events(entry.object).name);
+  }
+  HeaderPool& pool = lane.producer->header_pool();
+  HeaderPool::Shape*& shape = known->second.shapes[&org];
+  if (shape == nullptr) {
+    headers_.clear();
+    render_fixed_event_headers(headers_, entry, org.record.epoch);
+    shape = &pool.shape(headers_);
+  }
+  headers_.clear();
+  render_varying_event_headers(headers_, entry);
+  HeaderPool::Set& headers = pool.take(*shape, headers_);
+  return lane.producer->produce(*known->second.topic, entry.rkey, value, headers, until);
 }
 
 std::size_t KafkaSink::value_bytes_max() const { return config_.message_bytes_max - kAroundValue; }

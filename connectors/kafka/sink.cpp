@@ -93,6 +93,8 @@ Result<void> KafkaSink::ensure_topics(Entries entries) {
   std::string_view last;
   for (const EntryView& entry : entries) {
     if (entry.kind == EntryKind::Quarantine) wanted.push_back(topics_.quarantine());
+    if (entry.kind == EntryKind::Event && events_ready_.emplace(entry.object).second)
+      wanted.push_back(topics_.events(entry.object));  // taken back below if it is not there
     if (entry.kind != EntryKind::Record || entry.entity == last) continue;
     last = entry.entity;
     if (entities_ready_.contains(entry.entity)) continue;
@@ -104,6 +106,7 @@ Result<void> KafkaSink::ensure_topics(Entries entries) {
   auto missing = create_missing(std::move(wanted));
   if (missing && missing->empty()) return {};
   entities_ready_.clear();
+  events_ready_.clear();
   if (!missing) return std::move(missing).error();
   return blocked(fmt::format("kafka: topic {} does not exist and could not be created; run: {}",
                              missing->front().name,

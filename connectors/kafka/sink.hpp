@@ -30,8 +30,9 @@ struct KafkaSinkOptions {
   std::size_t read_back_pairs_max = KnownTail::kPairsMax;
 };
 
-/// Keeps Kafka in step: every entry to its changes topic, last images to records topics, our cursor
-/// to the cursors topic. Consumers: upsert by key, greater rev wins.
+/// Keeps Kafka in step: every entry to its changes topic, last images to records topics, platform
+/// events to events topics, our cursor to the cursors topic. Consumers: upsert by key, greater rev
+/// wins.
 ///
 /// Default mode, the log as the truth:
 ///   open:   create missing topics; read the cursor records; claim each org (epoch + 1), and yield
@@ -112,7 +113,12 @@ class KafkaSink final : public Sink {
       Producer::Topic* records = nullptr;
       std::map<Op, Shapes> shapes;
     };
+    struct Event {
+      Producer::Topic* topic = nullptr;
+      std::map<const Org*, HeaderPool::Shape*> shapes;
+    };
     std::map<std::string, Entity, std::less<>> entities;
+    std::map<std::string, Event, std::less<>> events;
     Producer::Topic* cursors = nullptr;
     Producer::Topic* quarantine = nullptr;
   };
@@ -174,6 +180,8 @@ class KafkaSink final : public Sink {
       Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until);
   Result<void> send_change(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
   Result<void> send_record(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  Result<void> send_event(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
+  const std::string& id_of(const Org& org);
   Result<void> send_quarantine(Lane& lane, const EntryView& entry, const Org& org, Deadline until);
   ValueStore::Value image_of(Lane& lane, const EntryView& entry);
   std::size_t value_bytes_max() const;
@@ -193,6 +201,7 @@ class KafkaSink final : public Sink {
   std::map<std::string, Org, std::less<>> orgs_;       // kept over reopens: what we have held
   PartitionCounts counts_;                             // existing topics of ours
   std::set<std::string, std::less<>> entities_ready_;  // both topics exist
+  std::set<std::string, std::less<>> events_ready_;    // of platform events: the topic exists
   TopicEnds ends_;                                     // after the last message that we know of
   std::unique_ptr<Client> reader_;
   std::map<std::string, Lane, std::less<>> lanes_;  // by org; default mode: one, under ""

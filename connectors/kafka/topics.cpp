@@ -44,6 +44,12 @@ TopicSpec Topics::records(std::string_view entity) const {
   return topic;
 }
 
+TopicSpec Topics::events(std::string_view event) const {
+  TopicSpec topic = spec("events", event);
+  topic.settings = {{"cleanup.policy", "delete"}, {"retention.ms", in_ms(kChangesKept)}};
+  return topic;
+}
+
 TopicSpec Topics::cursors() const {
   TopicSpec topic = spec("cursors", {});
   topic.partitions = 1;

@@ -32,6 +32,8 @@ class Topics {
   /// `contact` -> `crm.changes.contact`; `custom:Invoice__c` -> `crm.changes.custom.Invoice__c`.
   TopicSpec changes(std::string_view entity) const;
   TopicSpec records(std::string_view entity) const;
+  /// Of a platform event: `Order_Event__e` -> `crm.events.Order_Event__e`.
+  TopicSpec events(std::string_view event) const;
   TopicSpec cursors() const;
   TopicSpec quarantine() const;
   /// Entities whose topics Kafka cannot keep apart, one sentence each: it refuses a name that

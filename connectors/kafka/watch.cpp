@@ -104,7 +104,9 @@ Result<void> KafkaSink::count_late_repeats() {
         if (from < to) add_gap(gaps_, {topic, static_cast<std::int32_t>(i), from, to});
       }
     }
-    if (!topic.starts_with(config_.topic_prefix + "changes.")) continue;
+    if (!topic.starts_with(config_.topic_prefix + "changes.") &&
+        !topic.starts_with(config_.topic_prefix + "events."))
+      continue;
     for (std::size_t i = 0; i < offsets.size(); ++i) {
       const std::int64_t to = ends->at(topic)[i];
       if (offsets[i] < to) ranges.push_back({topic, static_cast<std::int32_t>(i), offsets[i], to});

@@ -28,12 +28,23 @@ struct EntrySpec {
   std::string org = "emea";
   std::string object = "Contact";
   std::string entity = "contact";
+  std::string payload = {};  ///< kind Event: its fields, and its replay id
 };
+
+/// A platform event; `text` tells it from others.
+inline EntrySpec platform_event(std::uint64_t rev, const std::string& text) {
+  return {.op = Op::Create,
+          .rev = rev,
+          .kind = EntryKind::Event,
+          .object = "Order_Event__e",
+          .payload = text};
+}
 
 /// Makes entries and keeps their memory. Revs must be given in rising order, as the journal does.
 class EntryMaker {
  public:
   const EntryView& add(const EntrySpec& spec) {
+    if (spec.kind == EntryKind::Event) return add_event(spec);
     EntryView entry;
     entry.kind = spec.kind;
     entry.op = spec.op;
@@ -71,6 +82,26 @@ class EntryMaker {
   void clear() { entries_.clear(); }
 
  private:
+  const EntryView& add_event(const EntrySpec& spec) {
+    EntryView entry;
+    entry.kind = spec.kind;
+    entry.op = spec.op;
+    entry.rkey = keep(spec.org + ":" + spec.object);
+    entry.org = keep(spec.org);
+    entry.object = keep(spec.object);
+    entry.topic = keep("/event/" + spec.object);
+    entry.meta.rev = Rev(spec.rev);
+    entry.meta.commit_ts = 1'772'366'400'000;
+    entry.ts_ms = 1'772'366'400'123;
+    entry.origin.type = ChangeType::Create;
+    entry.origin.commit_user = "0055f000005mc66AAA";
+    entry.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
+    entry.origin.event_uuid = keep("uuid-" + spec.payload);
+    entry.origin.replay_id = keep(spec.payload);
+    entry.row = keep("{\"Text__c\":\"" + spec.payload + "\"}");
+    entries_.push_back(entry);
+    return entries_.back();
+  }
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
   std::span<const Member> members(const std::map<std::string, std::string>& values,
                                   bool empty_is_absent = false) {

@@ -23,6 +23,9 @@ namespace headwater::kafka {
 namespace {
 
 constexpr std::size_t kKeys = 11;
+/// Every so many revs, one is a platform event.
+constexpr std::uint64_t kEventEvery = 5;
+constexpr const char* kHistory[] = {"changes.contact", "events.Order_Event__e"};
 constexpr int kFenced = 3;  // a writer's exit code
 
 /// How a writer is told what to do: `--writer <brokers> <prefix> <holder> <transactions> <to>
@@ -65,7 +68,7 @@ class WriterProcess {
         continue;
       }
       const std::uint64_t last = std::min(to, rev_ + random_() % 40);
-      const auto written = kafka_->write(*sink_, kafka_->updates(rev_, last, kKeys));
+      const auto written = kafka_->write(*sink_, some_of_each(rev_, last));
       if (written.ok()) {
         std::cout << last << std::endl;
         rev_ = last + 1;
@@ -75,6 +78,20 @@ class WriterProcess {
       }
     }
     return true;
+  }
+
+  Entries some_of_each(std::uint64_t from, std::uint64_t to) {
+    kafka_->maker.clear();
+    for (std::uint64_t rev = from; rev <= to; ++rev) {
+      if (rev % kEventEvery == 0) {
+        kafka_->maker.add(test::platform_event(rev, std::to_string(rev)));
+      } else {
+        kafka_->maker.add({.id = SinkFixture::id(rev % kKeys),
+                           .rev = rev,
+                           .fields = {{"name", "N" + std::to_string(rev)}}});
+      }
+    }
+    return kafka_->maker.entries();
   }
 
   std::optional<SinkFixture> kafka_;
@@ -159,27 +176,37 @@ class ExactlyOnce : public testing::TestWithParam<bool> {
   /// older writer's, late. With them it sends an aborted one again, which a plain reader sees
   /// twice.
   ///
-  /// Revs 1 to `to` stand on the changes topic once and in order: for a consumer that drops revs at
-  /// or below the last of its partition, and with transactions for a committed reader as they are.
+  /// Revs 1 to `to` stand on the changes and the events topic once and in order: for a consumer
+  /// that drops revs at or below the last of its partition, and with transactions for a committed
+  /// reader as they are.
   void expect_history(std::uint64_t to) const {
-    std::map<int, std::uint64_t> last;
     std::map<std::uint64_t, std::uint64_t> seen;  // rev -> the writer's epoch
     std::size_t repeats = 0, again = 0;
-    for (const auto& message : kafka->read("changes.contact")) {
-      const std::uint64_t rev = std::stoull(message.headers.at("rev"));
-      const std::uint64_t epoch = std::stoull(message.headers.at("epoch"));
-      if (rev > last[message.partition]) {
-        last[message.partition] = rev;
-        seen[rev] = epoch;
-      } else {
-        ++repeats;
-        again += epoch < seen[rev] ? 0 : 1;
+    for (const char* topic : kHistory) {
+      std::map<int, std::uint64_t> last;
+      for (const auto& message : kafka->read(topic)) {
+        const std::uint64_t rev = std::stoull(message.headers.at("rev"));
+        const std::uint64_t epoch = std::stoull(message.headers.at("epoch"));
+        if (rev > last[message.partition]) {
+          last[message.partition] = rev;
+          seen[rev] = epoch;
+        } else {
+          ++repeats;
+          again += epoch < seen[rev] ? 0 : 1;
+        }
+      }
+      if (topic == kHistory[1]) {
+        EXPECT_EQ(last.size(), 1U) << "events of one name share a partition";
       }
     }
     std::printf("plain reader: %zu revs, %zu repeats dropped by the rule\n", seen.size(), repeats);
     EXPECT_EQ(seen.size(), to) << "lost, or out of order";
     if (GetParam()) {
-      EXPECT_EQ(kafka->revs("changes.contact", true), range(1, to));
+      auto revs = kafka->revs(kHistory[0], true);
+      const auto events = kafka->revs(kHistory[1], true);
+      revs.insert(revs.end(), events.begin(), events.end());
+      std::sort(revs.begin(), revs.end());
+      EXPECT_EQ(revs, range(1, to));
     } else {
       EXPECT_EQ(again, 0U) << "sent again although they stood there";
     }
@@ -191,7 +218,11 @@ class ExactlyOnce : public testing::TestWithParam<bool> {
       last[message.key] = std::stoull(message.headers.at("rev"));
     }
     EXPECT_EQ(last.size(), kKeys);
-    for (const auto& [key, rev] : last) EXPECT_GT(rev + kKeys, to) << key;
+    for (std::size_t number = 0; number < kKeys; ++number) {
+      std::uint64_t newest = to;
+      while (newest % kKeys != number || newest % kEventEvery == 0) --newest;
+      EXPECT_EQ(last["emea:Contact:" + SinkFixture::id(number)], newest) << number;
+    }
   }
 
   std::optional<SinkFixture> kafka;
@@ -207,8 +238,9 @@ TEST_P(ExactlyOnce, KilledAtAnyMomentAndStartedAgain) {
     Writer victim(writer(to + 100'000));
     ASSERT_TRUE(victim.reach(to));
     victim.end(SIGKILL);
-    for (const auto& message : kafka->read("changes.contact")) {
-      to = std::max<std::uint64_t>(to, std::stoull(message.headers.at("rev")));
+    for (const char* topic : kHistory) {
+      for (const auto& message : kafka->read(topic))
+        to = std::max<std::uint64_t>(to, std::stoull(message.headers.at("rev")));
     }
   }
   to += 50;

@@ -65,6 +65,31 @@ TEST(KafkaHeaders, ARecordCarriesWhatATombstoneCannotSay) {
   EXPECT_EQ(all(list), expected);
 }
 
+TEST(KafkaHeaders, APlatformEventCarriesCloudEventsAndOurs) {
+  test::EntryMaker maker;
+  EntryView entry = maker.add(test::platform_event(9, "x"));
+  HeaderList list;
+  render_fixed_event_headers(list, entry, 7);
+  render_varying_event_headers(list, entry);
+  const std::map<std::string, std::string> expected{
+      {"ce_specversion", "1.0"},
+      {"ce_id", "emea/Order_Event__e/uuid-x"},
+      {"ce_type", "com.headwater.event.Order_Event__e.published.v1"},
+      {"ce_source", "/salesforce/emea"},
+      {"ce_subject", "emea:Order_Event__e"},
+      {"ce_time", "2026-03-01T12:00:00.000Z"},
+      {"ce_partitionkey", "emea:Order_Event__e"},
+      {"content-type", "application/json"},
+      {"org", "emea"},
+      {"rev", "9"},
+      {"epoch", "7"}};
+  EXPECT_EQ(all(list), expected);
+  entry.origin.event_uuid = {};
+  list.clear();
+  render_varying_event_headers(list, entry);
+  EXPECT_EQ(list.find("ce_id"), "emea/Order_Event__e/78") << "the replay id stands in";
+}
+
 TEST(KafkaHeaders, AQuarantineRowThatIsNotJsonStillHasOurs) {
   test::EntryMaker maker;
   EntryView entry = maker.add({.rev = 3, .kind = EntryKind::Quarantine});

@@ -17,6 +17,13 @@ TEST(KafkaTopics, ACustomObjectKeepsItsApiName) {
   EXPECT_EQ(kTopics.records("custom:ns__X__c").name, "crm.records.custom.ns__X__c");
 }
 
+TEST(KafkaTopics, APlatformEventHasATopicThatKeepsHistory) {
+  const auto topic = kTopics.events("Order_Event__e");
+  EXPECT_EQ(topic.name, "crm.events.Order_Event__e");
+  EXPECT_EQ(topic.partitions, 6);
+  EXPECT_EQ(topic.settings, kTopics.changes("contact").settings);
+}
+
 TEST(KafkaTopics, CursorsHaveOnePartition) { EXPECT_EQ(kTopics.cursors().partitions, 1); }
 
 TEST(KafkaTopics, NamesThatDifferInDotsAndUnderscoresOnlyClash) {
