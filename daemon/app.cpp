@@ -24,6 +24,7 @@
 #include "daemon/runtime/loop_thread.hpp"
 #include "daemon/runtime/sd_notify.hpp"
 #include "daemon/status.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater {
 
@@ -204,6 +205,10 @@ void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) 
   context.version = kVersion;
   context.clock = &clock;
   context.mapping = mapping;
+  for (const auto& org : config.orgs) {
+    for (const auto& stream : org.streams)
+      context.platform_events = context.platform_events || is_platform_topic(stream.topic);
+  }
   context.org_id = [this](std::string_view org) { return ledger->org_id(org); };
   for (const SinkSection& section : config.sinks) {
     context.name = section.name;

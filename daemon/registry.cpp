@@ -13,8 +13,11 @@ namespace {
 SinkMaker postgres_sink(config::Node& section) {
   auto config = postgres::PostgresConfig::parse(section);
   return {[config](const SinkContext& context) -> std::unique_ptr<Sink> {
-            return std::make_unique<postgres::PostgresSink>(
-                config, context.holder, context.name, postgres::plan_tables(*context.mapping));
+            return std::make_unique<postgres::PostgresSink>(config,
+                                                            context.holder,
+                                                            context.name,
+                                                            postgres::plan_tables(*context.mapping),
+                                                            context.platform_events);
           },
           {}};
 }

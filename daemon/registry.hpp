@@ -18,8 +18,9 @@ struct SinkContext {
   Holder holder;
   std::shared_ptr<const crm::Mapping> mapping;
   std::function<std::string(std::string_view org)>
-      org_id;           ///< 18 characters, empty while unknown. Any thread
-  std::string version;  ///< of Headwater
+      org_id;                    ///< 18 characters, empty while unknown. Any thread
+  std::string version;           ///< of Headwater
+  bool platform_events = false;  ///< some stream brings them
   const Clock* clock = nullptr;
 };
 using MakeSink = std::function<std::unique_ptr<Sink>(const SinkContext&)>;

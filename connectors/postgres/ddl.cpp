@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kHead = "custom_record";
 /// The fixed tables, which an entity of that name would be mixed up with.
-constexpr std::array<std::string_view, 6> kFixedTables{
-    kHead, "cursor", "edge", "hole", "migration", "quarantine"};
+constexpr std::array<std::string_view, 7> kFixedTables{
+    kHead, "cursor", "edge", "hole", "migration", "platform_event", "quarantine"};
 
 std::string column_ddl(const Column& column) {
   return fmt::format("{} {}", quoted(column.name), sql_type(column.type));

@@ -130,6 +130,10 @@ RowSet make_mirror_rows() {
   return row_set({Element::Text, Element::Int8, Element::Timestamptz, Element::Jsonb});
 }
 RowSet make_mirror_keys() { return row_set({Element::Text}); }
+RowSet make_platform_rows() {
+  using enum Element;
+  return row_set({Text, Text, Text, Int8, Timestamptz, Text, Text, Text, Text, Jsonb});
+}
 
 Renderer::Renderer(std::vector<TablePlan> plans) : plans_(std::move(plans)) {
   HEADWATER_ASSERT(!plans_.empty() && plans_.back().entity.empty());
@@ -154,6 +158,7 @@ void Renderer::clear() {
   for (RowSet& rows : purges_) rows.clear();
   edges_.clear();
   edge_sources_.clear();
+  platform_.clear();
   for (MirrorRows* mirror : {&holes_, &quarantine_}) {
     mirror->open.clear();
     mirror->closed.clear();
@@ -164,6 +169,7 @@ std::uint32_t Renderer::group_of(const EntryView& entry) {
   const auto plans = static_cast<std::uint32_t>(plans_.size());
   if (entry.kind == EntryKind::Hole) return plans;
   if (entry.kind == EntryKind::Quarantine) return plans + 1;
+  if (entry.kind == EntryKind::Event) return plans + 2;
   const auto found = plan_of_entity_.find(entry.entity);
   return found == plan_of_entity_.end() ? plans - 1 : found->second;
 }
@@ -195,11 +201,12 @@ Result<void> Renderer::render(std::span<const EntryView* const> entries, bool al
     const Item& item = items_[i];
     const EntryView& entry = *item.entry;
     edges = edges || all_edges || touches_edges(entry);
-    const bool last = i + 1 == items_.size() || !items_[i + 1].same_key(item);
+    const bool last =
+        i + 1 == items_.size() || !items_[i + 1].same_key(item) || entry.kind == EntryKind::Event;
     if (!last) continue;
     const bool write_edges = std::exchange(edges, false);
-    if (item.group >= plans_.size()) {
-      add_mirror(item.group == plans_.size() ? holes_ : quarantine_, entry);
+    if (entry.kind != EntryKind::Record) {
+      add_unkept(item.group, entry);
       continue;
     }
     if (entry.purge) {
@@ -357,6 +364,26 @@ void Renderer::add_purge(std::size_t plan, const EntryView& entry) {
   source[0].add_text(entry.org);
   source[1].add_text(entry.id);
   add_rev(source[2], entry.meta.rev);
+}
+
+/// What is of no record.
+void Renderer::add_unkept(std::uint32_t group, const EntryView& entry) {
+  if (entry.kind == EntryKind::Event) return add_platform(entry);
+  add_mirror(group == plans_.size() ? holes_ : quarantine_, entry);
+}
+
+void Renderer::add_platform(const EntryView& entry) {
+  auto& row = platform_.columns;
+  row[0].add_text(entry.org);
+  row[1].add_text(entry.topic);
+  row[2].add_text(entry.object);
+  add_rev(row[3], entry.meta.rev);
+  add_timestamp_or_null(row[4], entry.meta.commit_ts);
+  add_optional_text(row[5], entry.origin.commit_user);
+  add_optional_text(row[6], entry.origin.event_uuid);
+  row[7].add_text(to_hex(entry.origin.replay_id));
+  add_optional_text(row[8], entry.origin.schema_id);
+  add_json(row[9], [&](std::string& json) { json.append(entry.row); });
 }
 
 void Renderer::add_mirror(MirrorRows& mirror, const EntryView& entry) {

@@ -33,6 +33,8 @@ RowSet make_edges();         ///< org, src, rel, from_object, to_object, to_id, 
 RowSet make_edge_sources();  ///< org, src, rev: edges of src with a smaller rev are gone
 RowSet make_mirror_rows();   ///< key, rev, ts, row as jsonb
 RowSet make_mirror_keys();   ///< key
+/// org, topic, name, rev, created_at, created_by, event_uuid, replay_id, schema_id, payload
+RowSet make_platform_rows();
 
 /// What a batch says to one of the mirrors crm.hole and crm.quarantine.
 struct MirrorRows {
@@ -40,9 +42,9 @@ struct MirrorRows {
   RowSet closed = make_mirror_keys();
 };
 
-/// Entries -> arrays. Coalesces to one image per record: the last one, but edges are written if any
-/// of the record's entries says that they changed. Sorted by key, so that writers never deadlock.
-/// Keeps its memory from batch to batch.
+/// Entries -> arrays. Platform events one by one; coalesces to one image per record: the last one,
+/// but edges are written if any of the record's entries says that they changed. Sorted by key, so
+/// that writers never deadlock. Keeps its memory from batch to batch.
 ///
 /// Edges (design.md ruling 13): written for create, read and delete, and where an update changed
 /// refs or the sort time; then all edges of the record go out with its rev, and older ones of it
@@ -63,6 +65,7 @@ class Renderer {
   RowSet& purges(std::size_t plan) { return purges_[plan]; }
   RowSet& edges() { return edges_; }
   RowSet& edge_sources() { return edge_sources_; }
+  RowSet& platform() { return platform_; }
   MirrorRows& holes() { return holes_; }
   MirrorRows& quarantine() { return quarantine_; }
 
@@ -93,12 +96,15 @@ class Renderer {
                         std::string_view id);
   void add_purge(std::size_t plan, const EntryView& entry);
   void add_mirror(MirrorRows& mirror, const EntryView& entry);
+  void add_platform(const EntryView& entry);
+  void add_unkept(std::uint32_t group, const EntryView& entry);
   void place_members(std::size_t plan, const ImageView& image);
   std::int32_t column_of(std::size_t plan, const NameTable& names, NameId id, NameColumns& known);
 
   std::vector<TablePlan> plans_;
   std::vector<RowSet> upserts_, purges_;
   RowSet edges_ = make_edges(), edge_sources_ = make_edge_sources();
+  RowSet platform_ = make_platform_rows();
   MirrorRows holes_, quarantine_;
 
   std::unordered_map<std::string_view, std::uint32_t> plan_of_entity_;

@@ -32,6 +32,7 @@ struct Statements {
     cursor = {"cursor", cursor_sql(schema), "move cursor"};
     edges = {"edges", edges_sql(schema), "upsert edge"};
     edge_sources = {"edge_sources", edge_sources_sql(schema), "delete from edge"};
+    platform = {"platform", platform_sql(schema), "insert into platform_event"};
     for (Mirror* mirror : {&hole, &quarantine}) {
       const std::string table = mirror == &hole ? "hole" : "quarantine";
       mirror->open = {table + "_open", mirror_sql(schema, table), "upsert " + table};
@@ -44,7 +45,7 @@ struct Statements {
     Statement open, close, clear;
   };
   Statement begin{"begin", "begin", "begin"}, commit{"commit", "commit", "commit"};
-  Statement cursor, edges, edge_sources;
+  Statement cursor, edges, edge_sources, platform;
   std::vector<Statement> upserts, purges;
   Mirror hole, quarantine;
 };
@@ -326,6 +327,7 @@ void PostgresSink::Impl::build_steps(const Batch& batch) {
   // goes.
   add_step(statements_.edges, renderer_.edges());
   add_step(statements_.edge_sources, renderer_.edge_sources());
+  add_step(statements_.platform, renderer_.platform());
   cleared_orgs_.clear();
   if (batch.mode == Mode::Materialize) {
     for (const CursorMove& move : batch.cursors) {
@@ -402,8 +404,10 @@ Error PostgresSink::Impl::fenced() {
 PostgresSink::PostgresSink(PostgresConfig config,
                            Holder holder,
                            std::string name,
-                           std::vector<TablePlan> plans)
-    : impl_(std::make_unique<Impl>(
+                           std::vector<TablePlan> plans,
+                           bool platform_events)
+    : platform_events_(platform_events),
+      impl_(std::make_unique<Impl>(
           std::move(config), std::move(holder), std::move(name), std::move(plans))) {}
 PostgresSink::~PostgresSink() = default;
 

@@ -113,6 +113,15 @@ std::string edge_sources_sql(std::string_view schema) {
       unnest(make_edge_sources()));
 }
 
+std::string platform_sql(std::string_view schema) {
+  return fmt::format(
+      "insert into {} (org, topic, name, rev, created_at, created_by, event_uuid, replay_id, "
+      "schema_id, payload) select u.c0, u.c1, u.c2, u.c3, u.c4, u.c5, u.c6, u.c7, u.c8, u.c9 from "
+      "{} on conflict do nothing",
+      table_name(schema, "platform_event"),
+      unnest(make_platform_rows()));
+}
+
 std::string cursor_sql(std::string_view schema) {
   // A cursor of another ledger keeps its ledger and rev until a materialization begins (design.md
   // ruling 10): a touch before that must not make it look like ours.

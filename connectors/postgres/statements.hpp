@@ -14,6 +14,8 @@ std::string upsert_sql(std::string_view schema, const TablePlan& plan);
 std::string purge_sql(std::string_view schema, const TablePlan& plan);
 std::string edges_sql(std::string_view schema);
 std::string edge_sources_sql(std::string_view schema);
+/// Appends platform events; one that is there already stays as it is.
+std::string platform_sql(std::string_view schema);
 
 /// $1..$4 arrays: org, epoch, rev, commit_ts; $5 sink, $6 holder, $7 ledger, $8 materialize. Raises
 /// errors.hpp's kFenced unless every org's row is still ours.

@@ -54,6 +54,16 @@ class KafkaTarget : public Target {
     }
     return out;
   }
+  std::optional<std::string> events() override {
+    std::string out;
+    int partition = -1;
+    for (const auto& message : read_topic(brokers(), prefix_ + "events.Order_Event__e")) {
+      if (partition != -1 && partition != message.partition) out += "(another partition) ";
+      partition = message.partition;
+      out += text_in(*message.value) + "@" + message.headers.at("rev") + " ";
+    }
+    return out;
+  }
   void let_claim_lapse() override { clock_.advance(std::chrono::hours(1)); }
 
  protected:
@@ -77,6 +87,7 @@ class MockTarget final : public KafkaTarget {
 
   MockKafka broker_{{{"crm.cursors", 1},
                      {"crm.quarantine", 1},
+                     {"crm.events.Order_Event__e", 3},
                      {"crm.changes.contact", 3},
                      {"crm.records.contact", 3}}};
 };

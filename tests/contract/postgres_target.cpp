@@ -27,6 +27,13 @@ class PostgresTarget final : public Target {
     return server_.run("select xmin, ctid, * from crm.contact order by id") +
            server_.run("select xmin, * from crm.edge order by src_id, rel");
   }
+  std::optional<std::string> events() override {
+    std::string out;
+    for (const auto& row :
+         server_.rows("select payload ->> 'Text__c', rev from crm.platform_event order by rev"))
+      out += row[0] + "@" + row[1] + " ";
+    return out;
+  }
   void kill() override { server_.kill(); }
   void restart() override { server_.start(); }
   void let_claim_lapse() override {

@@ -140,6 +140,41 @@ TEST_P(SinkContract, ARepeatThatIsCutDifferentlyIsHarmless) {
   EXPECT_EQ(target_->row(kAnn), (Row{4, "D", false}));
 }
 
+TEST_P(SinkContract, APlatformEventIsThereOnceAndInOrderOrNotAtAll) {
+  const std::vector<EntrySpec> batch{platform_event(5, "a"),
+                                     named(kAnn, 6, "Ann"),
+                                     platform_event(7, "b"),
+                                     platform_event(8, "d")};
+  {
+    auto sink = opened();
+    must(write(*sink, batch));
+  }  // gone without close(), as if killed before it knew
+  auto sink = opened();
+  must(write(*sink, {batch[0]}));
+  must(write(*sink, {batch[1], batch[2], batch[3], platform_event(9, "c")}));
+  EXPECT_EQ(target_->row(kAnn), (Row{6, "Ann", false}));
+  if (target_->events()) {
+    EXPECT_EQ(*target_->events(), "a@5 b@7 d@8 c@9 ");
+  }
+  sink->close();
+  const auto cursors = open(*target_->sink(kOurs));
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  EXPECT_EQ((*cursors)[0].rev, Rev(9)) << "a target without a place for them passes them";
+}
+
+TEST_P(SinkContract, AMaterializationBringsItsEventsOnce) {
+  {
+    auto sink = opened();
+    must(write(*sink, {platform_event(5, "a"), platform_event(6, "b")}, Mode::Materialize));
+  }
+  auto sink = opened();
+  must(write(*sink, {platform_event(5, "a"), platform_event(6, "b")}, Mode::Materialize));
+  must(write(*sink, {platform_event(7, "c")}));
+  if (target_->events()) {
+    EXPECT_EQ(*target_->events(), "a@5 b@6 c@7 ");
+  }
+}
+
 TEST_P(SinkContract, AnOlderVersionNeverWins) {
   auto sink = opened();
   must(write(*sink, {named(kAnn, 9, "new")}, Mode::Materialize));

@@ -38,6 +38,10 @@ class Target {
   /// change nothing.
   virtual std::string state() = 0;
 
+  /// The platform events as readers have them, in order, each as `text@rev `; nothing: the target
+  /// keeps none.
+  virtual std::optional<std::string> events() { return std::nullopt; }
+
   virtual void kill() = 0;     ///< as a crash of the server
   virtual void restart() = 0;  ///< with the data it had
   /// The present holder has been silent for longer than the claim's wait.

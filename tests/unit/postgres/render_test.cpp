@@ -79,6 +79,18 @@ TEST_F(RenderTest, APurgeIsAKeyAndNoRow) {
   EXPECT_EQ(renderer_.edge_sources().rows(), 1U);
 }
 
+TEST_F(RenderTest, EachPlatformEventIsARowInItsOrder) {
+  maker_.add(test::platform_event(1, "b"));
+  maker_.add({.op = Op::Create, .id = kAnn, .rev = 2});
+  maker_.add(test::platform_event(3, "a"));
+  render();
+  ASSERT_EQ(renderer_.platform().rows(), 2U) << "they share a key and are not one record";
+  const std::string_view payloads = renderer_.platform().columns[9].finish();
+  EXPECT_LT(payloads.find("\"b\""), payloads.find("\"a\""));
+  EXPECT_EQ(renderer_.upserts(0).rows(), 1U);
+  EXPECT_TRUE(renderer_.edge_sources().rows() == 1U) << "of the record alone";
+}
+
 TEST(Statements, AnUpsertNamesItsColumnsAndIsGuardedByRev) {
   const std::string sql =
       upsert_sql("crm", {"contact", "contact", {{"x_n", ColumnType::Numeric, "n", false}}});
