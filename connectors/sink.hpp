@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct Cursor {
   std::uint64_t epoch = 0;  ///< ours from now on
   /// No image in the target has a greater rev, whoever wrote it. Above `rev` where a writer died
   /// before its cursor moved, or a materialization keeps the cursor low. 0: nothing is known.
-  Rev highest;
+  Rev highest = {};
 };
 
 /// Where an org's cursor stands after a batch.
@@ -95,6 +96,17 @@ class Sink {
   /// Messages that a dead predecessor's request brought into the target late, seen since the start;
   /// consumers drop them by rule. Only a target that cannot refuse them counts any.
   virtual std::uint64_t late_repeats() const { return 0; }
+  /// Records of which such a message was an older image, that compaction would have kept, and the
+  /// newest was written again.
+  virtual std::uint64_t mended() const { return 0; }
+
+  /// Would the target take this entry, which it holds already, although it has just refused another
+  /// of the same object with `refusal`? Nothing: it cannot be told. Asked only where writing it
+  /// again would be a change (needs_history()).
+  virtual Result<std::optional<bool>> would_take([[maybe_unused]] const EntryView& held,
+                                                 [[maybe_unused]] const Error& refusal) {
+    return std::optional<bool>();
+  }
 
   /// Most entries and journal bytes that one write takes.
   virtual std::size_t entries_max() const = 0;

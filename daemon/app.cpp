@@ -21,6 +21,7 @@
 #include "daemon/pipeline/org_worker.hpp"
 #include "daemon/pipeline/read_task.hpp"
 #include "daemon/runtime/control.hpp"
+#include "daemon/runtime/heap.hpp"
 #include "daemon/runtime/loop_thread.hpp"
 #include "daemon/runtime/sd_notify.hpp"
 #include "daemon/status.hpp"
@@ -113,6 +114,7 @@ struct App::Impl {
   // Last: what calls into all of the above ends first.
   std::vector<std::unique_ptr<LoopThread>> org_threads, sink_threads;
   EpochMs started_at = clock.now_ms();
+  runtime::HeapKeeper heap;
   bool told_ready = false;
   bool stopping = false;
   int exit_code = 0;
@@ -364,6 +366,7 @@ void App::Impl::arm_housekeeping() {
     runtime::notify("STATUS=" + (reasons.empty()
                                      ? fmt::format("in step at rev {}", ledger->head().value)
                                      : reasons.front()));
+    heap.step(clock.monotonic_ms());
     arm_housekeeping();
   });
 }

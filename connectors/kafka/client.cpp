@@ -240,6 +240,42 @@ std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics
   return refused;
 }
 
+Result<std::map<std::string, std::uint64_t>> Client::message_bytes_max(
+    std::span<const std::string> topics, Millis timeout) {
+  constexpr std::string_view kSetting = "max.message.bytes";
+  std::vector<rd_kafka_ConfigResource_t*> wanted;
+  for (const std::string& topic : topics)
+    wanted.push_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  char why[256] = "";
+  auto* options = rd_kafka_AdminOptions_new(handle_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+  rd_kafka_AdminOptions_set_request_timeout(options, in_ms(timeout), why, sizeof why);
+  auto* queue = rd_kafka_queue_new(handle_);
+  rd_kafka_DescribeConfigs(handle_, wanted.data(), wanted.size(), options, queue);
+  // The request has its own timeout; this one only guards against a lost event.
+  auto* event = rd_kafka_queue_poll(queue, in_ms(timeout) + 1'000);
+  const auto* result = event == nullptr ? nullptr : rd_kafka_event_DescribeConfigs_result(event);
+  const auto err = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+  std::map<std::string, std::uint64_t> out;
+  std::size_t count = 0;
+  const auto** resources =
+      result == nullptr ? nullptr : rd_kafka_DescribeConfigs_result_resources(result, &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t entries = 0;
+    const auto** entry = rd_kafka_ConfigResource_configs(resources[i], &entries);
+    for (std::size_t k = 0; k < entries; ++k) {
+      const char* value = rd_kafka_ConfigEntry_value(entry[k]);
+      if (value == nullptr || rd_kafka_ConfigEntry_name(entry[k]) != kSetting) continue;
+      out[rd_kafka_ConfigResource_name(resources[i])] = std::strtoull(value, nullptr, 10);
+    }
+  }
+  if (event != nullptr) rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_AdminOptions_destroy(options);
+  rd_kafka_ConfigResource_destroy_array(wanted.data(), wanted.size());
+  if (err == RD_KAFKA_RESP_ERR_NO_ERROR || classify(err) != ErrorKind::Transient) return out;
+  return error(err, fmt::format("ask for {} of our topics", kSetting));
+}
+
 Result<TopicEnds> Client::offsets(const PartitionCounts& topics, Edge edge, Millis timeout) {
   // A topic just made shows in the metadata before its leaders serve it.
   const auto until = std::chrono::steady_clock::now() + timeout;

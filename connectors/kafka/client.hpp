@@ -55,6 +55,11 @@ class Client {
   /// one is fine.
   std::vector<std::string> create_topics(std::span<const TopicSpec> topics, Millis timeout);
 
+  /// `max.message.bytes` of topics, as the broker applies it now. Left out: what it does not tell
+  /// us (an older one, or no right to DescribeConfigs).
+  Result<std::map<std::string, std::uint64_t>> message_bytes_max(
+      std::span<const std::string> topics, Millis timeout);
+
   enum class Edge { First, End };
   /// The offset of the first message, or after the last one, of every partition.
   Result<TopicEnds> offsets(const PartitionCounts& topics, Edge edge, Millis timeout);

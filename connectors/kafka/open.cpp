@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "connectors/claim.hpp"
 #include "connectors/kafka/sink.hpp"
 
 namespace headwater::kafka {
@@ -195,15 +196,16 @@ Error KafkaSink::held_by(const Org& org, const CursorRecord& record) const {
                     topics_.cursors().name,
                     record.holder));
   }
-  return blocked(
-      fmt::format("kafka: {} in {} is held by {}, which wrote it {} ms ago; stop that daemon, "
-                  "or wait until "
-                  "it has been silent for {} ms",
+  const EpochMs age = clock_.now_ms() - record.updated_at;
+  return claim_refused(
+      fmt::format("kafka: {} in {} is held by {}, which wrote it {} ms ago; stop that daemon, or "
+                  "wait until it has been silent for {} ms",
                   org.key,
                   topics_.cursors().name,
                   record.holder,
-                  clock_.now_ms() - record.updated_at,
-                  config_.claim_wait.count()));
+                  age,
+                  config_.claim_wait.count()),
+      config_.claim_wait - Millis(age));
 }
 
 Result<void> KafkaSink::open_lanes() {

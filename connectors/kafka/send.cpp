@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory_resource>
 #include <unordered_set>
 
@@ -196,6 +197,22 @@ ValueStore::Value KafkaSink::image_of(Lane& lane, const EntryView& entry) {
   append_record_json(value_, entry);
   if (value_.size() > value_bytes_max()) shorten_record(entry);
   return lane.producer->values().keep(value_);
+}
+
+/// What it takes is a matter of size, and the topics' limits can be read: nothing is written.
+Result<std::optional<bool>> KafkaSink::would_take(const EntryView& held, const Error& refusal) {
+  if (refusal.code != "MSG_SIZE_TOO_LARGE" || reader_ == nullptr) return std::optional<bool>();
+  const std::string topics[] = {topics_.changes(held.entity).name,
+                                topics_.records(held.entity).name};
+  const auto limits = reader_->message_bytes_max(topics, config_.timeout);
+  if (!limits) return limits.error();
+  if (limits->size() != std::size(topics)) return std::optional<bool>();
+  value_.clear();
+  envelopes_.append(value_, held, {options_.version, {}});
+  const std::size_t size = std::min(value_.size(), value_bytes_max()) + kAroundValue;
+  return std::optional<bool>(std::ranges::all_of(*limits, [&](const auto& limit) {
+    return size <= std::min(limit.second, config_.message_bytes_max);
+  }));
 }
 
 Result<void> KafkaSink::send_record(Lane& lane,

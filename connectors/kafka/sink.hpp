@@ -78,8 +78,9 @@ class KafkaSink final : public Sink {
   /// Messages found twice when partitions were read once more after open: a dead predecessor's
   /// request that the broker took late.
   std::uint64_t late_repeats() const override { return late_repeats_; }
-  /// Records of which an older image had come late and the newest was written again.
-  std::uint64_t mended() const { return mended_; }
+  std::uint64_t mended() const override { return mended_; }
+  /// By its size: of refusals as too large only.
+  Result<std::optional<bool>> would_take(const EntryView& held, const Error& refusal) override;
   /// Messages not sent because they were already there.
   std::uint64_t skipped() const { return skipped_; }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "connectors/claim.hpp"
 #include "connectors/postgres/connection.hpp"
 #include "connectors/postgres/errors.hpp"
 #include "connectors/postgres/migrate.hpp"
@@ -235,15 +236,18 @@ Error PostgresSink::Impl::refused(const std::string& org) {
   if (!rows) return std::move(rows).error();
   if (rows->empty())
     return transient(fmt::format("postgres: claim the cursor of org {}: it is being removed", org));
-  return blocked(fmt::format(
-      "postgres: claim the cursor of sink {}, org {}: {} holds it and touched it {} ms ago; stop "
-      "that "
-      "daemon, or give one of the two another schema or sink name; it is free after {} ms",
-      name_,
-      org,
-      rows->front()[0].value_or(""),
-      to_number(rows->front()[1]),
-      config_.claim_wait.count()));
+  const std::uint64_t age = to_number(rows->front()[1]);
+  return claim_refused(
+      fmt::format("postgres: claim the cursor of sink {}, org {}: {} holds it and touched it {} ms "
+                  "ago; stop that "
+                  "daemon, or give one of the two another schema or sink name; it is free after {} "
+                  "ms",
+                  name_,
+                  org,
+                  rows->front()[0].value_or(""),
+                  age,
+                  config_.claim_wait.count()),
+      config_.claim_wait - Millis(age));
 }
 
 OrgState* PostgresSink::Impl::find_org(std::string_view org) {

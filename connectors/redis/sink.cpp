@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connectors/claim.hpp"
 #include "connectors/redis/errors.hpp"
 #include "connectors/redis/library.hpp"
 
@@ -153,14 +154,16 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
     return error;
   }
   if (reply->size() == 3 && reply->at(0).text() == "held") {
-    return blocked(fmt::format(
-        "redis {}: claim {}: held by another daemon ({}), which wrote {} s ago; stop it, or wait "
-        "until it has been silent for {} s",
-        client_->server(),
-        key,
-        reply->at(1).text(),
-        reply->at(2).integer(),
-        config_.claim_wait.count() / 1000));
+    const auto age = reply->at(2).integer();
+    return claim_refused(fmt::format("redis {}: claim {}: held by another daemon ({}), which wrote "
+                                     "{} s ago; stop it, or wait "
+                                     "until it has been silent for {} s",
+                                     client_->server(),
+                                     key,
+                                     reply->at(1).text(),
+                                     age,
+                                     config_.claim_wait.count() / 1000),
+                         config_.claim_wait - std::chrono::seconds{age});
   }
   if (reply->size() != 5) {
     return transient(fmt::format(
@@ -171,8 +174,12 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
                 Rev(reply->at(3).number()),
                 reply->at(2).number(),
                 Rev(reply->at(4).number())};
-  cursors_.push_back(
-      {org, key, cursor.epoch, cursor.rev.value, cursor.highest.value, std::nullopt});
+  OrgCursor& kept = cursors_.emplace_back();
+  kept.org = org;
+  kept.key = key;
+  kept.epoch = cursor.epoch;
+  kept.stored = cursor.rev.value;
+  kept.highest = cursor.highest.value;
   return cursor;
 }
 
@@ -227,16 +234,16 @@ void RedisSink::add_cursor_calls(std::span<const CursorMove> moves) {
     const auto move = std::find_if(
         moves.begin(), moves.end(), [&](const CursorMove& m) { return m.org == cursor.org; });
     if (move == moves.end() && !cursor.owed) continue;
-    const std::uint64_t known = cursor.highest;
-    if (move != moves.end()) cursor.highest = std::max(cursor.highest, move->rev.value);
-    if (cursor.owed) cursor.highest = std::max(cursor.highest, cursor.owed->rev.value);
+    cursor.brings = cursor.highest;
+    if (move != moves.end()) cursor.brings = std::max(cursor.brings, move->rev.value);
+    if (cursor.owed) cursor.brings = std::max(cursor.brings, cursor.owed->rev.value);
     pipeline_.function({kCursorFunction, 1}, 1, cursor.owed ? 11 : 5);
     pipeline_.arg(cursor.key);
     pipeline_.arg(holder_.holder);
     pipeline_.arg(cursor.epoch);
     pipeline_.arg(cursor.stored);
-    pipeline_.arg(known);
     pipeline_.arg(cursor.highest);
+    pipeline_.arg(cursor.brings);
     cursor.asked = true;
     if (!cursor.owed) continue;
     pipeline_.arg("ledger");
@@ -267,7 +274,9 @@ Result<void> RedisSink::send_and_check() {
     if (call.name != kCursorFunction) continue;
     while (!cursor->asked) ++cursor;  // cursor calls went out in the cursors' order
     cursor->asked = false;
-    if (!reply->is_error() && cursor->owed) {
+    if (reply->is_error()) continue;
+    cursor->highest = cursor->brings;
+    if (cursor->owed) {
       cursor->stored = cursor->owed->rev.value;
       cursor->owed.reset();
     }

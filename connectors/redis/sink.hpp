@@ -49,6 +49,7 @@ class RedisSink final : public Sink {
     std::uint64_t epoch = 0;
     std::uint64_t stored = 0;        // rev in the server
     std::uint64_t highest = 0;       // rev of any record in the server
+    std::uint64_t brings = 0;        // that, once the pipeline under way is there
     std::optional<CursorMove> owed;  // of a batch that is complete; its org's text is not used
     bool asked = false;              // the pipeline under way has a call for it
   };

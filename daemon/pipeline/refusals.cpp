@@ -39,7 +39,7 @@ Result<void> Refusals::judge(Sink& sink,
                              const EntryView& refused,
                              const Error& error,
                              const CursorMove& stay) {
-  const auto verdict = probe(sink, refused, stay);
+  const auto verdict = probe(sink, refused, error, stay);
   if (!verdict) return verdict.error();
   if (*verdict == Verdict::Refuses) {
     return blocked(fmt::format(
@@ -73,8 +73,9 @@ Result<void> Refusals::judge(Sink& sink,
 /// be broken among sound ones.
 Result<Refusals::Verdict> Refusals::probe(Sink& sink,
                                           const EntryView& refused,
+                                          const Error& error,
                                           const CursorMove& stay) {
-  if (refused.kind != EntryKind::Record || sink.needs_history()) return Verdict::Unknown;
+  if (refused.kind != EntryKind::Record) return Verdict::Unknown;
   EntryBatch held;
   auto read = ledger_.sample(refused.org, refused.object, kProbesLookedAt, held);
   if (!read) return read.error();
@@ -82,12 +83,28 @@ Result<Refusals::Verdict> Refusals::probe(Sink& sink,
   for (const EntryView& entry : held.entries()) {
     if (entry.meta.rev > stay.rev || entry.rkey == refused.rkey || refused_.contains(entry.rkey))
       continue;
-    const auto written = sink.write(Batch{{&entry, 1}, {&stay, 1}, Mode::Rewrite, true});
-    if (written) return Verdict::Takes;
-    if (written.error().kind != ErrorKind::Rejected) return written.error();
+    const auto taken = ask(sink, entry, error, stay);
+    if (!taken) return taken.error();
+    if (*taken != Verdict::Refuses) return taken;
     if (++asked == kProbes) break;
   }
   return asked > 0 ? Verdict::Refuses : Verdict::Unknown;
+}
+
+Result<Refusals::Verdict> Refusals::ask(Sink& sink,
+                                        const EntryView& held,
+                                        const Error& error,
+                                        const CursorMove& stay) {
+  if (sink.needs_history()) {
+    const auto taken = sink.would_take(held, error);
+    if (!taken) return taken.error();
+    if (!*taken) return Verdict::Unknown;
+    return **taken ? Verdict::Takes : Verdict::Refuses;
+  }
+  const auto written = sink.write(Batch{{&held, 1}, {&stay, 1}, Mode::Rewrite, true});
+  if (written) return Verdict::Takes;
+  if (written.error().kind != ErrorKind::Rejected) return written.error();
+  return Verdict::Refuses;
 }
 
 Result<void> Refusals::quarantine(const EntryView& entry, const Error& error) {

@@ -14,15 +14,17 @@ namespace headwater {
 /// quarantine, from the refusal until an image of the record came through.
 ///
 /// Is a target sound that refuses an entry? It is asked: a few records of the same object that it
-/// holds already are written once more, which changes nothing.
+/// holds already are written once more, which changes nothing. Where that would be a change (a
+/// target that is owed history) the sink says by other means whether they would be taken, if it
+/// can.
 ///
 ///   it takes one:         the entry is poison. Up to kPoisonPerTry of them in a row; then the sink
 ///                         is Blocked for a while, so that what a probe cannot show (a trigger that
 ///                         only real changes meet) fills no quarantine in a moment.
 ///   it refuses them all:  the target is broken. Blocked, nothing goes to quarantine.
-///   none to ask with:     (a first record; or a target that is owed history, where a repeat is a
-///                         change) poison, but kUnprovenMax in a row mean the target: Blocked until
-///                         it accepts something.
+///   none to ask with:     (a first record; or history, and nothing can be said) poison, but
+///                         kUnprovenMax in a row mean the target: Blocked until it accepts
+///                         something.
 ///
 /// A row that was wrong all the same is closed by the record's next change, or by a retry. Used by
 /// the sink's thread.
@@ -61,7 +63,14 @@ class Refusals {
 
  private:
   enum class Verdict : std::uint8_t { Takes, Refuses, Unknown };
-  Result<Verdict> probe(Sink& sink, const EntryView& refused, const CursorMove& stay);
+  Result<Verdict> probe(Sink& sink,
+                        const EntryView& refused,
+                        const Error& error,
+                        const CursorMove& stay);
+  Result<Verdict> ask(Sink& sink,
+                      const EntryView& held,
+                      const Error& error,
+                      const CursorMove& stay);
   Result<std::string> write_event(Sink& sink,
                                   const RetryRequest& request,
                                   const CursorMove& stay,

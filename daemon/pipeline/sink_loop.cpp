@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "connectors/claim.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -17,6 +18,8 @@ constexpr std::int64_t kTouchMs = 10'000;
 /// After this much quiet the sink writes what it still owes (a cursor that rides with the next
 /// write).
 constexpr std::int64_t kQuietMs = 100;
+/// A claim is tried again this long after the holder's row is free, and never sooner than that.
+constexpr Millis kClaimSlack{200}, kClaimRetryLeast{1'000};
 /// A failure that should pass is red after this.
 constexpr std::int64_t kPatienceMs = 60'000;
 /// A write of so few entries that failed for a passing reason is repeated as it was.
@@ -329,9 +332,15 @@ Step SinkLoop::retry(const Error& error) {
     return Step::done();
   }
   (error.kind == ErrorKind::Blocked ? metrics_.retries_blocked : metrics_.retries_transient).add();
-  const Millis wait = error.kind == ErrorKind::Blocked ? kBlockedRetry : backoff_.next();
-  retry_at_ = parts_.clock.monotonic_ms() + wait.count();
+  retry_at_ = parts_.clock.monotonic_ms() + pause_after(error).count();
   return Step::wait(retry_at_);
+}
+
+Millis SinkLoop::pause_after(const Error& error) {
+  if (error.kind != ErrorKind::Blocked) return backoff_.next();
+  const auto free_in = claim_free_in(error);
+  if (!free_in) return kBlockedRetry;
+  return std::clamp(*free_in + kClaimSlack, kClaimRetryLeast, kBlockedRetry);
 }
 
 /// What should have passed by itself and did not for a minute needs a person (a full disk, a server
@@ -412,6 +421,7 @@ void SinkLoop::publish(EpochMs oldest_unwritten_ts) {
       std::any_of(cursors_.begin(), cursors_.end(), [](const auto& c) { return c.materializing; });
   const double lag = behind > 0 ? seconds_since(oldest_unwritten_ts) : 0;
   metrics_.late_repeats.set(static_cast<double>(sink_->late_repeats()));
+  metrics_.mended.set(static_cast<double>(sink_->mended()));
   metrics_.cursor_rev.set(static_cast<double>(cursor.value));
   metrics_.lag_entries.set(static_cast<double>(behind));
   metrics_.lag_seconds.set(lag);

@@ -40,7 +40,7 @@ struct SinkStatus {
 ///
 ///   Transient:   reopen, back off, the same again; red once it has lasted for a minute
 ///
-///   Blocked:     the same every 60 s
+///   Blocked:     the same every 60 s; a claim, once the holder's silence would be long enough
 ///
 ///   Rejected:    halve until one entry stands alone; to quarantine with it, the cursor passes,
 ///                if the target is sound
@@ -104,6 +104,7 @@ class SinkLoop {
                   Mode mode);
   Step serve(const RetryRequest& request);
   Step retry(const Error& error);
+  Millis pause_after(const Error& error);
   void tell_failure(const Error& error);
   Result<void> moved(Entries entries, std::span<const CursorMove> moves);
   bool nothing_owed() const;

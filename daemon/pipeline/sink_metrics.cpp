@@ -42,6 +42,10 @@ SinkMetrics::SinkMetrics(observe::Metrics& m, const std::string& sink)
           "headwater_kafka_late_repeats_total",
           "Messages that arrived late from a dead predecessor; the consumer rule drops them",
           {{"sink", sink}})),
+      mended(m.gauge("headwater_kafka_mended_total",
+                     "Records whose newest image was written again behind an older one that came "
+                     "late",
+                     {{"sink", sink}})),
       created(entries_by_op(m, sink, "c")),
       updated(entries_by_op(m, sink, "u")),
       read(entries_by_op(m, sink, "r")),

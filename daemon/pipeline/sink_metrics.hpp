@@ -14,7 +14,7 @@ struct SinkMetrics {
 
   observe::Gauge up, cursor_rev, lag_entries, lag_seconds, materializing;
   observe::Histogram write_seconds, write_entries;
-  observe::Gauge late_repeats;
+  observe::Gauge late_repeats, mended;
   observe::Counter created, updated, read, deleted, fenced, quarantined;
   observe::Counter closed_by_entries, closed_by_bytes, closed_by_head;
   observe::Counter retries_transient, retries_blocked, retries_rejected;

@@ -99,17 +99,17 @@ local function claim(keys, args)
     if age * 1000 < tonumber(args[2]) then return {'held', held[1], age} end
   end
   local epoch = redis.call('HINCRBY', keys[1], 'epoch', 1)
-  redis.call('HSET', keys[1], 'holder', args[1], 'updated_at', now)
   local rev = held[4] or '0'
   local highest = held[5] or rev
   if tonumber(rev) > tonumber(highest) then highest = rev end
+  redis.call('HSET', keys[1], 'holder', args[1], 'updated_at', now, 'highest', highest)
   return {'claimed', held[3] or '', epoch, rev, highest}
 end
 
 -- KEYS[1]: cursor. ARGV: our holder and epoch, the rev it must have, the highest rev that we know of, the highest that this
 -- pipeline brings, then (field, value)* to set; none: check only. -> OK
--- FENCED: somebody claimed after us. CURSOR: the server went back (flushed, restored, failed over to an older copy), or one
--- that we have fenced brought records late.
+-- FENCED: somebody claimed after us. CURSOR: the server went back (flushed, restored, failed over to an older copy: to before
+-- our last pipeline at least, whose first call noted what it brought), or one that we have fenced brought records late.
 local function cursor(keys, args)
   local held = redis.call('HMGET', keys[1], 'holder', 'epoch', 'rev', 'highest')
   local epoch, rev, highest = held[2] or '0', held[3] or '0', tonumber(held[4]) or 0
@@ -120,7 +120,7 @@ local function cursor(keys, args)
     return redis.error_reply('FENCED epoch ' .. epoch .. ' holder ' .. (held[1] or 'nobody'))
   end
   if ahead < 0 or rev ~= args[3] then return redis.error_reply('CURSOR epoch ' .. epoch .. ' rev ' .. rev) end
-  if highest > tonumber(args[4]) then return redis.error_reply('CURSOR epoch ' .. epoch .. ' highest ' .. held[4]) end
+  if highest ~= tonumber(args[4]) then return redis.error_reply('CURSOR epoch ' .. epoch .. ' highest ' .. (held[4] or '0')) end
   if #args > 5 then redis.call('HSET', keys[1], 'updated_at', redis.call('TIME')[1], unpack(args, 6)) end
   return redis.status_reply('OK')
 end

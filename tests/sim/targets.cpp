@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "connectors/claim.hpp"
 #include "schemas/model/render.hpp"
 
 namespace headwater::sim {
@@ -38,7 +39,8 @@ Result<std::vector<Cursor>> SimSink::open(std::span<const std::string> orgs) {
   if (!cursor.holder.empty() && cursor.holder != holder_.holder) {
     if (held_) return fenced();
     if (world.now_ms() - cursor.updated_at < kClaimWaitMs) {
-      return blocked(fmt::format("{}: claim: held by {}", target_.name(), cursor.holder));
+      return claim_refused(fmt::format("{}: claim: held by {}", target_.name(), cursor.holder),
+                           Millis(cursor.updated_at + kClaimWaitMs - world.now_ms()));
     }
   }
   // A claim changes neither ledger nor rev.
@@ -197,7 +199,8 @@ class RedisSinkModel final : public SimSink {
   Result<void> claimed() override {
     owed_.reset();
     stored_ = target_.state().cursor.rev;
-    highest_ = std::max(target_.state().cursor.highest, stored_);
+    std::uint64_t& highest = target_.state().cursor.highest;
+    highest_ = highest = std::max(highest, stored_);
     return {};
   }
   /// The first call of a pipeline: is it still our cursor, where we left it? Then on it goes.
@@ -210,7 +213,7 @@ class RedisSinkModel final : public SimSink {
     if (cursor.epoch > epoch_ || (cursor.epoch == epoch_ && cursor.holder != holder_.holder)) {
       return fenced();
     }
-    if (cursor.epoch < epoch_ || cursor.rev != stored_ || found > known) {
+    if (cursor.epoch < epoch_ || cursor.rev != stored_ || found != known) {
       open_ = false;
       return transient("redis: the cursor stands elsewhere, or one that lost wrote late", "CURSOR");
     }

@@ -1,5 +1,6 @@
 // The sink against Apache Kafka itself: topics, read-back, transactions, fencing. One node for the
 // program.
+#include <random>
 #include <thread>
 
 #include "tests/integration/kafka/sink_fixture.hpp"
@@ -125,6 +126,29 @@ TEST_F(KafkaBroker, EveryChangeLandsOnceAndInOrderHoweverOftenTheSinkIsReopened)
   EXPECT_EQ(records, last);
 }
 
+TEST_F(KafkaBroker, WhatATopicWouldTakeIsToldByItsLimit) {
+  TopicSpec narrow{topic("changes.contact"), 6, 1, {{"max.message.bytes", "20000"}}};
+  auto client = Client::create(kafka->config, {});
+  ASSERT_TRUE((*client)->create_topics({&narrow, 1}, kafka->config.timeout).empty());
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 1)).ok());
+  const EntryView& held = kafka->maker.entries().front();
+  const Error refusal = rejected("too large", "MSG_SIZE_TOO_LARGE");
+  EXPECT_EQ(*sink->would_take(held, refusal), true);
+  EXPECT_EQ(*sink->would_take(held, rejected("invalid", "INVALID_RECORD")), std::nullopt);
+
+  test::EntryMaker large;
+  std::string text;  // that no compression makes small
+  std::minstd_rand random(7);
+  for (int i = 0; i < 60'000; ++i) text += static_cast<char>('0' + random() % 75);
+  large.add({.id = SinkFixture::id(8), .rev = 2, .fields = {{"description", text}}});
+  EXPECT_EQ(kafka->write(*sink, large.entries()).error().code, refusal.code);
+  EXPECT_EQ(*sink->would_take(held, refusal), true) << "so that one is at fault";
+  EXPECT_EQ(*sink->would_take(large.entries().front(), refusal), false)
+      << "a topic that does not take what it holds is";
+}
+
 TEST_F(KafkaBroker, ReadBackStartsAtTheOffsetsThatTheCursorNames) {
   auto sink = kafka->sink();
   ASSERT_TRUE(sink->open(kafka->orgs).ok());
@@ -218,6 +242,23 @@ TEST_F(KafkaTransactions, ARefusedBatchIsInvisibleToCommittedReaders) {
   EXPECT_EQ(kafka->write(*sink, kafka->maker.entries()).error().kind, ErrorKind::Rejected);
   ASSERT_TRUE(kafka->write(*sink, kafka->maker.entries().subspan(0, 2)).ok());
   EXPECT_EQ(kafka->revs("changes.contact", true), range(1, 2));
+}
+
+TEST_F(KafkaTransactions, ARecordThatTheCursorPassedIsWrittenAgainAndTheCursorStays) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 1)).ok());
+  ASSERT_TRUE(kafka->touch(*sink, 5).ok());  // past rev 3, which was refused
+  kafka->maker.clear();
+  kafka->maker.add({.id = SinkFixture::id(7), .rev = 3, .fields = {{"name", "Ann"}}});
+  const CursorMove stay{"emea", Rev(5), 1'700'000'000'000};
+  const Batch again{kafka->maker.entries(), {&stay, 1}, Mode::Rewrite, true};
+  ASSERT_TRUE(sink->write(again).ok());
+  EXPECT_EQ(kafka->revs("changes.contact", true), (std::vector<std::uint64_t>{1, 3}));
+  EXPECT_EQ(kafka->revs("records.contact", true), (std::vector<std::uint64_t>{1, 3}));
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(6, 6)).ok()) << "and the journal goes on";
+  sink = kafka->sink();
+  EXPECT_EQ(sink->open(kafka->orgs)->front().rev.value, 6U);
 }
 
 TEST_F(KafkaTransactions, WhatACrashLeftOpenIsAbortedByTheNextOpen) {

@@ -171,6 +171,19 @@ TEST_F(RedisFaults, ACursorThatWentBackUnderALiveConnectionIsSeen) {
   EXPECT_EQ(open(sink).at(0).rev, Rev(3));
 }
 
+TEST_F(RedisFaults, ALostWriteIsSeenThoughTheCursorStandsWhereItStood) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  must(write(sink, {entry(7)}));
+  must(sink.idle());
+  must(write(sink, {{.rev = 8}}));
+  server_.run({"HSET", "crm:cursor:emea", "highest", "7"});  // a failover to before that write
+  const auto back = write(sink, {{.rev = 9}});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, "CURSOR");
+  EXPECT_EQ(open(sink).at(0).rev, Rev(7)) << "so it is written again";
+}
+
 TEST_F(RedisFaults, RecordsThatAFencedOneLeftBehindAreSeenByTheNextWrite) {
   RedisSink loser(config_of(server_), holder("one"));
   open(loser);
@@ -178,7 +191,7 @@ TEST_F(RedisFaults, RecordsThatAFencedOneLeftBehindAreSeenByTheNextWrite) {
   RedisSink winner(config_of(server_), holder("two"));
   EXPECT_EQ(open(winner).at(0).highest, Rev(0));
   must(write(winner, {{.rev = 5}}));
-  const auto late = write(loser, {entry(9)});
+  const auto late = write(loser, {{.rev = 9}});
   EXPECT_EQ(late.error().code, "FENCED");
   ASSERT_EQ(server_.hash(kAnnKey)["j@"], "9");
   const auto seen = write(winner, {{.rev = 6}});

@@ -291,7 +291,7 @@ TEST_F(RedisSinkTest, ANewerLibraryIsNotReplaced) {
   EXPECT_THAT(
       cursors.error().message,
       HasSubstr(
-          "holds version 99 of our function library, this daemon brings 1; upgrade this daemon"));
+          "holds version 99 of our function library, this daemon brings 2; upgrade this daemon"));
 }
 
 TEST_F(RedisSinkTest, AnEvictingServerIsAWarning) {

@@ -13,6 +13,7 @@
 #include "daemon/observe/http.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/runtime/control.hpp"
+#include "daemon/runtime/heap.hpp"
 #include "daemon/runtime/loop_thread.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
@@ -20,6 +21,25 @@ namespace headwater {
 namespace {
 
 using observe::PartState;
+
+// ---- the heap
+
+TEST(HeapKeeperTest, WhatAThreadNoLongerNeedsGoesBackToTheSystem) {
+  std::vector<std::unique_ptr<char[]>> kept;
+  std::thread([&kept] {
+    std::vector<std::unique_ptr<char[]>> peak;
+    for (int i = 0; i < 50'000; ++i) {
+      auto& piece = peak.emplace_back(std::make_unique<char[]>(2'000));
+      if (i % 500 == 0) kept.push_back(std::move(piece));  // holes, not one free end
+    }
+  }).join();
+  if (runtime::idle_heap_bytes() < 90'000'000) GTEST_SKIP() << "not glibc's heap";
+  runtime::HeapKeeper keeper;
+  EXPECT_TRUE(keeper.step(0));
+  EXPECT_LT(runtime::idle_heap_bytes(), runtime::HeapKeeper::kFreeKept);
+  EXPECT_FALSE(keeper.step(9'999)) << "not looked at more often";
+  EXPECT_FALSE(keeper.step(10'000)) << "nothing more to give";
+}
 
 // ---- the control socket
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 
+#include "connectors/claim.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
 namespace headwater {
@@ -27,6 +28,7 @@ struct FakeTarget {
     return std::nullopt;
   };
   std::optional<Error> open_error;
+  std::optional<bool> would_take;  ///< what it says of records that it holds
   std::size_t entries_max = 8;
   bool history = false;
   bool events = false;          // it keeps platform events
@@ -92,6 +94,9 @@ class FakeSink final : public Sink {
   std::size_t bytes_max() const override { return 1 << 20; }
   bool needs_history() const override { return target_.history; }
   bool holds_journal() const override { return target_.history || target_.events; }
+  Result<std::optional<bool>> would_take(const EntryView&, const Error&) override {
+    return target_.would_take;
+  }
   Rev recorded(std::string_view, Rev cursor) const override {
     return target_.recorded.value_or(cursor);
   }
@@ -419,6 +424,33 @@ TEST_F(SinkLoopTest, WhatAProbeCannotShowFillsNoQuarantineInAMoment) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
+TEST_F(SinkLoopTest, HistoryThatWouldTakeWhatItHoldsLetsAPoisonedRunPass) {
+  target.history = true;
+  target.would_take = true;
+  create_accounts(1, 3);
+  make();
+  run();
+  refuse(keys(4, 53));
+  create_accounts(4, 53);
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 50U);
+  EXPECT_EQ(part.state(), PartState::Ok);
+  EXPECT_TRUE(target.rewritten().empty()) << "a repeat would be a change";
+}
+
+TEST_F(SinkLoopTest, HistoryThatWouldNotTakeWhatItHoldsIsBroken) {
+  target.history = true;
+  target.would_take = false;
+  create_accounts(1, 3);
+  make();
+  run();
+  refuse_all_records();
+  create_accounts(4, 40);
+  run();
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
 TEST_F(SinkLoopTest, ATargetThatCannotBeAskedIsBlamedAfterTwentyInARow) {
   target.history = true;
   create_accounts(1, 3);
@@ -682,6 +714,24 @@ TEST_F(SinkLoopTest, BlockedIsTriedAgainAfterSixtySeconds) {
   clock.ms += 1;
   run();
   EXPECT_EQ(target.opened, 2);
+}
+
+TEST_F(SinkLoopTest, ARefusedClaimIsTriedAgainWhenTheHoldersSilenceIsLongEnough) {
+  target.open_error =
+      claim_refused("target: held by another, which wrote 17 s ago", Millis{13'000});
+  make();
+  EXPECT_EQ(run().until_ms - clock.ms, 13'200);
+  EXPECT_EQ(part.state(), PartState::Blocked);
+  clock.ms += 13'200;
+  // By another's clock it should have been free: not asked without a pause.
+  target.open_error =
+      claim_refused("target: held by another, which wrote 31 s ago", Millis{-1'000});
+  EXPECT_EQ(run().until_ms - clock.ms, 1'000);
+  EXPECT_EQ(target.opened, 2);
+  clock.ms += 1'000;
+  // Nor is a clock far ahead believed.
+  target.open_error = claim_refused("target: held by another", Millis{86'400'000});
+  EXPECT_EQ(run().until_ms - clock.ms, 60'000);
 }
 
 TEST_F(SinkLoopTest, FatalEndsTheLoopAndCloses) {
