@@ -1,0 +1,28 @@
+// headwater-read-topic: a topic from its beginning to its end, a line of JSON for each message:
+// {"partition","offset","key","rev","value"}. For tests written in shell.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "tests/support/kafka_server.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Prints a topic as JSON lines"};
+  std::string brokers, topic;
+  bool committed = false;
+  app.add_option("--brokers", brokers)->required();
+  app.add_option("--topic", topic)->required();
+  app.add_flag("--committed", committed, "leaves out what no transaction committed");
+  CLI11_PARSE(app, argc, argv);
+  for (const auto& message : headwater::test::read_topic(brokers, topic, committed)) {
+    const auto rev = message.headers.find("rev");
+    // Our keys need no escaping, and our values are JSON.
+    std::printf("{\"partition\":%d,\"offset\":%lld,\"key\":\"%s\",\"rev\":%s,\"value\":%s}\n",
+                message.partition,
+                static_cast<long long>(message.offset),
+                message.key.c_str(),
+                rev == message.headers.end() ? "null" : rev->second.c_str(),
+                message.value.value_or("null").c_str());
+  }
+  return 0;
+}
