@@ -11,11 +11,15 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
+#include "config/mapping_file.hpp"
 #include "connectors/salesforce/org.hpp"
 #include "daemon/answer.hpp"
+#include "daemon/mapping_reload.hpp"
 #include "daemon/observe/http.hpp"
 #include "daemon/pipeline/delete_check_task.hpp"
+#include "daemon/pipeline/facts_task.hpp"
 #include "daemon/pipeline/ingest.hpp"
 #include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/org_worker.hpp"
@@ -43,6 +47,9 @@ constexpr Millis kStreamWait{1'000};
 /// them makes, doubled.
 constexpr Millis kIngestDeadline{180'000}, kWorkerDeadline{300'000}, kSinkDeadline{180'000};
 constexpr auto kHousekeeping = std::chrono::seconds{1};
+constexpr std::string_view kAllProjected = "all records are projected by the mapping in force";
+/// Between two pieces of a re-projection: events get the ledger in turn with it.
+constexpr auto kReprojectPause = Millis{5};
 
 /// Who we are to a target: this machine and this state directory (unified-model.md section 13).
 std::string holder_name(const std::string& state_dir) {
@@ -81,18 +88,23 @@ struct App::Impl {
         signals(io),
         reloads(io),
         housekeeping(io),
+        reprojecting(io),
         watchdog(io) {}
 
-  Result<void> build(std::shared_ptr<const crm::Mapping> mapping);
+  Result<void> build(std::shared_ptr<const crm::Mapping> given);
   void build_org(salesforce::OrgConfig org_config);
-  void build_sinks(const std::shared_ptr<const crm::Mapping>& mapping);
+  void build_sinks();
   Result<void> open_doors();
   Result<void> try_again(RetryRequest& request);
   StatusSources sources() const;
   void arm_signals();
   void arm_reload();
   void reload();
+  bool take_mapping(const DaemonConfig& fresh, config::Problems& problems);
+  std::shared_ptr<const crm::Mapping> mapping_in_force() const;
   void arm_housekeeping();
+  void arm_reprojecting(Millis pause);
+  void ledger_failed(const Error& error);
   void arm_watchdog(Millis interval);
   void export_metrics();
   void export_org(const Org& org);
@@ -104,7 +116,9 @@ struct App::Impl {
   observe::Health health;
   asio::io_context io;
   asio::signal_set signals, reloads;
-  asio::steady_timer housekeeping, watchdog;
+  asio::steady_timer housekeeping, reprojecting, watchdog;
+  mutable std::mutex mapping_mutex;
+  std::shared_ptr<const crm::Mapping> mapping;
   std::unique_ptr<ledger::Ledger> ledger;
   std::vector<std::unique_ptr<Org>> orgs;
   std::vector<std::unique_ptr<SinkLoop>> sinks;
@@ -120,7 +134,8 @@ struct App::Impl {
   int exit_code = 0;
 };
 
-Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> mapping) {
+Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> given) {
+  mapping = std::move(given);
   std::error_code failed;
   std::filesystem::create_directories(config.state_dir, failed);
   if (failed)
@@ -131,7 +146,7 @@ Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> mapping) {
   if (!opened) return opened.error();
   ledger = std::move(opened).value();
   for (const auto& org : config.orgs) build_org(org);
-  build_sinks(mapping);
+  build_sinks();
   return open_doors();
 }
 
@@ -196,17 +211,22 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
   for (const auto& stream : org_config.streams) {
     if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);
   }
+  org.worker->add(std::make_unique<FactsTask>(org.worker->tools()));
   org.worker->add(std::make_unique<JobPlanner>(org.worker->tools(), std::move(plan)));
   org.worker->add(std::make_unique<ReadTask>(org.worker->tools(), *org.reader));
 }
 
-void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) {
+std::shared_ptr<const crm::Mapping> App::Impl::mapping_in_force() const {
+  const std::lock_guard lock(mapping_mutex);
+  return mapping;
+}
+
+void App::Impl::build_sinks() {
   std::vector<std::string> org_names;
   for (const auto& org : orgs) org_names.push_back(org->name);
   SinkContext context;
   context.version = kVersion;
   context.clock = &clock;
-  context.mapping = mapping;
   for (const auto& org : config.orgs) {
     for (const auto& stream : org.streams)
       context.platform_events = context.platform_events || is_platform_topic(stream.topic);
@@ -215,9 +235,11 @@ void App::Impl::build_sinks(const std::shared_ptr<const crm::Mapping>& mapping) 
   for (const SinkSection& section : config.sinks) {
     context.name = section.name;
     auto& part = health.add("sink " + section.name, kSinkDeadline);
-    // Made again when the ledger is born anew: a target must know whose cursor it holds.
+    // Made again when the ledger is born anew, for a target must know whose cursor it holds, and
+    // when another mapping is in force.
     const auto make = [this, context, &section](const std::string& ledger_id) mutable {
       context.holder = {ledger_id, holder_name(config.state_dir)};
+      context.mapping = mapping_in_force();
       return section.make(context);
     };
     SinkLoop& loop = *sinks.emplace_back(std::make_unique<SinkLoop>(
@@ -318,19 +340,23 @@ void App::Impl::arm_reload() {
   });
 }
 
-/// SIGHUP: the file is read whole; with a problem in it nothing changes. Secrets need no reload,
-/// they are read at every login. The log level is taken over at once; what else differs waits for a
-/// restart, and is not half applied.
+/// SIGHUP: the file and its mapping files are read whole; with a problem in any nothing changes.
+/// Secrets need no reload, they are read at every login. Log level and mapping are taken over at
+/// once; what else differs waits for a restart, and is not half applied.
 void App::Impl::reload() {
   runtime::notify("RELOADING=1");
   config::Problems problems;
   const auto fresh = DaemonConfig::load(config.path, problems);
+  const bool remapped = problems.empty() && take_mapping(fresh, problems);
   metrics.gauge("headwater_config_last_reload_success", "1 if the last SIGHUP found a valid file")
       .set(problems.empty() ? 1 : 0);
   if (problems.empty()) {
     log::set_level(fresh.log_level);
-    log::info("configuration is valid: the log level is in force, all else with the next start",
-              {{"file", config.path}});
+    log::info(
+        "configuration is valid: log level and mapping are in force, all else with the next start",
+        {{"file", config.path},
+         {"mapping", remapped ? "another" : "as it was"},
+         {"mapping_rev", mapping_in_force()->mapping_rev()}});
   } else {
     for (const auto& problem : problems.list())
       log::error("configuration not taken over", {{"problem", problem.str()}});
@@ -338,19 +364,59 @@ void App::Impl::reload() {
   runtime::notify("READY=1");
 }
 
+/// True if another mapping is in force now: the ledger projects all records by it, piece by piece,
+/// and sinks open again with the tables and topics that it needs.
+bool App::Impl::take_mapping(const DaemonConfig& fresh, config::Problems& problems) {
+  auto next = config::load_mapping(fresh.mapping_files, problems);
+  if (!problems.empty() || next->digest() == mapping->digest()) return false;
+  for (std::string& what : reload_refusals(*mapping, *next)) {
+    problems.add({config.path, 0, 0, "mapping", std::move(what)});
+  }
+  config.check_sinks(*next, problems);
+  if (!problems.empty()) return false;
+  if (auto taken = ledger->set_mapping(next); !taken) {
+    ledger_failed(taken.error());
+    return false;
+  }
+  {
+    const std::lock_guard lock(mapping_mutex);
+    mapping = std::move(next);
+  }
+  for (const auto& sink : sinks) sink->remake();
+  if (ledger->reprojecting()) {
+    arm_reprojecting(kReprojectPause);
+  } else {
+    log::info(kAllProjected);
+  }
+  return true;
+}
+
+void App::Impl::arm_reprojecting(Millis pause) {
+  reprojecting.expires_after(pause);
+  reprojecting.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    const bool owed = ledger->reprojecting();
+    const auto more = ledger->reproject();
+    if (!more) return ledger_failed(more.error());
+    if (owed && !ledger->reprojecting()) log::info(kAllProjected);
+    arm_reprojecting(*more ? kReprojectPause : Millis(kHousekeeping));
+  });
+}
+
+/// A ledger that failed to write refuses all writes: nothing can go on, and a restart reads what is
+/// on the disk.
+void App::Impl::ledger_failed(const Error& error) {
+  log::error(error.message);
+  exit_code = 1;
+  stopping = true;
+  io.stop();
+}
+
 void App::Impl::arm_housekeeping() {
   housekeeping.expires_after(kHousekeeping);
   housekeeping.async_wait([this](boost::system::error_code error) {
     if (error) return;
-    // A ledger that failed to write refuses all writes: nothing can go on, and a restart reads what
-    // is on the disk.
-    if (auto trimmed = ledger->trim(); !trimmed) {
-      log::error(trimmed.error().message);
-      exit_code = 1;
-      stopping = true;
-      io.stop();
-      return;
-    }
+    if (auto trimmed = ledger->trim(); !trimmed) return ledger_failed(trimmed.error());
     if (!told_ready) {
       const auto parts = health.parts();
       const bool settled = std::none_of(parts.begin(), parts.end(), [](const auto& p) {
@@ -513,6 +579,7 @@ int App::run() {
   impl_->reloads.add(SIGHUP);
   impl_->arm_reload();
   impl_->arm_housekeeping();
+  impl_->arm_reprojecting(Millis{0});
   if (const auto interval = runtime::watchdog_interval()) impl_->arm_watchdog(*interval);
   for (auto& thread : impl_->org_threads) thread->start();
   for (auto& thread : impl_->sink_threads) thread->start();

@@ -17,6 +17,7 @@ inline constexpr std::string_view kTallyKey = "tally";
 inline constexpr std::string_view kMappingKey = "mapping";
 inline constexpr std::string_view kBackRefsKey = "back_refs";
 inline constexpr std::string_view kJobKey = "reprojection";
+inline constexpr std::string_view kStampKey = "stamping";
 inline constexpr std::string_view kOrgPrefix = "org:";
 inline constexpr std::string_view kFactsPrefix = "facts:";
 inline constexpr std::string_view kStreamPrefix = "stream:";

@@ -67,8 +67,20 @@ Result<void> Ledger::bind_org(std::string_view org, std::string_view org_id) {
 std::string Ledger::org_id(std::string_view org) const { return impl_->orgs_.id(org); }
 
 Result<void> Ledger::set_org_facts(const crm::OrgFacts& facts) {
-  return impl_->write([&] { return impl_->set_org_facts(facts); });
+  return impl_->write(
+      [&] { return impl_->reprojection_.set_facts(impl_->writer_, facts); });
 }
+
+Result<void> Ledger::set_mapping(std::shared_ptr<const crm::Mapping> mapping) {
+  return impl_->write(
+      [&] { return impl_->reprojection_.set_mapping(impl_->writer_, std::move(mapping)); });
+}
+
+Result<bool> Ledger::reproject() {
+  return impl_->write([&] { return impl_->reprojection_.go_on(impl_->writer_); });
+}
+
+bool Ledger::reprojecting() const { return impl_->reprojection_.running(); }
 
 std::optional<crm::OrgFacts> Ledger::org_facts(std::string_view org) const {
   return impl_->orgs_.facts(org);

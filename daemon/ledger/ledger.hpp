@@ -32,9 +32,11 @@ struct LedgerOptions {
   /// Most of an object's living records that may vanish within an hour without an event saying so.
   double sweep_share_max = 0.05;
   /// Reads the text of a mapping that an earlier start used. Without it, or if it fails, a start
-  /// with another mapping writes changed records as reads without a before.
+  /// with another mapping writes all records as reads without a before.
   std::function<Result<std::shared_ptr<const crm::Mapping>>(const std::string& source)>
       read_mapping;
+  /// Records of one piece of a re-projection, which holds the write lock.
+  std::size_t reproject_records = 500;
   std::uint64_t seed = 0;  ///< of the jump at each start and of ids; 0: from the system
 };
 
@@ -194,9 +196,21 @@ class Ledger : public NameTables {
   Result<void> bind_org(std::string_view org, std::string_view org_id);
   std::string org_id(std::string_view org) const;  ///< empty: not yet bound
   /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the
-  /// org are projected again before this returns.
+  /// org are projected again by reproject(). While another re-projection runs they wait for its end,
+  /// in memory: an org tells them at every start.
   Result<void> set_org_facts(const crm::OrgFacts& facts);
   std::optional<crm::OrgFacts> org_facts(std::string_view org) const;
+
+  // ---- projection
+  /// Another mapping than the one in force: records are projected again by reproject(), events use
+  /// it at once. While another re-projection runs it waits for its end.
+  Result<void> set_mapping(std::shared_ptr<const crm::Mapping> mapping);
+  /// One bounded piece of the re-projection that is owed (ruling 8); nothing while the journal is
+  /// full. True: there is more to do at once.
+  Result<bool> reproject();
+  /// Records owe a projection that can be made: what sinks hold of them is what the one before made.
+  /// Cheap.
+  bool reprojecting() const;
 
   // ---- schemas: kept for ever, by id
   std::optional<std::string> schema(std::string_view schema_id) const;

@@ -49,83 +49,12 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
     id_ = make_ulid(clock_.now_ms(), random_);
     birth_ = journal_.peek();
     stage_identity();
-    stage_mapping(*mapping);
+    Reprojection::stage_mapping(writer_.batch(), *mapping);
     BackRefs::stage_complete(writer_.batch());
     if (auto ok = commit(); !ok) return ok;
   }
   if (auto ok = back_refs_.bring(writer_.batch(), [this] { return commit(); }); !ok) return ok;
-  return bring_mapping(std::move(mapping));
-}
-
-std::shared_ptr<const crm::Mapping> Ledger::Impl::read_mapping(const std::string& source) const {
-  if (!options_.read_mapping) return nullptr;
-  auto mapping = options_.read_mapping(source);
-  return mapping ? *mapping : nullptr;
-}
-
-Result<void> Ledger::Impl::bring_mapping(std::shared_ptr<const crm::Mapping> mapping) {
-  auto kept = kept_mapping(*mapping);
-  if (!kept) return kept.error();
-  auto pending = Reprojector::load(*store_);
-  if (!pending) return pending.error();
-  if (*pending && (*pending)->kind == Job::Kind::Stamp) {
-    // Told anew once no stretch is in doubt; at once if the mapping changed: then all is told
-    // anyway.
-    stamp_owed_ = kept->same;
-  } else if (*pending && (*pending)->kind == Job::Kind::Facts) {
-    const auto by = kept->same ? mapping : kept->mapping;
-    if (auto ok = reprojector_.run(std::move(**pending), by, by ? by : mapping); !ok) return ok;
-    pending = std::optional<Job>();
-  } else if (*pending && (*pending)->target != mapping->source()) {
-    if (auto ok = finish_mapping_job(std::move(**pending), kept->mapping); !ok) return ok;
-    pending = std::optional<Job>();
-    kept = kept_mapping(*mapping);
-    if (!kept) return kept.error();
-  }
-  if (!kept->same) {
-    Job job;
-    job.target = mapping->source();
-    if (*pending) job = std::move(**pending);  // goes on where it stopped
-    Reprojector::stage(writer_.batch(), job);
-    if (auto ok = commit(); !ok) return ok;
-    const auto brought = [&] { stage_mapping(*mapping); };
-    if (auto ok = reprojector_.run(std::move(job), kept->mapping, mapping, brought); !ok) return ok;
-  }
-  objects_.set_mapping(mapping);
-  reader_.set_mapping(mapping);
-  return stamp_if_clear();
-}
-
-Result<Ledger::Impl::KeptMapping> Ledger::Impl::kept_mapping(const crm::Mapping& given) const {
-  std::string bytes;
-  auto found = store_->get(Family::Meta, kMappingKey, bytes);
-  if (!found) return found.error();
-  ByteReader reader(bytes);
-  const bool readable = *found && reader.byte() == kFormat;
-  const std::string digest(reader.text());
-  const std::string source(reader.text());
-  if (!readable || !reader.ok()) {
-    return fatal(
-        "ledger: the row of its mapping is damaged or of a newer format; restore a backup");
-  }
-  KeptMapping kept;
-  kept.same = digest == given.digest();
-  if (!digest.empty()) kept.mapping = read_mapping(source);
-  return kept;
-}
-
-/// Stopped on the way to a mapping that is gone again: that is finished first, so that one mapping
-/// says what all sinks hold. If its text cannot be read any more, nobody knows what they hold: the
-/// next projection then tells what changed as reads.
-Result<void> Ledger::Impl::finish_mapping_job(Job job, std::shared_ptr<const crm::Mapping> kept) {
-  const auto target = read_mapping(job.target);
-  if (target) {
-    return reprojector_.run(
-        std::move(job), std::move(kept), target, [&] { stage_mapping(*target); });
-  }
-  Reprojector::stage_done(writer_.batch());
-  stage_mapping("", "");
-  return commit();
+  return reprojection_.open(writer_, std::move(mapping), birth_);
 }
 
 void Ledger::Impl::stage_identity() {
@@ -134,14 +63,6 @@ void Ledger::Impl::stage_identity() {
   put_text(bytes, id_);
   put_varint(bytes, birth_.value);
   writer_.batch().put(Family::Meta, kLedgerKey, bytes);
-}
-
-void Ledger::Impl::stage_mapping(std::string_view digest, std::string_view source) {
-  std::string bytes;
-  put_byte(bytes, kFormat);
-  put_text(bytes, digest);
-  put_text(bytes, source);
-  writer_.batch().put(Family::Meta, kMappingKey, bytes);
 }
 
 // ---- births
@@ -180,60 +101,13 @@ Result<void> Ledger::Impl::be_born(Rev above) {
     id_ = make_ulid(clock_.now_ms(), random_);
   }
   stage_identity();
-  Job job;
-  job.kind = Job::Kind::Stamp;
-  Reprojector::stage(writer_.batch(), job);
+  reprojection_.owe_stamp(writer_.batch(), birth_);
   if (auto ok = commit(); !ok) return ok;
-  stamp_owed_ = true;
-  return stamp_if_clear();
-}
-
-Result<void> Ledger::Impl::stamp_if_clear() {
-  if (!stamp_owed_) return {};
-  for (const std::string& org : orgs_.names()) {
-    if (holes_.stretch_open(org)) return {};  // not caught up: asked again by trim()
-  }
-  auto job = Reprojector::load(*store_);
-  if (!job) return job.error();
-  if (*job) {
-    if (auto ok = reprojector_.run(std::move(**job), objects_.mapping(), objects_.mapping()); !ok) {
-      return ok;
-    }
-  }
-  stamp_owed_ = false;
-  return {};
-}
-
-// ---- orgs
-
-Result<void> Ledger::Impl::set_org_facts(const crm::OrgFacts& facts) {
-  Org& org = orgs_.of(facts.name);
-  std::string now;
-  std::string then;
-  put_facts(now, facts);
-  put_facts(then, *org.facts);
-  if (org.facts_known && now == then) return {};
-  const crm::OrgFacts before = *org.facts;
-  orgs_.set_facts(org, facts, writer_.batch());
-  objects_.facts_changed();
-  reader_.facts_changed();
-  if (now == then) return commit();
-  if (stamp_owed_) {
-    // There is one job at a time. The stamping to come projects by the new facts and tells every
-    // record anyway.
-    return commit();
-  }
-  Job job;
-  job.kind = Job::Kind::Facts;
-  job.org = facts.name;
-  job.before = before;
-  Reprojector::stage(writer_.batch(), job);
-  if (auto ok = commit(); !ok) return ok;
-  return reprojector_.run(std::move(job), objects_.mapping(), objects_.mapping());
+  auto more = reprojection_.go_on(writer_);
+  return more ? Result<void>() : more.error();
 }
 
 Result<void> Ledger::Impl::trim() {
-  if (auto ok = stamp_if_clear(); !ok) return ok;
   if (!journal_.stage_trim(writer_.batch(), clock_.now_ms())) return {};
   return commit();
 }

@@ -8,7 +8,7 @@
 
 #include "daemon/ledger/directory_lock.hpp"
 #include "daemon/ledger/read_jobs.hpp"
-#include "daemon/ledger/reprojector.hpp"
+#include "daemon/ledger/reprojection.hpp"
 #include "daemon/ledger/state_reader.hpp"
 #include "daemon/ledger/writer.hpp"
 
@@ -35,33 +35,18 @@ class Ledger::Impl {
         back_refs_(*store_),
         jobs_(*store_, clock),
         reader_(*store_, names_, orgs_),
-        writer_(parts(), options_.sweep_share_max),
-        reprojector_(parts(), writer_) {}
+        reprojection_(parts(), reader_, options_),
+        writer_(parts(), options_.sweep_share_max, reprojection_.remap()) {}
 
   Result<void> open(std::shared_ptr<const crm::Mapping> mapping);
-  Result<void> bring_mapping(std::shared_ptr<const crm::Mapping> mapping);
-  Result<void> finish_mapping_job(Job job, std::shared_ptr<const crm::Mapping> kept);
   Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev, Rev highest);
   Result<void> be_born(Rev above);
-  Result<void> stamp_if_clear();
-  Result<void> set_org_facts(const crm::OrgFacts& facts);
   Result<void> trim();
   Result<bool> settle(std::uint64_t number, std::size_t states_max);
   Result<bool> brake(const ReadJob& job, std::uint64_t unseen);
   Result<bool> end_settling(const ReadJob& job);
   Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_}; }
   void stage_identity();
-  void stage_mapping(std::string_view digest, std::string_view source);
-  void stage_mapping(const crm::Mapping& mapping) {
-    stage_mapping(mapping.digest(), mapping.source());
-  }
-  /// The mapping that the states' images were made by.
-  struct KeptMapping {
-    bool same = false;                            ///< as the given one
-    std::shared_ptr<const crm::Mapping> mapping;  ///< nullptr: its text cannot be read
-  };
-  Result<KeptMapping> kept_mapping(const crm::Mapping& given) const;
-  std::shared_ptr<const crm::Mapping> read_mapping(const std::string& source) const;
   Result<void> commit() { return writer_.commit(writer_.batch(), true); }
   std::string id() const {
     const std::lock_guard lock(id_mutex_);
@@ -93,8 +78,8 @@ class Ledger::Impl {
   BackRefs back_refs_;
   ReadJobs jobs_;
   StateReader reader_;
+  Reprojection reprojection_;
   Writer writer_;
-  Reprojector reprojector_;
   RecordCodec settling_codec_;
   RecordState settling_state_;
 
@@ -106,7 +91,6 @@ class Ledger::Impl {
   mutable std::mutex id_mutex_;
   std::string id_;
   Rev birth_;  // the first rev of this birth: sinks below it hold nothing that outranks us
-  bool stamp_owed_ = false;
   std::optional<Error> broken_;
 };
 

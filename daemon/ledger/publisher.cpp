@@ -54,7 +54,8 @@ bool Publisher::publish(StoreBatch& batch,
     hash = sha256_head(json_);
   }
   if (had && hash == before.hash && before.deleted == deleted &&
-      before.complete == state.complete && !change.merge_news && !change.force) {
+      before.complete == state.complete && !change.merge_news && !change.force &&
+      !change.replaced) {
     return false;
   }
   const std::string_view before_bu = state.bu;
@@ -111,6 +112,32 @@ bool Publisher::publish(StoreBatch& batch,
   put_entry(bytes_, entry);
   journal_.put(batch, state.meta.rev, bytes_);
   return true;
+}
+
+void Publisher::publish_gone(StoreBatch& batch,
+                             const ObjectProjector& from,
+                             RecordState& state,
+                             const Change& change) {
+  EntryView entry;
+  entry.rkey = change.rkey;
+  entry.id = change.id;
+  entry.entity = from.entity();
+  entry.op = Op::Delete;
+  entry.bu = entry.before_bu = state.bu;
+  entry.has_before = true;
+  entry.before = state.meta;
+  entry.before_sort_at = entry.sort_at = change.before->sort_at;
+  entry.old = change.before->image(from.names());
+  entry.after.names = &from.names();
+  entry.origin = change.origin;
+  entry.ts_ms = entry.deleted_at = clock_.now_ms();
+  entry.delete_reason = "remap";
+  state.meta.rev = journal_.next();
+  state.meta.deleted = true;
+  entry.meta = state.meta;
+  bytes_.clear();
+  put_entry(bytes_, entry);
+  journal_.put(batch, state.meta.rev, bytes_);
 }
 
 }  // namespace headwater::ledger

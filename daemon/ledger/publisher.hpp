@@ -19,9 +19,10 @@ struct Change {
   EpochMs commit_ts = 0;
   Origin origin;
   bool late = false;
-  bool merge_news = false;       ///< told although no hash changed
+  bool merge_news = false;  ///< told although no hash changed
   std::string_view merged_from;  ///< of a winner: as EntryView has it
-  bool force = false;            ///< stamped again: told as a read, whatever the hash
+  bool force = false;       ///< stamped again: told as a read, whatever the hash
+  bool replaced = false;    ///< its place in sinks is another: told although no hash changed
   std::span<const NameId> changed, nulled;
 };
 
@@ -38,6 +39,12 @@ class Publisher {
                RecordState& state,
                const Change& change,
                std::pmr::memory_resource& arena);
+  /// The record leaves the entity that `from` projects to: a delete there, with what it was. What
+  /// publish() makes next is where it is now. REQUIRES: `change.before`, by `from`; not deleted.
+  void publish_gone(StoreBatch& batch,
+                    const ObjectProjector& from,
+                    RecordState& state,
+                    const Change& change);
 
  private:
   Journal& journal_;

@@ -2,27 +2,49 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/ledger/keys.hpp"
+#include "daemon/ledger/writer.hpp"
 
 namespace headwater::ledger {
 namespace {
-constexpr std::uint8_t kFormat = 1;
-constexpr std::size_t kRecordsPerBatch = 500;
+
+/// Format 2 tells `begin`. A job of format 1 ran without any event in between, so none of the
+/// records that it still owes was told since.
+constexpr std::uint8_t kFormat = 2;
+
+/// An object of its own name gets a table of its own as soon as it has a column, and leaves it
+/// without any.
+bool has_columns(const crm::EntityMapping& entity) {
+  return std::ranges::any_of(entity.fields, &crm::FieldMapping::column);
+}
+
 }  // namespace
 
-Result<std::optional<Job>> Reprojector::load(Store& store) {
+Reprojector::Reprojector(const Parts& parts, std::string_view key)
+    : store_(parts.store),
+      journal_(parts.journal),
+      names_(parts.names),
+      orgs_(parts.orgs),
+      key_(key),
+      publisher_(parts.journal, parts.clock) {}
+
+Result<std::optional<Job>> Reprojector::load() const {
   std::string bytes;
-  auto found = store.get(Family::Meta, kJobKey, bytes);
+  auto found = store_.get(Family::Meta, key_, bytes);
   if (!found) return found.error();
   if (!*found) return std::optional<Job>();
   Job job;
   ByteReader reader(bytes);
-  bool ok = reader.byte() == kFormat;
+  const std::uint8_t format = reader.byte();
   job.kind = static_cast<Job::Kind>(reader.byte());
   job.org = reader.text();
   job.done = reader.text();
   job.target = reader.text();
-  ok = ok && read_facts(reader, job.before);
+  bool ok = (format == 1 || format == kFormat) && read_facts(reader, job.before);
+  job.begin = format == 1 ? journal_.last() : Rev{reader.varint()};
+  ok = ok && reader.ok();
   if (!ok) {
     return fatal(
         "ledger: the row of a re-projection is damaged or of a newer format; start the "
@@ -31,48 +53,78 @@ Result<std::optional<Job>> Reprojector::load(Store& store) {
   return std::optional<Job>(std::move(job));
 }
 
-void Reprojector::stage(StoreBatch& batch, const Job& job) {
+void Reprojector::stage(StoreBatch& batch) const {
   std::string bytes;
   put_byte(bytes, kFormat);
-  put_byte(bytes, static_cast<std::uint8_t>(job.kind));
-  put_text(bytes, job.org);
-  put_text(bytes, job.done);
-  put_text(bytes, job.target);
-  put_facts(bytes, job.before);
-  batch.put(Family::Meta, kJobKey, bytes);
+  put_byte(bytes, static_cast<std::uint8_t>(job_->kind));
+  put_text(bytes, job_->org);
+  put_text(bytes, job_->done);
+  put_text(bytes, job_->target);
+  put_facts(bytes, job_->before);
+  put_varint(bytes, job_->begin.value);
+  batch.put(Family::Meta, key_, bytes);
 }
 
-void Reprojector::stage_done(StoreBatch& batch) { batch.erase(Family::Meta, kJobKey); }
-
-Result<void> Reprojector::run(Job job,
-                              std::shared_ptr<const crm::Mapping> before,
-                              std::shared_ptr<const crm::Mapping> after,
-                              const std::function<void()>& last) {
+void Reprojector::begin(StoreBatch& batch,
+                        Job job,
+                        std::shared_ptr<const crm::Mapping> before,
+                        std::shared_ptr<const crm::Mapping> after,
+                        std::function<void(StoreBatch&)> last) {
   job_ = std::move(job);
   mapping_before_ = std::move(before);
   mapping_after_ = std::move(after);
+  last_ = std::move(last);
   projectors_.clear();
-  writer_.forget_states();
-  const std::string prefix = job_.org.empty() ? std::string() : job_.org + ":";
-  bool more = true;
-  while (more) {
-    std::size_t records = 0;
-    auto scan = parts_.store.scan(Family::Records,
-                                  job_.done.empty() ? prefix : job_.done + std::string(1, '\0'));
-    for (; scan->valid() && records < kRecordsPerBatch; scan->next(), ++records) {
-      if (!scan->key().starts_with(prefix)) break;
-      if (auto ok = handle(scan->key(), scan->value()); !ok) return ok;
-      job_.done = scan->key();
+  stage(batch);
+}
+
+void Reprojector::use(std::shared_ptr<const crm::Mapping> after) {
+  mapping_after_ = std::move(after);
+  projectors_.clear();
+}
+
+Result<void> Reprojector::slice(Writer& writer, std::size_t records_max) {
+  StoreBatch& batch = writer.batch();
+  const std::string prefix = job_->org.empty() ? std::string() : job_->org + ":";
+  std::size_t records = 0;
+  auto scan =
+      store_.scan(Family::Records, job_->done.empty() ? prefix : job_->done + std::string(1, '\0'));
+  for (; scan->valid() && records < records_max; scan->next(), ++records) {
+    if (!scan->key().starts_with(prefix)) break;
+    arena_.release();
+    if (!codec_.decode(scan->value(), state_)) {
+      return fatal(
+          fmt::format("ledger: the state of {} is damaged or of a newer format; restore a backup",
+                      scan->key()));
     }
-    if (auto ok = scan->status(); !ok) return ok;
-    more = records == kRecordsPerBatch;
-    if (!more) break;
-    stage(writer_.batch(), job_);
-    if (auto ok = writer_.commit(writer_.batch(), true); !ok) return ok;
+    if (owes(scan->key(), state_) && tell(batch, scan->key(), state_, arena_)) {
+      bytes_.clear();
+      codec_.encode(state_, bytes_);
+      writer.put_state(scan->key(), bytes_);
+    }
+    job_->done = scan->key();
   }
-  stage_done(writer_.batch());
-  if (last) last();
-  return writer_.commit(writer_.batch(), true);
+  if (auto ok = scan->status(); !ok) return ok;
+  if (records == records_max) {
+    stage(batch);
+    return writer.commit(batch, true);
+  }
+  stage_done(batch);
+  if (last_) last_(batch);
+  if (auto ok = writer.commit(batch, true); !ok) return ok;
+  job_.reset();
+  last_ = nullptr;
+  projectors_.clear();
+  return {};
+}
+
+bool Reprojector::owes(std::string_view rkey, const RecordState& state) const {
+  if (!job_ || state.meta.rev.value == 0 || state.meta.rev > job_->begin) return false;
+  if (!job_->org.empty() &&
+      !(rkey.starts_with(job_->org) && rkey.substr(job_->org.size()).starts_with(':'))) {
+    return false;
+  }
+  return rkey > job_->done;
 }
 
 Reprojector::Pair& Reprojector::projectors(std::string_view rkey) {
@@ -82,52 +134,52 @@ Reprojector::Pair& Reprojector::projectors(std::string_view rkey) {
   const std::string_view object = rkey.substr(first + 1, second - first - 1);
   Pair& pair = projectors_[std::string(rkey.substr(0, second))];
   if (pair.after) return pair;
-  NameTable& names = parts_.names.of(org, object);
-  const auto facts = parts_.orgs.projection_facts(org);
+  NameTable& names = names_.of(org, object);
+  const auto facts = orgs_.projection_facts(org);
   pair.after = std::make_unique<ObjectProjector>(mapping_after_, facts, object, names);
-  if (mapping_before_ && job_.kind != Job::Kind::Stamp) {
-    const auto old_facts =
-        job_.kind == Job::Kind::Facts ? std::make_shared<const crm::OrgFacts>(job_.before) : facts;
-    pair.before = std::make_unique<ObjectProjector>(mapping_before_, old_facts, object, names);
-  }
+  if (job_->kind == Job::Kind::Stamp) return pair;
+  pair.replaced = !mapping_before_;
+  if (!mapping_before_) return pair;
+  const auto old_facts =
+      job_->kind == Job::Kind::Facts ? std::make_shared<const crm::OrgFacts>(job_->before) : facts;
+  pair.before = std::make_unique<ObjectProjector>(mapping_before_, old_facts, object, names);
+  pair.moved = pair.before->entity() != pair.after->entity();
+  pair.replaced = has_columns(mapping_before_->of_object(object)) !=
+                  has_columns(mapping_after_->of_object(object));
   return pair;
 }
 
-Result<void> Reprojector::handle(std::string_view rkey, std::string_view bytes) {
-  arena_.release();
-  if (!codec_.decode(bytes, state_)) {
-    return fatal(fmt::format(
-        "ledger: the state of {} is damaged or of a newer format; restore a backup", rkey));
-  }
-  if (state_.meta.rev.value == 0) return {};
+bool Reprojector::tell(StoreBatch& batch,
+                       std::string_view rkey,
+                       RecordState& state,
+                       std::pmr::memory_resource& arena) {
   Pair& pair = projectors(rkey);
   const std::string_view id = rkey.substr(rkey.rfind(':') + 1);
   const std::string_view org = rkey.substr(0, rkey.find(':'));
-  pair.after->project(state_, pair.after->facts_of(state_, id), after_);
-  if (pair.before) pair.before->project(state_, pair.before->facts_of(state_, id), before_);
+  pair.after->project(state, pair.after->facts_of(state, id), after_);
+  if (pair.before) pair.before->project(state, pair.before->facts_of(state, id), before_);
   Change change;
   change.rkey = rkey;
   change.id = id;
   change.before = pair.before ? &before_ : nullptr;
   change.after = &after_;
-  change.version = state_.meta.version;
-  change.commit_ts = state_.meta.commit_ts;
-  change.force = job_.kind == Job::Kind::Stamp;
+  change.version = state.meta.version;
+  change.commit_ts = state.meta.commit_ts;
+  change.force = job_->kind == Job::Kind::Stamp;
+  change.replaced = pair.moved || pair.replaced;
   if (change.force) {
-    change.origin = state_.origin;
+    change.origin = state.origin;
     change.origin.snapshot = SnapshotMark::True;
     change.origin.change_id =
-        keep(arena_, fmt::format("{}/state-{}/0/{}", org, state_.meta.rev.value, id));
+        keep(arena, fmt::format("{}/state-{}/0/{}", org, state.meta.rev.value, id));
   } else {
     change.origin.type = ChangeType::Remap;
     change.origin.change_id =
-        keep(arena_, fmt::format("{}/remap-{}/0/{}", org, mapping_after_->mapping_rev(), id));
+        keep(arena, fmt::format("{}/remap-{}/0/{}", org, mapping_after_->mapping_rev(), id));
   }
-  if (!publisher_.publish(writer_.batch(), *pair.after, state_, change, arena_)) return {};
-  bytes_.clear();
-  codec_.encode(state_, bytes_);
-  writer_.batch().put(Family::Records, rkey, bytes_);
-  return {};
+  if (pair.moved && !state.meta.deleted)
+    publisher_.publish_gone(batch, *pair.before, state, change);
+  return publisher_.publish(batch, *pair.after, state, change, arena);
 }
 
 }  // namespace headwater::ledger

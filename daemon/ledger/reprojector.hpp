@@ -3,11 +3,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <memory_resource>
+#include <optional>
 #include <string>
 
-#include "daemon/ledger/writer.hpp"
+#include "daemon/ledger/parts.hpp"
+#include "daemon/ledger/publisher.hpp"
 
 namespace headwater::ledger {
+
+class Writer;
 
 /// Work over all records that was begun and must be finished, whatever happens: kept as a row.
 struct Job {
@@ -21,38 +26,70 @@ struct Job {
   std::string done;      ///< last rkey that was handled
   std::string target;    ///< of Mapping: the source text of the mapping being brought in
   crm::OrgFacts before;  ///< of Facts: what records not yet handled were projected by
+  Rev begin;             ///< last rev when it began: a record with a later one was told since
 };
 
-/// Projects records again and writes what changed as ordinary entries, in batches that each carry
-/// the progress: a crash resumes (ruling 8). Under the write lock.
+/// Projects records again and writes what changed as ordinary entries, piece by piece, each with
+/// the progress: a crash resumes (ruling 8), and events are applied between the pieces.
+///
+///   slice: the next records in key order -> tell each -> one write with the progress
+///
+///   tell:  by the old projection -> by the new one -> differ? -> entry with the next rev
+///
+/// Events use the new projection from the start of the job on. So that their `before` is what sinks
+/// hold, an event for a record that is still owed tells it first. A record with a rev since the
+/// begin was told, by whichever of the two, and is not told again.
+///
+/// A record whose entity the new mapping changes is told twice: deleted where it was, read where it
+/// is now.
+///
+/// Under the write lock.
 class Reprojector {
  public:
-  Reprojector(const Parts& parts, Writer& writer)
-      : parts_(parts), writer_(writer), publisher_(parts.journal, parts.clock) {}
+  /// `key`: of the job's row.
+  Reprojector(const Parts& parts, std::string_view key);
 
-  static Result<std::optional<Job>> load(Store& store);
-  static void stage(StoreBatch& batch, const Job& job);
-  static void stage_done(StoreBatch& batch);
+  Result<std::optional<Job>> load() const;
+  /// Stages the job's row; it runs from now on. `before` may be null: then nobody knows what sinks
+  /// hold, nor where, and all records are told as reads. `last`, if any, is called before the last write:
+  /// what it stages comes true with the end of the job, not a crash later.
+  void begin(StoreBatch& batch,
+             Job job,
+             std::shared_ptr<const crm::Mapping> before,
+             std::shared_ptr<const crm::Mapping> after,
+             std::function<void(StoreBatch&)> last = {});
+  /// Another mapping is in force: of a job that has no `before`.
+  void use(std::shared_ptr<const crm::Mapping> after);
+  void stage_done(StoreBatch& batch) const { batch.erase(Family::Meta, key_); }
+  bool running() const { return job_.has_value(); }
 
-  /// `before` may be null: then nobody knows what sinks hold, and changed records are told as
-  /// reads. `last`, if any, is called before the last write: what it stages comes true with the end
-  /// of the job, not a crash later.
-  Result<void> run(Job job,
-                   std::shared_ptr<const crm::Mapping> before,
-                   std::shared_ptr<const crm::Mapping> after,
-                   const std::function<void()>& last = {});
+  /// The next `records_max` records at most. The job is over if it was not running() any more then.
+  Result<void> slice(Writer& writer, std::size_t records_max);
+  /// True if the record must be told before anything else is applied to it.
+  bool owes(std::string_view rkey, const RecordState& state) const;
+  /// Tells the record if its projection changed. True: the state did, it must be written.
+  bool tell(StoreBatch& batch,
+            std::string_view rkey,
+            RecordState& state,
+            std::pmr::memory_resource& arena);
 
  private:
   struct Pair {
     std::unique_ptr<ObjectProjector> before, after;
+    bool moved = false;     ///< to another entity
+    bool replaced = false;  ///< into another table: told although the image is the same
   };
+  void stage(StoreBatch& batch) const;
   Pair& projectors(std::string_view rkey);
-  Result<void> handle(std::string_view rkey, std::string_view bytes);
 
-  Parts parts_;
-  Writer& writer_;
+  Store& store_;
+  Journal& journal_;
+  NameStore& names_;
+  Orgs& orgs_;
+  const std::string key_;
   Publisher publisher_;
-  Job job_;
+  std::optional<Job> job_;
+  std::function<void(StoreBatch&)> last_;
   std::shared_ptr<const crm::Mapping> mapping_before_, mapping_after_;
   std::map<std::string, Pair, std::less<>> projectors_;
   RecordCodec codec_;

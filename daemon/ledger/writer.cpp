@@ -58,9 +58,10 @@ Origin origin_of(const EventView& event) {
 
 }  // namespace
 
-Writer::Writer(const Parts& parts, double sweep_share_max)
+Writer::Writer(const Parts& parts, double sweep_share_max, Reprojector& remap)
     : parts_(parts),
       sweep_share_max_(sweep_share_max),
+      remap_(remap),
       batch_(parts.store.batch()),
       publisher_(parts.journal, parts.clock),
       platform_(parts.store, parts.journal, parts.clock),
@@ -238,6 +239,10 @@ Result<void> Writer::step(Touched& record,
                           Applied& applied) {
   RecordState& state = record.state;
   ObjectProjector& projector = *record.context->projector;
+  if (remap_.owes(record.rkey, state) && remap_.tell(*batch_, record.rkey, state, arena_)) {
+    record.dirty = true;
+    ++applied.entries;
+  }
   const crm::StateFacts facts_before = projector.facts_of(state, record.id.view());
   const bool had = state.meta.rev.value != 0;
   const bool was_deleted = state.deleted();
@@ -320,6 +325,11 @@ void Writer::write_states() {
     count(record);
   }
   cache_.trim();
+}
+
+void Writer::put_state(std::string_view rkey, std::string_view state) {
+  batch_->put(Family::Records, rkey, state);
+  if (cache_.find(rkey) != nullptr) cache_.put(rkey, state);
 }
 
 /// True if the stream had no position before.

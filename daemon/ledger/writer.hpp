@@ -11,26 +11,15 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/ledger/name_store.hpp"
 #include "daemon/ledger/objects.hpp"
+#include "daemon/ledger/parts.hpp"
 #include "daemon/ledger/platform_events.hpp"
 #include "daemon/ledger/publisher.hpp"
+#include "daemon/ledger/reprojector.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/state_cache.hpp"
 #include "daemon/ledger/text_diffs.hpp"
 
 namespace headwater::ledger {
-
-/// The parts of a ledger. They know of each other only what their constructors take.
-struct Parts {
-  Store& store;
-  Journal& journal;
-  Orgs& orgs;
-  NameStore& names;
-  Objects& objects;
-  Holes& holes;
-  BackRefs& back_refs;
-  ReadJobs& jobs;
-  const Clock& clock;
-};
 
 /// Applies events and rows: one batch in, one atomic, synced write out (design.md section 2).
 ///
@@ -41,7 +30,8 @@ struct Parts {
 /// Under the write lock.
 class Writer {
  public:
-  Writer(const Parts& parts, double sweep_share_max);
+  /// `remap`: a record that it owes is told before anything is applied to it.
+  Writer(const Parts& parts, double sweep_share_max, Reprojector& remap);
 
   Result<Applied> apply(const IngestBatch& batch);
   Result<Applied> apply_rows(const RowBatch& rows);
@@ -50,6 +40,8 @@ class Writer {
   /// Stages what all parts owe the batch, writes it and publishes the head. For every other writer.
   Result<void> commit(StoreBatch& batch, bool sync);
   StoreBatch& batch() { return *batch_; }
+  /// Stages a record's state for whoever changes it between two batches.
+  void put_state(std::string_view rkey, std::string_view state);
   /// REQUIRES: called by whoever writes record states otherwise than through this.
   void forget_states() { cache_.clear(); }
 
@@ -107,6 +99,7 @@ class Writer {
 
   Parts parts_;
   const double sweep_share_max_;
+  Reprojector& remap_;
   std::unique_ptr<StoreBatch> batch_;
   Publisher publisher_;
   Applier applier_;

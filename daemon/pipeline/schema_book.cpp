@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "daemon/observe/log.hpp"
+#include "daemon/pipeline/schema_change.hpp"
+
 namespace headwater {
 namespace {
 
@@ -35,7 +38,22 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
     return rejected(verdict.refusal, "schema");
   }
   verdict.page = std::move(page).value();
+  tell_change(schema_id, *verdict.page);
   return verdict.page.get();
+}
+
+/// One line per schema, not per event: an org in deployment sends events by the old one and the new
+/// one in turn, and both stay known.
+void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
+  const Page*& latest = latest_[page.object];
+  if (latest != nullptr) {
+    log::info("another schema: nothing is to be done",
+              {{"org", org_},
+               {"object", page.object},
+               {"schema", schema_id},
+               {"change", in_words(schema_change(latest->plan, page.plan))}});
+  }
+  latest = &page;
 }
 
 void SchemaBook::forget_refusal(std::string_view schema_id) {

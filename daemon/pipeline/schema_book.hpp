@@ -12,8 +12,8 @@
 
 namespace headwater {
 
-/// Schemas by id, compiled once each: in memory, else from the ledger (where they are kept for
-/// ever), else from the org. Used by one ingest thread.
+/// Schemas by id, compiled once each, and what is new in one told once: in memory, else from the
+/// ledger (where they are kept for ever), else from the org. Used by one ingest thread.
 class SchemaBook {
  public:
   /// `kind`: what the stream carries.
@@ -41,6 +41,7 @@ class SchemaBook {
 
  private:
   Result<std::string> text_of(std::string_view schema_id);
+  void tell_change(std::string_view schema_id, const Page& page);
   Result<std::unique_ptr<Page>> compile(std::string_view schema_id, const std::string& text);
 
   struct Verdict {
@@ -52,6 +53,7 @@ class SchemaBook {
   ledger::Ledger& ledger_;
   salesforce::EventSource& source_;
   std::unordered_map<std::string, Verdict> pages_;
+  std::unordered_map<std::string, const Page*> latest_;  // the last new one, by object
   std::uint64_t fetched_ = 0;
 };
 

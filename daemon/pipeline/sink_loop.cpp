@@ -49,6 +49,7 @@ Step SinkLoop::step() {
   const std::int64_t now = parts_.clock.monotonic_ms();
   if (now < retry_at_) return Step::wait(retry_at_);
   if (parts_.ledger.id() != ledger_id_) rebuild();
+  if (remake_.exchange(false)) rebuild();
   if (!opened_) return open();
   for (OrgCursor& cursor : cursors_) {
     if (cursor.materializing) return materialize(cursor);
@@ -62,11 +63,17 @@ void SinkLoop::wait(std::int64_t until_ms, std::stop_token stop) {
   // time counts.
   const Rev seen = opened_ ? least_cursor() : Rev{UINT64_MAX};
   parts_.ledger.wait_for(seen, std::chrono::steady_clock::now() + left, std::move(stop), [this] {
-    return !retries_.empty();
+    return !retries_.empty() || remake_;
   });
 }
 
-/// The ledger was born anew: what the target is told from now on is told in its new name.
+void SinkLoop::remake() {
+  remake_ = true;
+  parts_.ledger.wake();
+}
+
+/// The ledger was born anew: what the target is told from now on is told in its new name. Or the
+/// mapping is another.
 void SinkLoop::rebuild() {
   sink_->close();
   opened_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -74,6 +75,9 @@ class SinkLoop {
   SinkStatus status() const;  ///< any thread
   /// Everything up to the ledger's head is in the target. Any thread.
   bool caught_up() const;
+  /// The target's own part is made anew and opened, soon: the mapping that it was made by is
+  /// another now. Any thread.
+  void remake();
   /// A row of this sink's is written again as its record's newest image, by the sink's own thread.
   /// False, and nothing taken: too many wait. Any thread.
   bool try_again(RetryRequest& request);
@@ -124,6 +128,7 @@ class SinkLoop {
   Parts parts_;
   std::string ledger_id_;  // that sink_ was made for
   std::unique_ptr<Sink> sink_;
+  std::atomic<bool> remake_{false};
   SinkMetrics metrics_;
   Refusals refusals_;
   RetryLane retries_;

@@ -13,6 +13,9 @@ namespace {
 constexpr std::int64_t kHousekeepingMs = 3'000;
 constexpr Millis kStreamWait{1'000};
 constexpr std::size_t kLaneBatchesMax = 2;
+constexpr std::size_t kFirstSink = 4;  // of the actors
+constexpr double kReloadShare = 0.02;  // of the chance that a start brings another mapping
+constexpr std::size_t kReprojectAtOnce = 3;
 constexpr std::int64_t kDayUs = 86'400'000'000;
 
 using MappingPtr = std::shared_ptr<const crm::Mapping>;
@@ -100,6 +103,7 @@ bool Process::start() {
     options.journal_bytes_max = 24U << 10;
     options.journal_keep = std::chrono::seconds{20};
   }
+  options.reproject_records = kReprojectAtOnce;
   options.read_mapping = read_mapping;
   auto parts = std::make_unique<Parts>(clock_);
   world_.process = id_;
@@ -159,6 +163,7 @@ void Process::build() {
   parts.actors.push_back({"ingest", [this] { return step_ingest(); }, now});
   parts.actors.push_back({"repair", [&parts] { return parts.worker->step(); }, now});
   parts.actors.push_back({"main", [this] { return step_main(); }, now + kHousekeepingMs});
+  parts.actors.push_back({"remap", [this] { return step_remap(); }, now});
   for (SimTarget* target : targets_) {
     const auto make = [this, target](const std::string& ledger_id) {
       return target->sink({ledger_id, holder()});
@@ -192,6 +197,19 @@ Step Process::step_main() {
   return Step::wait(world_.now_ms() + kHousekeepingMs);
 }
 
+/// Now and then a mapping comes while the daemon lives, as by SIGHUP.
+Step Process::step_remap() {
+  if (!world_.calm && world_.roll(world_.faults.remap * kReloadShare)) {
+    mapping_ = 1 - mapping_;
+    if (!parts_->ledger->set_mapping(mappings()[mapping_])) throw Crash{id_};
+    for (auto& sink : parts_->sinks) sink->remake();
+    wake_sinks();
+  }
+  const auto more = parts_->ledger->reproject();
+  if (!more) throw Crash{id_};
+  return Step::wait(world_.now_ms() + world_.random.between(5, *more ? 200 : 2'000));
+}
+
 void Process::die(bool power) {
   parts_.reset();
   if (power) disk_->crash();
@@ -207,7 +225,7 @@ void Process::stop() {
 }
 
 void Process::wake_sinks() {
-  for (std::size_t i = 3; i < parts_->actors.size(); ++i) {
+  for (std::size_t i = kFirstSink; i < parts_->actors.size(); ++i) {
     Actor& actor = parts_->actors[i];
     actor.ready_at = std::min(actor.ready_at, world_.now_ms() + world_.random.between(0, 20));
   }

@@ -81,6 +81,7 @@ class Process {
   void build();
   Step step_ingest();
   Step step_main();
+  Step step_remap();
 
   World& world_;
   SimOrg& org_;

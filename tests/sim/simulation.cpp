@@ -374,6 +374,7 @@ std::string Simulation::unrest() {
     return fmt::format("the position is at {} of {}", index.value_or(0), org_.bus().size());
   }
   if (!process.lane().empty()) return "rows wait in the lane";
+  if (ledger.reprojecting()) return "records owe a projection";
   for (const auto& hole : ledger.holes()) {
     if (hole.scope == ledger::Hole::Scope::Record) {
       return fmt::format("a hole of {} {} is open ({})", hole.object, hole.id, hole.cause);

@@ -140,11 +140,11 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
   ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
   EXPECT_TRUE(entries(ahead).empty());
   crash_and_open();
-  ASSERT_TRUE(ledger->trim());
+  ASSERT_TRUE(ledger->reproject());
   EXPECT_TRUE(entries(ahead).empty());
   ASSERT_TRUE(ledger->close_hole(ledger->holes().at(0),
                                  {Closing::How::Repaired, "resync", "read again", 0}));
-  ASSERT_TRUE(ledger->trim());
+  ASSERT_TRUE(ledger->reproject());
   EXPECT_EQ(ops(ahead), "rr") << "the closed hole, then the record";
 }
 
