@@ -31,20 +31,7 @@ void add_duration(CLI::App& app, const std::string& flag, Millis& target, const 
       ->default_str(fmt::format("{}ms", target.count()));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  headwater::org::OrgOptions options;
-  std::string public_key_file;
-  std::string tls_cert_file;
-  std::string tls_key_file;
-  CLI::App app{
-      "A simulated Salesforce org: Pub/Sub API, login, REST and a control port, on loopback."};
-  app.add_option("--port", options.port, "Pub/Sub API; 0: a free one");
-  app.add_option("--http-port", options.http_port, "login and REST; 0: a free one");
-  app.add_option("--control-port", options.control_port, "control; 0: a free one");
-  app.add_option("--seed", options.seed, "of the workload");
-  app.add_option("--org-id", options.org_id, "00D…, 15 or 18 characters");
+void add_durations(CLI::App& app, headwater::org::OrgOptions& options) {
   add_duration(
       app, "--keepalive-interval", options.keepalive_interval, "silence before an empty response");
   add_duration(app, "--credit-timeout", options.credit_timeout, "life of a stream without credit");
@@ -65,6 +52,23 @@ int main(int argc, char** argv) {
                "--clock-lag",
                options.clock_lag,
                "how far the org's clock starts behind; loads use it up");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  headwater::org::OrgOptions options;
+  std::string public_key_file;
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  CLI::App app{
+      "A simulated Salesforce org: Pub/Sub API, login, REST and a control port, on loopback."};
+  app.add_option("--port", options.port, "Pub/Sub API; 0: a free one");
+  app.add_option("--http-port", options.http_port, "login and REST; 0: a free one");
+  app.add_option("--control-port", options.control_port, "control; 0: a free one");
+  app.add_option("--seed", options.seed, "of the workload");
+  app.add_option("--org-id", options.org_id, "00D…, 15 or 18 characters");
+  add_durations(app, options);
   app.add_option(
          "--public-key", public_key_file, "PEM public key or certificate of the JWT bearer flow")
       ->check(CLI::ExistingFile);
