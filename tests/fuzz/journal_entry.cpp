@@ -3,6 +3,7 @@
 
 #include "schemas/model/entry.hpp"
 #include "schemas/model/render.hpp"
+#include "schemas/model/render_event.hpp"
 #include "tests/fuzz/json.hpp"
 #include "tests/fuzz/names.hpp"
 
@@ -48,4 +49,11 @@ FUZZ_TARGET(journal_entry) {
   put_entry(again, batch.entries().back());
   HEADWATER_ASSERT(again == written);
   if (entry.kind == EntryKind::Record) check_rendered(entry);
+  if (entry.kind == EntryKind::Event) {
+    // Whether its fields are JSON, their writer answers for.
+    std::string envelope;
+    append_event_envelope(envelope, entry, {});
+    append_event_id(envelope, entry);
+    HEADWATER_ASSERT(!entry.object.empty());
+  }
 }

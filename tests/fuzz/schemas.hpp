@@ -46,4 +46,32 @@ inline const avro::Plan& picked_plan(std::uint8_t byte) {
   return plans[byte % plans.size()];
 }
 
+/// Platform events: one as Salesforce has them, one with types that none has.
+inline const std::vector<std::string>& platform_texts() {
+  static const std::vector<std::string> all{
+      R"({"type":"record","name":"Order_Event__e","namespace":"com.sforce.eventbus","fields":[
+        {"name":"CreatedDate","type":"long","doc":"CreatedDate:DateTime"},
+        {"name":"CreatedById","type":"string","doc":"CreatedBy:EntityId"},
+        {"name":"Text__c","type":["null","string"],"doc":"Data:Text:00N000000000001","default":null},
+        {"name":"Amount__c","type":["null","double"],"doc":"Data:Double:00N000000000002"},
+        {"name":"Day__c","type":["null","long"],"doc":"Data:DateOnly:00N000000000003"},
+        {"name":"Rush__c","type":["null","boolean"],"doc":"Data:Boolean:00N000000000004"}]})",
+      R"({"type":"record","name":"Odd","fields":[{"name":"CreatedDate","type":["null","string"]},
+        {"name":"CreatedById","type":{"type":"map","values":"bytes"}},
+        {"name":"place","type":["string",{"type":"record","name":"L","fields":[
+          {"name":"x","type":["null","double"]},{"name":"y","type":{"type":"array","items":"int"}}]}]},
+        {"name":"many","type":{"type":"array","items":"string"},"doc":"Data:MultiEnum"}]})"};
+  return all;
+}
+
+inline const avro::Plan& picked_platform_plan(std::uint8_t byte) {
+  static const std::deque<avro::Plan> plans = [] {
+    std::deque<avro::Plan> out;
+    for (const auto& text : platform_texts())
+      out.push_back(*avro::Plan::parse(text, avro::PlanKind::Platform));
+    return out;
+  }();
+  return plans[byte % plans.size()];
+}
+
 }  // namespace headwater::fuzz
