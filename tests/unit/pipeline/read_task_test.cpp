@@ -223,7 +223,7 @@ TEST_F(ReadTaskTest, AWithdrawnPermissionMakesTheJobWaitAndDeletesNothing) {
   run_to_end(word);
   EXPECT_EQ(alive(), 0U);
   EXPECT_EQ(now(word).deleted, 100U);
-  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_TRUE(ledger->wide_holes("emea").empty());
 }
 
 TEST_F(ReadTaskTest, WithNoRequestsLeftTheJobWaitsAndTheOrgIsRed) {
@@ -353,13 +353,13 @@ TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
   hole.object = "Account";
   hole.cause = "overflow";
   ASSERT_TRUE(ledger->open_hole(hole));
-  for (int i = 0; i < 500 && ledger->holes_open() > 0; ++i) {
+  for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
     const Step step = worker->step();
     while (apply_one()) {
     }
     if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
   }
-  ASSERT_EQ(ledger->holes_open(), 0U);
+  ASSERT_TRUE(ledger->wide_holes("emea").empty());
   EXPECT_EQ(alive(), 3U);
   const auto closed = ledger->closed_holes().at(0);
   EXPECT_EQ(closed.closing.how, ledger::Closing::How::Repaired);
@@ -382,7 +382,7 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   ASSERT_EQ(ledger->jobs().size(), 1U);
   hole.to_ts = 2;
   ASSERT_TRUE(ledger->open_hole(hole));
-  for (int i = 0; i < 500 && ledger->holes_open() > 0; ++i) {
+  for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
     const Step step = worker->step();
     while (apply_one()) {
     }
@@ -421,6 +421,54 @@ TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
   EXPECT_EQ(ledger->jobs().size(), 2U);
   run();
   EXPECT_EQ(ledger->jobs().size(), 2U);
+}
+
+TEST_F(ReadTaskTest, AnObjectThatAppearsOnTheStreamIsReadInByItself) {
+  org.add(1, 3);
+  plan = {{}, {"/data/ChangeEvents"}};
+  make();
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("p")));
+  for (int i = 0; i < 10; ++i) worker->step();
+  EXPECT_TRUE(ledger->jobs().empty());
+  apply({{account(2), 1, "told by an event", true}});
+  for (int i = 0; i < 100 && alive() < 3; ++i) {
+    const Step step = worker->step();
+    while (apply_one()) {
+    }
+    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+  }
+  EXPECT_EQ(alive(), 3U);
+}
+
+TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersItsHole) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Object;
+  hole.org = "emea";
+  hole.object = "Account";
+  hole.cause = "overflow";
+  ASSERT_TRUE(ledger->open_hole(hole));
+  worker->step();
+  worker->step();
+  ASSERT_EQ(ledger->jobs().size(), 1U);
+  ASSERT_TRUE(ledger->change_job(1, [](ReadJob& it) { it.state = ReadJob::State::Cancelled; }));
+  const auto run = [this] {
+    for (int i = 0; i < 60; ++i) {
+      const Step step = worker->step();
+      while (apply_one()) {
+      }
+      if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    }
+  };
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 1U);
+  EXPECT_EQ(ledger->holes_open(), 1U);
+  ReadJob again;
+  again.holes = holes_of_object(*ledger, "emea", "Account");
+  ask(again);
+  run();
+  EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
 TEST(ObjectOfTopic, IsTheObjectOrNothingForSeveral) {
