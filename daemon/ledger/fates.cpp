@@ -39,7 +39,6 @@ Result<void> Writer::deletion_changed(Touched& record, const Version& version) {
     const auto before = std::exchange(state.merged_into, std::string_view());
     parts_.back_refs.stage_merge(*batch_, record.rkey, state, before);
   }
-  if (!has_fate(record.context->object)) return {};
   Hole hole;
   hole.scope = Hole::Scope::Deletion;
   hole.org = record.context->org->name;
@@ -84,7 +83,7 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
     }
     const bool all = children->size() < room;
     room -= children->size();
-    if (all && hole.cause == kParentRestored) {
+    if (all && (hole.cause == kParentRestored || !has_fate(hole.object))) {
       auto closed = parts_.holes.close_deletion(hole.org, hole.object, hole.id, hole.version);
       if (!closed) return closed.error();
       continue;
@@ -96,14 +95,15 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
   return commit(*batch_, true);
 }
 
-/// With a parent that went, its living children may have moved or gone without an event; with one
-/// that came back, those that went may have come too.
+/// With a parent that went, its living children may have moved or gone without an event. With one
+/// that came back, those that went may have come too; and it may have gone and come between two
+/// looks, so that its living children are in doubt as well.
 Result<void> Writer::doubt_child(const Hole& parent, std::string_view rkey) {
   auto child = peek(rkey);
   if (!child) return child.error();
   if (*child == nullptr) return {};
-  const bool lives = !(*child)->deleted();
-  if (lives == (parent.cause == kParentRestored) || !(*child)->merged_into.empty()) return {};
+  if ((*child)->deleted() && parent.cause == kParentDeleted) return {};
+  if (!(*child)->merged_into.empty()) return {};
   Hole hole;
   hole.scope = Hole::Scope::Record;
   hole.org = parent.org;

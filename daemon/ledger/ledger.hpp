@@ -311,8 +311,8 @@ class Ledger : public NameTables {
   /// Deletions of an org that are due: what became of the records is to be found out.
   std::vector<Hole> due_fates(std::string_view org, EpochMs now, std::size_t most) const;
   /// Opens holes for records that refer to these ones, at most some hundreds in one call. A
-  /// deletion whose children are all seen then asks for its fate (delete_check); a restoration is
-  /// closed.
+  /// deletion whose children are all seen then asks for its fate (delete_check), if records of its
+  /// object merge; else, and after a restoration, it is closed.
   Result<void> doubt_children(std::span<const Hole> deletions);
   /// What the org answered. A merge is told on both sides in one write: the loser gets merged_into
   /// and a second delete, its last living winner an update with merged_from.
