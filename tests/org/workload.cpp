@@ -21,9 +21,10 @@ const std::vector<Workload::Choice>& Workload::choices() {
       {4, &Workload::send_invoice},     {4, &Workload::settle_invoice},
       {4, &Workload::hand_over},        {3, &Workload::geocode},
       {2, &Workload::delete_account},   {4, &Workload::delete_some},
-      {3, &Workload::undelete_some},    {1, &Workload::merge_accounts},
+      {3, &Workload::undelete_some},    {2, &Workload::merge_some},
       {1, &Workload::add_product},      {2, &Workload::change_user},
-      {3, &Workload::trigger_chain},    {3, &Workload::keep_minutes}};
+      {3, &Workload::trigger_chain},    {3, &Workload::keep_minutes},
+      {1, &Workload::empty_bin}};
   return all;
 }
 

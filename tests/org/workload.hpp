@@ -29,6 +29,16 @@ class Draft {
     dml_.silent = true;
     return *this;
   }
+  Draft& related(ChildEvents children) {
+    dml_.related = true;
+    dml_.children = children;
+    return *this;
+  }
+  Draft& into(std::string winner, ChildEvents children) {
+    dml_.into = std::move(winner);
+    dml_.children = children;
+    return *this;
+  }
   const std::string& id() const { return dml_.ids.front(); }
   operator Dml() const { return dml_; }  // NOLINT: a draft is a statement
 
@@ -49,6 +59,9 @@ struct ReplayPlan {
 class Workload {
  public:
   Workload(Store& store, std::uint64_t seed);
+  /// Everything makes an event from now on, lookups that a deletion clears too: then events alone
+  /// are the truth.
+  void tell_all() { tells_all_ = true; }
 
   /// One transaction.
   void step();
@@ -89,7 +102,8 @@ class Workload {
   void delete_account();
   void delete_some();
   void undelete_some();
-  void merge_accounts();
+  void merge_some();
+  void empty_bin();
   void add_product();
   void change_user();
   void trigger_chain();
@@ -112,8 +126,12 @@ class Workload {
   std::int64_t day(std::int64_t from_today);
   const ObjectDef& def(std::string_view object) const { return store_.catalog().get(object); }
 
+  /// `rare` of a hundred times by no event at all.
+  ChildEvents child_events(unsigned rare);
+
   Store& store_;
   Dice dice_;
+  bool tells_all_ = false;
   std::map<std::string, std::vector<std::string>, std::less<>> live_, binned_;
   std::vector<std::pair<std::string, std::string>>
       fresh_;                        ///< object and id of what is being created

@@ -30,22 +30,17 @@ void Workload::geocode() {
   static_cast<void>(store_.commit(found, {}).ok());  // by the platform: no user of ours, no origin
 }
 
+ChildEvents Workload::child_events(unsigned rare) {
+  const bool none = rare != 0 && dice_.chance(rare);
+  if (tells_all_) return ChildEvents::All;
+  return none ? ChildEvents::None : ChildEvents::Usual;
+}
+
 void Workload::delete_account() {
   const auto id = pick("Account");
   if (id.empty()) return;
-  Statements all{Draft(DmlOp::Delete, def("Account"), {id})};
-  for (const auto* child : {"Contact", "Opportunity"}) {
-    const auto leaf = def(child).leaf("AccountId");
-    std::vector<std::string> ids;
-    store_.each(def(child), false, [&](const Record& record) {
-      if (record.values[leaf] == Value(id)) ids.push_back(record.id);
-    });
-    auto& bin = binned_[child];
-    bin.insert(bin.end(), ids.begin(), ids.end());
-    if (!ids.empty()) all.push_back(Draft(DmlOp::Delete, def(child), std::move(ids)));
-  }
   binned_["Account"].push_back(id);
-  commit(all);
+  commit({Draft(DmlOp::Delete, def("Account"), {id}).related(child_events(0))});
 }
 
 void Workload::delete_some() {
@@ -56,7 +51,7 @@ void Workload::delete_some() {
   if (ids.empty()) return;
   auto& bin = binned_[object];
   bin.insert(bin.end(), ids.begin(), ids.end());
-  commit({Draft(DmlOp::Delete, def(object), ids)});
+  commit({Draft(DmlOp::Delete, def(object), ids).related(child_events(0))});
 }
 
 void Workload::undelete_some() {
@@ -67,22 +62,28 @@ void Workload::undelete_some() {
     bin.erase(bin.begin() + static_cast<std::ptrdiff_t>(at));
     if (store_.is_live(def(object), id)) continue;
     live_[object].push_back(id);
-    return commit({Draft(DmlOp::Undelete, def(object), {id})});
+    return commit({Draft(DmlOp::Undelete, def(object), {id}).related(child_events(0))});
   }
 }
 
-void Workload::merge_accounts() {
-  const auto pair = pick_some("Account", 2);
-  if (pair.size() < 2) return;
-  const auto leaf = def("Contact").leaf("AccountId");
-  std::vector<std::string> children;
-  store_.each(def("Contact"), false, [&](const Record& record) {
-    if (record.values[leaf] == Value(pair[1])) children.push_back(record.id);
-  });
-  Statements all{update("Account", {pair[0]}).set("Site", std::string("merged")),
-                 Draft(DmlOp::Delete, def("Account"), {pair[1]})};
-  if (!children.empty()) all.push_back(update("Contact", children).set("AccountId", pair[0]));
-  commit(all);
+void Workload::merge_some() {
+  static constexpr std::array<std::string_view, 4> kMerged{"Account", "Contact", "Lead", "Case"};
+  const std::string object(dice_.pick(kMerged));
+  auto ids = pick_some(object, 2 + dice_.below(2));
+  if (ids.size() < 2) return;
+  const auto winner = ids.back();
+  ids.pop_back();
+  // A merge of persons with businesses is refused, and undone.
+  commit({Draft(DmlOp::Merge, def(object), ids).into(winner, child_events(30))});
+}
+
+void Workload::empty_bin() {
+  for (auto& [object, bin] : binned_) {
+    if (bin.empty() || dice_.chance(50)) continue;
+    const auto id = bin.back();
+    bin.pop_back();
+    return commit({Draft(DmlOp::Purge, def(object), {id})});
+  }
 }
 
 void Workload::add_product() {

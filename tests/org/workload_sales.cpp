@@ -54,7 +54,8 @@ void Workload::convert_lead() {
               .set("ConvertedDate", day(0))
               .set("ConvertedAccountId", account.id())
               .set("ConvertedContactId", contact.id())
-              .set("ConvertedOpportunityId", opportunity.id())});
+              .set("ConvertedOpportunityId", opportunity.id())
+              .silent()});
 }
 
 Draft Workload::draft_opportunity(const std::string& account, const std::string& contact) {

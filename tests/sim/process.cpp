@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "config/mapping_file.hpp"
+#include "daemon/pipeline/delete_check_task.hpp"
+#include "tests/sim/reader.hpp"
 #include "tests/sim/store.hpp"
 
 namespace headwater::sim {
@@ -64,6 +66,7 @@ struct Process::Parts {
   std::unique_ptr<ledger::Ledger> ledger;
   std::unique_ptr<SimSource> source;
   std::unique_ptr<SimApi> api;
+  std::unique_ptr<SimReader> reader;
   RowLane rows{kLaneBatchesMax};
   std::atomic<bool> ready{false};
   std::unique_ptr<Ingest> ingest;
@@ -135,6 +138,7 @@ void Process::build() {
   parts.source = std::make_unique<SimSource>(
       world_, org_, subscriptions_, [&ledger] { return ledger.journal().full; });
   parts.api = std::make_unique<SimApi>(world_, org_);
+  parts.reader = std::make_unique<SimReader>(world_, org_);
   const Millis forever(INT64_C(1) << 40);
   const auto start =
       world_.faults.start_latest ? salesforce::Start::Latest : salesforce::Start::Earliest;
@@ -159,6 +163,7 @@ void Process::build() {
                                                               clock_,
                                                               parts.health.add("org", forever),
                                                               metrics()});
+  parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
   const std::int64_t now = world_.now_ms();
   parts.actors.push_back({"ingest", [this] { return step_ingest(); }, now});
   parts.actors.push_back({"repair", [&parts] { return parts.worker->step(); }, now});

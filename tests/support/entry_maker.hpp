@@ -24,6 +24,7 @@ struct EntrySpec {
   std::optional<bool> has_before = {};  ///< unless said: updates and deletes have one
   std::uint64_t before_rev = 0;         ///< of the image before; 0: nothing is checked against it
   bool purge = false;
+  std::string merged_into = {};
   EntryKind kind = EntryKind::Record;
   std::string org = "emea";
   std::string object = "Contact";
@@ -60,6 +61,7 @@ class EntryMaker {
     entry.meta.complete = true;
     entry.meta.deleted = spec.op == Op::Delete;
     entry.purge = spec.purge;
+    entry.merged_into = keep(spec.merged_into);
     const bool usual = (spec.op == Op::Update || spec.op == Op::Delete) && !spec.purge;
     entry.has_before = spec.has_before.value_or(usual);
     entry.before.rev = Rev(spec.before_rev);

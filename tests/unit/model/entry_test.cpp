@@ -78,6 +78,21 @@ TEST(Entry, ReadsWhatItWrites) {
   EXPECT_EQ(again, bytes);
 }
 
+TEST(Entry, AWinnerSaysOfWhomItIsMade) {
+  Fixture f;
+  f.entry.merged_from = "0035f00000ABCDeAAP0035f00000ABCDfAAP";
+  f.entry.origin.type = ChangeType::Merge;
+  std::string bytes;
+  put_entry(bytes, f.entry);
+  EntryBatch batch;
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  std::string envelope;
+  EnvelopeWriter().append(envelope, batch.entries()[0], {"1", "00D"});
+  EXPECT_TRUE(envelope.ends_with(R"("merged_from":["0035f00000ABCDeAAP","0035f00000ABCDfAAP"]})"))
+      << envelope;
+  EXPECT_EQ(event_verb(batch.entries()[0]), "merged");
+}
+
 TEST(Entry, RefusesDamagedBytes) {
   Fixture f;
   std::string bytes;

@@ -38,6 +38,7 @@ TEST(Store, ItsEventsAloneGiveItsTruth) {
   // Life goes on for a while; a reader applies every event as Avro's own library reads it.
   World world;
   Workload life(world.store, 7);
+  life.tell_all();
   for (int i = 0; i < 3'000; ++i) life.step();
   Replica replica;
   std::set<ChangeType> seen;

@@ -57,6 +57,15 @@ TEST_F(RenderTest, ACreateReadOrDeleteAlwaysSaysItsEdges) {
   }
 }
 
+TEST_F(RenderTest, AllThatADeletedRecordStatesIsWhereItWasMergedInto) {
+  maker_.add({.op = Op::Delete,
+              .rev = 1,
+              .refs = {{"account", "emea:Account:0015f00002JUXA8AAP"}},
+              .merged_into = kBob});
+  render();
+  EXPECT_EQ(renderer_.edges().rows(), 1U);
+}
+
 TEST_F(RenderTest, OneTouchedReferenceIsEnoughForAllEdgesOfTheCoalescedRecord) {
   const std::map<std::string, std::string> refs{{"account", "emea:Account:0015f00002JUXA8AAP"},
                                                 {"owner", "emea:User:0055f000005mc66AAA"}};
