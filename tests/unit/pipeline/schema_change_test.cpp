@@ -1,0 +1,294 @@
+#include "daemon/pipeline/schema_change.hpp"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "daemon/pipeline/facts_task.hpp"
+#include "daemon/pipeline/ingest.hpp"
+#include "schemas/model/render.hpp"
+#include "tests/unit/pipeline/fixture.hpp"
+
+namespace headwater {
+namespace {
+
+using avro::test::Bytes;
+
+/// A custom field of a schema, and one of an event: text, or nothing.
+struct Field {
+  std::string name, doc, id;
+  std::string branch = "string";
+};
+
+std::string schema_of(const std::string& record, const std::vector<Field>& fields) {
+  std::string text;
+  for (const Field& field : fields) {
+    text += text.empty() ? "" : ",";
+    text += R"({"name":")" + field.name + R"(","type":["null",")" + field.branch +
+            R"("],"doc":"Data:)" + field.doc + (field.id.empty() ? "" : ":" + field.id) +
+            R"(","default":null})";
+  }
+  std::string out = avro::test::event_schema(text);
+  static constexpr std::string_view kName = "TestChangeEvent";
+  return out.replace(out.find(kName), kName.size(), record);
+}
+
+/// Each new schema has its own fields; `write` gives a field's bytes by name, nothing: null.
+std::string event_of(const std::vector<Field>& fields,
+                     std::int64_t number,
+                     bool create,
+                     const std::map<std::string, std::string>& values,
+                     const std::string& object = "Account",
+                     const std::string& id = test::account(1)) {
+  Bytes bytes;
+  bytes.text(object).texts({id}).number(create ? 0 : 1).text("").text("tx");
+  bytes.number(1).number(1'772'366'400'000 + number * 1000).number(number);
+  bytes.text("0055f000000000AAAA").texts({}).texts({});
+  unsigned bits = 0;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (values.contains(fields[i].name)) bits |= 2U << i;
+  }
+  char bitmap[16];
+  std::snprintf(bitmap, sizeof bitmap, "0x%02X", bits);
+  if (create) {
+    bytes.texts({});
+  } else {
+    bytes.texts({bitmap});
+  }
+  for (const Field& field : fields) {
+    const auto value = values.find(field.name);
+    if (value == values.end()) {
+      bytes.number(0);
+    } else if (field.branch == "double") {
+      bytes.number(1).real(std::stod(value->second));
+    } else {
+      bytes.number(1).text(value->second);
+    }
+  }
+  return bytes.out;
+}
+
+/// Knows its schemas by id.
+class SchemaSource final : public salesforce::EventSource {
+ public:
+  Result<void> subscribe(salesforce::Start, const ReplayId&, std::size_t) override { return {}; }
+  void request(std::size_t) override {}
+  void next(std::int64_t, salesforce::Fetched& out) override {
+    out = {};
+    if (script.empty()) return;
+    said_ = std::exchange(script, {});
+    out.what = salesforce::Fetched::What::Response;
+    for (const auto& event : said_)
+      out.events.push_back({event.payload, event.schema_id, event.replay_id, "uuid"});
+  }
+  void wake() override {}
+  void cancel() override {}
+  Result<std::string> fetch_schema(std::string_view id) override {
+    ++calls[std::string(id)];
+    return schemas.at(std::string(id));
+  }
+
+  std::map<std::string, std::string> schemas;
+  std::map<std::string, int> calls;
+  std::vector<test::FakeSource::Event> script;
+
+ private:
+  std::vector<test::FakeSource::Event> said_;
+};
+
+const std::vector<Field> kBefore{{"Name", "Text", ""},
+                                 {"Tier__c", "Text", "00N01"},
+                                 {"Size__c", "Text", "00N02"},
+                                 {"Gone__c", "Text", "00N03"}};
+const std::vector<Field> kAfter{{"Name", "Text", ""},
+                                {"Level__c", "Text", "00N01"},
+                                {"Size__c", "Double", "00N02", "double"},
+                                {"New__c", "Text", "00N04"}};
+
+const std::vector<Field> kInvoice{{"Name", "Text", ""}, {"Total__c", "Text", "00N05"}};
+
+test::FakeSource::Event before(std::int64_t number,
+                               bool create,
+                               const std::map<std::string, std::string>& values) {
+  return {event_of(kBefore, number, create, values), "r" + std::to_string(number), "before"};
+}
+test::FakeSource::Event after(std::int64_t number,
+                              const std::map<std::string, std::string>& values) {
+  return {event_of(kAfter, number, false, values), "r" + std::to_string(number), "after"};
+}
+
+class SchemaChangeTest : public test::PipelineTest {
+ protected:
+  void SetUp() override {
+    options.read_mapping = config::read_mapping;
+    PipelineTest::SetUp();
+    source.schemas = {{"before", schema_of("AccountChangeEvent", kBefore)},
+                      {"after", schema_of("AccountChangeEvent", kAfter)},
+                      {"invoice", schema_of("Invoice__ChangeEvent", kInvoice)}};
+    make();
+  }
+  void make() {
+    ingest.emplace(Ingest::Parts{{"emea", "/data/ChangeEvents"},
+                                 salesforce::Start::Earliest,
+                                 source,
+                                 *ledger,
+                                 rows,
+                                 ready,
+                                 clock,
+                                 part,
+                                 metrics});
+  }
+  bool says(const std::string& text, const std::string& object = "Account") {
+    const std::string now = image(object);
+    EXPECT_NE(now.find(text), std::string::npos) << text << " is not in " << now;
+    return now.find(text) != std::string::npos;
+  }
+  void hear(std::vector<test::FakeSource::Event> events) {
+    source.script = std::move(events);
+    for (int i = 0; i < 4; ++i) (void)ingest->step(Millis(0));
+  }
+  /// The fields, extra and raw of a record, as JSON.
+  std::string image(const std::string& object = "Account",
+                    const std::string& id = test::account(1)) {
+    EntryBatch batch;
+    const auto found = ledger->get({"emea", object, *RecordId::parse(id)}, batch);
+    EXPECT_TRUE(found && *found);
+    std::string out;
+    if (found && *found) append_hash_input(out, "", batch.entries()[0].after);
+    return out;
+  }
+
+  SchemaSource source;
+  RowLane rows{4};
+  std::atomic<bool> ready{true};
+  observe::Part& part = health.add("stream", Millis(60'000));
+  std::optional<Ingest> ingest;
+};
+
+TEST(SchemaChange, IsToldByFieldId) {
+  const auto before = avro::Plan::parse(schema_of("AccountChangeEvent", kBefore));
+  const auto after = avro::Plan::parse(schema_of("AccountChangeEvent", kAfter));
+  ASSERT_TRUE(before && after);
+  EXPECT_EQ(in_words(schema_change(*before, *after)),
+            "added: New__c; removed: Gone__c; renamed: Tier__c to Level__c; retyped: Size__c from "
+            "Text to Double");
+  EXPECT_TRUE(schema_change(*before, *before).empty());
+}
+
+TEST_F(SchemaChangeTest, NewRetypedRenamedAndRemovedFieldsLoseNoValue) {
+  hear(
+      {before(1, true, {{"Name", "A"}, {"Tier__c", "tin"}, {"Size__c", "4"}, {"Gone__c", "old"}})});
+  hear({after(2, {{"Level__c", "gold"}, {"Size__c", "4.5"}, {"New__c", "x"}})});
+  says(R"("New__c":"x")");
+  says(R"("Level__c":"gold")");
+  says(R"("Size__c":4.5)");
+  EXPECT_TRUE(says(R"("Gone__c":"old")")) << "a removed field's value stays";
+  EXPECT_TRUE(says(R"("name":"A")"));
+}
+
+TEST_F(SchemaChangeTest, SchemasThatFlipFlopAreFetchedAndToldOnce) {
+  testing::internal::CaptureStderr();
+  std::int64_t number = 0;
+  hear({before(++number, true, {{"Name", "A"}, {"Tier__c", "tin"}})});
+  for (int i = 0; i < 20; ++i) {
+    const std::string value = std::to_string(i);
+    const auto old_number = ++number, new_number = ++number;
+    hear({before(old_number, false, {{"Gone__c", value}}), after(new_number, {{"New__c", value}})});
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  std::size_t told = 0;
+  for (auto at = log.find("another schema"); at != std::string::npos;
+       at = log.find("another schema", at + 1)) {
+    ++told;
+  }
+  EXPECT_EQ(told, 1U) << log;
+  EXPECT_EQ(source.calls["before"], 1);
+  EXPECT_EQ(source.calls["after"], 1);
+  says(R"("Gone__c":"19")");
+  says(R"("New__c":"19")");
+}
+
+TEST_F(SchemaChangeTest, AMappedFieldWhoseTypeNoLongerFitsKeepsItsValueInRaw) {
+  config::Problems problems;
+  const auto mapping = config::parse_mapping({{"m.yaml", R"(version: 1
+mapping_rev: 2
+entities:
+  account:
+    object: Account
+    base: builtin
+    fields:
+      due: {expr: 'Size__c', type: date, column: true}
+)"}},
+                                             problems);
+  ASSERT_EQ(problems.str(), "");
+  ASSERT_TRUE(ledger->set_mapping(mapping));
+  hear({before(1, true, {{"Name", "A"}, {"Size__c", "4"}})});
+  hear({after(2, {{"Size__c", "4.5"}})});
+  says(R"("due":null)");
+  says(R"("raw":{"Size__c":4.5})");
+}
+
+TEST_F(SchemaChangeTest, ANewCustomObjectNeedsNothing) {
+  hear({{event_of(kInvoice, 1, true, {{"Name", "I-1"}, {"Total__c", "7"}}, "Invoice__c"),
+         "r1",
+         "invoice"}});
+  says(R"("name":"I-1")", "Invoice__c");
+  says(R"("Total__c":"7")", "Invoice__c");
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
+/// Lists objects; nothing else is asked of it.
+class ListingApi final : public salesforce::OrgApi {
+ public:
+  Result<std::string> org_id() override { return rejected("not asked"); }
+  Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
+    ++listed;
+    return objects;
+  }
+  Result<salesforce::ObjectDescription> describe(std::string_view) override {
+    return rejected("not asked");
+  }
+  Result<std::vector<salesforce::FetchedRecord>> fetch(std::string_view,
+                                                       std::span<const RecordId>,
+                                                       std::span<const std::string>) override {
+    return rejected("not asked");
+  }
+  std::vector<salesforce::ObjectInfo> objects{{"Account", "001", true, true}};
+  int listed = 0;
+};
+
+TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
+  ListingApi api;
+  ObjectBook book("emea", api, *ledger, clock);
+  Outbox outbox(rows, [] {});
+  OrgTools tools{"emea", api, *ledger, book, outbox, clock, metrics};
+  FactsTask task(tools);
+  hear({before(1, true, {{"Name", "A"}})});
+  const auto look = [&] {
+    clock.ms += 10'000;
+    ASSERT_TRUE(task.step());
+  };
+  look();
+  EXPECT_EQ(api.listed, 0) << "every object is known";
+
+  const std::vector<Field> lookup{{"Name", "Text", ""}, {"Bill__c", "EntityId", "00N06"}};
+  source.schemas["lookup"] = schema_of("AccountChangeEvent", lookup);
+  hear({{event_of(kInvoice, 2, true, {{"Name", "I"}}, "Invoice__c", "a0B5f00000AAAAA"),
+         "r2",
+         "invoice"},
+        {event_of(lookup, 3, false, {{"Bill__c", "a0B5f00000AAAAAEA0"}}), "r3", "lookup"}});
+  says(R"(emea::a0B5f00000AAAAA)");
+  look();
+  EXPECT_EQ(api.listed, 1);
+  look();
+  EXPECT_EQ(api.listed, 1) << "hidden from us: not asked for each time";
+  api.objects.push_back({"Invoice__c", "a0B", true, true});
+  clock.ms += 3'600'000;
+  look();
+  EXPECT_EQ(api.listed, 2);
+  says(R"(emea:Invoice__c:a0B5f00000AAAAA)");
+}
+
+}  // namespace
+}  // namespace headwater
