@@ -56,6 +56,22 @@ std::string backfill(const TablePlan& plan, const Column& column) {
                      member);
 }
 
+std::string comment(const TablePlan& plan, const Column& column, std::string_view text) {
+  return fmt::format("comment on column {}.{} is {}",
+                     quoted(plan.table),
+                     quoted(column.name),
+                     text.empty() ? std::string("null") : literal(text));
+}
+
+/// A value that does not fit stays in `fields`: the mapping gave the field another type as well, so
+/// its record is told again.
+std::string fill(const TablePlan& plan, const Column& column) {
+  return fmt::format(
+      "do $fill$ begin begin {}; exception when data_exception then null; end; {}; end $fill$",
+      backfill(plan, column),
+      comment(plan, column, ""));
+}
+
 /// Moves an object's rows out of custom_record into the table that it now has.
 std::string move_rows(const TablePlan& plan) {
   std::string names = "customer_id, violations";
@@ -74,16 +90,14 @@ std::string move_rows(const TablePlan& plan) {
 }
 
 /// Adds what one existing table lacks. True if it got a column.
-Result<bool> add_columns(const TablePlan& plan,
-                         const Catalog& catalog,
-                         std::vector<std::string>& out) {
+Result<bool> add_columns(const TablePlan& plan, const Catalog& catalog, Ddl& out) {
   const auto& existing = catalog.relations.find(plan.table)->second;
   bool added = false;
   // A column that a later migration gave to the head.
   if (const auto head = catalog.relations.find(kHead); head != catalog.relations.end()) {
     for (const auto& [name, type] : head->second) {
       if (existing.contains(name)) continue;
-      out.push_back(
+      out.together.push_back(
           fmt::format("alter table {} add column {} {}", quoted(plan.table), quoted(name), type));
       added = true;
     }
@@ -91,9 +105,10 @@ Result<bool> add_columns(const TablePlan& plan,
   for (const Column& column : plan.columns) {
     const auto found = existing.find(column.name);
     if (found == existing.end()) {
-      out.push_back(
+      out.together.push_back(
           fmt::format("alter table {} add column {}", quoted(plan.table), column_ddl(column)));
-      out.push_back(backfill(plan, column));
+      out.together.push_back(comment(plan, column, kFillingComment));
+      out.afterwards.push_back(fill(plan, column));
       added = true;
     } else if (found->second != type_name(column.type)) {
       return blocked(fmt::format(
@@ -103,6 +118,8 @@ Result<bool> add_columns(const TablePlan& plan,
           column.name,
           found->second,
           type_name(column.type)));
+    } else if (catalog.filling.contains(plan.table + "." + column.name)) {
+      out.afterwards.push_back(fill(plan, column));
     }
   }
   return added;
@@ -115,20 +132,30 @@ void add_indexes(const TablePlan& plan, const Catalog& catalog, std::vector<std:
     // Rows without a value are left out: most lookups of most records are empty, and an index that
     // holds them costs every insert.
     const std::string key = (column.type == ColumnType::Id ? "org, " : "") + quoted(column.name);
-    out.push_back(fmt::format("create index {} on {} ({}) where not is_deleted and {} is not null",
-                              quoted(name),
-                              quoted(plan.table),
-                              key,
-                              quoted(column.name)));
+    out.push_back(fmt::format(
+        "create index if not exists {} on {} ({}) where not is_deleted and {} is not null",
+        quoted(name),
+        quoted(plan.table),
+        key,
+        quoted(column.name)));
   }
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> ddl_for(std::span<const TablePlan> plans,
-                                         const Catalog& catalog,
-                                         int fillfactor) {
+std::vector<std::string> retired_tables(std::span<const TablePlan> plans, const Catalog& catalog) {
   std::vector<std::string> out;
+  for (const auto& [table, columns] : catalog.relations) {
+    const bool entity = columns.contains("mapping_rev") && columns.contains("is_deleted") &&
+                        catalog.relations.contains(table + "_live");
+    if (!entity || table == kHead) continue;
+    if (std::ranges::find(plans, table, &TablePlan::table) == plans.end()) out.push_back(table);
+  }
+  return out;
+}
+
+Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, int fillfactor) {
+  Ddl out;
   for (const TablePlan& plan : plans) {
     if (plan.entity.empty()) continue;  // custom_record itself: a migration's
     if (std::ranges::find(kFixedTables, plan.table) != kFixedTables.end()) {
@@ -141,22 +168,22 @@ Result<std::vector<std::string>> ddl_for(std::span<const TablePlan> plans,
     bool changed = true;
     const auto table = catalog.relations.find(plan.table);
     if (table == catalog.relations.end()) {
-      out.push_back(create_table(plan, fillfactor));
+      out.together.push_back(create_table(plan, fillfactor));
       if (plan.entity.starts_with("custom:")) {
-        out.push_back(move_rows(plan));
-        for (const Column& column : plan.columns) out.push_back(backfill(plan, column));
+        out.together.push_back(move_rows(plan));
+        for (const Column& column : plan.columns) out.together.push_back(backfill(plan, column));
       }
     } else {
       auto added = add_columns(plan, catalog, out);
       if (!added) return std::move(added).error();
       changed = *added;
     }
-    add_indexes(plan, catalog, out);
+    add_indexes(plan, catalog, out.afterwards);
     const std::string view = plan.table + "_live";
     const auto found = catalog.relations.find(view);
     if (changed || found == catalog.relations.end() ||
         found->second.size() < table->second.size()) {
-      out.push_back(
+      out.together.push_back(
           fmt::format("create or replace view {} as select * from {} where not is_deleted",
                       quoted(view),
                       quoted(plan.table)));

@@ -41,14 +41,16 @@ Result<Found> find_state(Connection& connection, const std::string& schema) {
 
 Result<Catalog> read_catalog(Connection& connection, const std::string& schema) {
   const std::array name{schema};
+  const std::array asked{schema, std::string(kFillingComment)};
   auto columns = connection.query(
-      "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) from "
+      "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
+      "coalesce(pg_catalog.col_description(c.oid, a.attnum), '') = $2 from "
       "pg_catalog.pg_class c "
       "join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_attribute a on "
       "a.attrelid = c.oid "
       "and a.attnum > 0 and not a.attisdropped where n.nspname = $1 and c.relkind in ('r', 'p', "
       "'v')",
-      name);
+      asked);
   if (!columns) return std::move(columns).error();
   auto indexes = connection.query(
       "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
@@ -57,8 +59,10 @@ Result<Catalog> read_catalog(Connection& connection, const std::string& schema) 
       name);
   if (!indexes) return std::move(indexes).error();
   Catalog catalog;
-  for (const auto& row : *columns)
+  for (const auto& row : *columns) {
     catalog.relations[row[0].value()][row[1].value()] = row[2].value();
+    if (row[3] == "t") catalog.filling.insert(row[0].value() + "." + row[1].value());
+  }
   for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
   return catalog;
 }
@@ -76,6 +80,13 @@ Result<void> record(Connection& connection, const Migration& migration) {
   return connection.run(fmt::format("insert into migration (number, name) values ({}, {})",
                                     migration.number,
                                     literal(migration.name)));
+}
+
+Result<void> run(Connection& connection, const std::string& sql, const std::string& shown) {
+  auto ran = connection.run(sql);
+  if (ran) return ran;
+  return Error{
+      ran.error().kind, fmt::format("{} (by: {})", ran.error().message, shown), ran.error().code};
 }
 
 /// Inside the transaction, with the lock: nobody else changes the schema now.
@@ -115,19 +126,37 @@ Result<void> bring_up(Connection& connection,
   if (!catalog) return std::move(catalog).error();
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
-  for (const std::string& sql : *statements) {
-    if (auto ran = connection.run(sql); !ran) {
-      return Error{
-          ran.error().kind, fmt::format("{} (by: {})", ran.error().message, sql), ran.error().code};
-    }
+  for (const std::string& sql : statements->together) {
+    if (auto ran = run(connection, sql, sql); !ran) return ran;
   }
   return {};
+}
+
+/// What readers need not wait for, each statement by itself.
+Result<std::vector<std::string>> finish(Connection& connection,
+                                        const std::string& schema,
+                                        std::span<const TablePlan> plans,
+                                        int fillfactor) {
+  auto catalog = read_catalog(connection, schema);
+  if (!catalog) return std::move(catalog).error();
+  auto statements = ddl_for(plans, *catalog, fillfactor);
+  if (!statements) return std::move(statements).error();
+  for (const std::string& sql : statements->afterwards) {
+    const std::string alone = fmt::format(
+        "begin; set local statement_timeout = 0; set local search_path = {}, pg_catalog; {}; "
+        "commit",
+        quoted(schema),
+        sql);
+    if (auto ran = run(connection, alone, sql); !ran) return ran.error();
+  }
+  return retired_tables(plans, *catalog);
 }
 
 Result<bool> is_up_to_date(Connection& connection,
                            const std::string& schema,
                            std::span<const TablePlan> plans,
-                           int fillfactor) {
+                           int fillfactor,
+                           std::vector<std::string>& retired) {
   auto found = find_state(connection, schema);
   if (!found) return std::move(found).error();
   const int ours = migrations().back().number;
@@ -137,29 +166,33 @@ Result<bool> is_up_to_date(Connection& connection,
   if (!catalog) return std::move(catalog).error();
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
+  retired = retired_tables(plans, *catalog);
   return statements->empty();
 }
 
 }  // namespace
 
-Result<void> migrate(Connection& connection,
-                     const std::string& schema,
-                     std::span<const TablePlan> plans,
-                     int fillfactor) {
-  auto done = is_up_to_date(connection, schema, plans, fillfactor);
+Result<std::vector<std::string>> migrate(Connection& connection,
+                                         const std::string& schema,
+                                         std::span<const TablePlan> plans,
+                                         int fillfactor) {
+  std::vector<std::string> retired;
+  auto done = is_up_to_date(connection, schema, plans, fillfactor, retired);
   if (!done) return std::move(done).error();
-  if (*done) return {};
+  if (*done) return retired;
   // Building an index on a large table may take longer than any statement of a batch.
   auto begun =
       connection.run(fmt::format("begin; set local statement_timeout = 0; "
                                  "select pg_advisory_xact_lock(hashtextextended({}, 0))",
                                  literal("headwater " + schema)));
   if (begun) begun = bring_up(connection, schema, plans, fillfactor);
-  if (begun) return connection.run("commit");
-  if (connection.usable()) {
-    if (auto undone = connection.run("rollback"); !undone) return undone;
+  if (begun) begun = connection.run("commit");
+  auto finished = begun ? finish(connection, schema, plans, fillfactor)
+                        : Result<std::vector<std::string>>(begun.error());
+  if (!finished && connection.usable()) {
+    if (auto undone = connection.run("rollback"); !undone) return undone.error();
   }
-  return begun;
+  return finished;
 }
 
 }  // namespace headwater::postgres

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "connectors/postgres/connection.hpp"
 #include "connectors/postgres/plan.hpp"
@@ -10,13 +11,14 @@
 namespace headwater::postgres {
 
 /// Brings a schema to what this program needs: the numbered migrations, then the entity tables,
-/// columns, indexes and views of the plans, all in one transaction under an advisory lock. Does not
-/// write at all if nothing is missing, so that a role without CREATE can run on a schema that
-/// someone else prepared. Fatal: the schema was made by a newer program. Blocked: a missing
-/// privilege, a column of another type.
-Result<void> migrate(Connection& connection,
-                     const std::string& schema,
-                     std::span<const TablePlan> plans,
-                     int fillfactor);
+/// columns and views of the plans, all in one transaction under an advisory lock; then, while
+/// readers go on, new columns are filled and indexes built. Does not write at all if nothing is
+/// missing, so that a role without CREATE can run on a schema that someone else prepared. Gives the
+/// entity tables that no plan names any more. Fatal: the schema was made by a newer program.
+/// Blocked: a missing privilege, a column of another type.
+Result<std::vector<std::string>> migrate(Connection& connection,
+                                         const std::string& schema,
+                                         std::span<const TablePlan> plans,
+                                         int fillfactor);
 
 }  // namespace headwater::postgres

@@ -133,6 +133,7 @@ class PostgresSink::Impl {
  private:
   Result<void> connect();
   Result<void> claim(const std::string& org);
+  Result<void> leave_places(const std::vector<std::string>& retired, const std::string& org);
   Error refused(const std::string& org);
   OrgState* find_org(std::string_view org);
   Result<void> take(const Batch& batch);
@@ -151,6 +152,8 @@ class PostgresSink::Impl {
   Statements statements_;
   std::optional<Connection> connection_;
   std::vector<OrgState> orgs_;
+  bool places_left_ = false;  ///< what another mapping wrote was taken away, once
+  bool held_ = false;         // every org was ours once
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;
 
@@ -195,14 +198,15 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
     return error;
   };
   if (auto connected = connect(); !connected) return give_up(connected.error());
-  if (auto ready = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
-      !ready) {
-    return give_up(in_words(fmt::format("prepare schema {}", config_.schema), ready.error()));
+  auto retired = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
+  if (!retired) {
+    return give_up(in_words(fmt::format("prepare schema {}", config_.schema), retired.error()));
   }
   // All claims or none: an org that is refused must not take the others from whoever holds them.
   auto claimed = connection_->run("begin");
   for (const std::string& org : orgs) {
     if (claimed) claimed = claim(org);
+    if (claimed && !places_left_) claimed = leave_places(*retired, org);
   }
   if (claimed) claimed = connection_->run("commit");
   if (!claimed) {
@@ -210,8 +214,10 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
                        ? claimed.error()
                        : in_words("claim the cursor", claimed.error()));
   }
+  places_left_ = true;
   std::vector<Cursor> cursors;
   for (const OrgState& state : orgs_) cursors.push_back(state.cursor);
+  held_ = true;
   return cursors;
 }
 
@@ -230,12 +236,34 @@ Result<void> PostgresSink::Impl::claim(const std::string& org) {
   return {};
 }
 
+/// Another mapping may have been in force when the tables were written last. What it put elsewhere
+/// is told anew by the ledger, where it belongs now.
+Result<void> PostgresSink::Impl::leave_places(const std::vector<std::string>& retired,
+                                              const std::string& org) {
+  for (const auto& sql : leave_sql(config_.schema, renderer_.plans(), retired, org)) {
+    if (auto left = connection_->run(sql); !left) return left;
+  }
+  return {};
+}
+
 Error PostgresSink::Impl::refused(const std::string& org) {
   const std::array parameters{name_, org};
   auto rows = connection_->query(holder_sql(config_.schema), parameters);
   if (!rows) return std::move(rows).error();
   if (rows->empty())
     return transient(fmt::format("postgres: claim the cursor of org {}: it is being removed", org));
+  const std::string rival = rows->front()[0].value_or("");
+  if (held_) {
+    // Ours was the target, so this is no claim that waits for its turn.
+    fenced_ =
+        fatal(fmt::format(
+                  "postgres: claim: fenced: {} has claimed the cursor of sink {}; this sink stops "
+                  "until the daemon is started again, so stop the other one first",
+                  rival,
+                  name_),
+              std::string(kFenced));
+    return *fenced_;
+  }
   const std::uint64_t age = to_number(rows->front()[1]);
   return claim_refused(
       fmt::format("postgres: claim the cursor of sink {}, org {}: {} holds it and touched it {} ms "
@@ -244,7 +272,7 @@ Error PostgresSink::Impl::refused(const std::string& org) {
                   "ms",
                   name_,
                   org,
-                  rows->front()[0].value_or(""),
+                  rival,
                   age,
                   config_.claim_wait.count()),
       config_.claim_wait - Millis(age));

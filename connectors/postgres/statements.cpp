@@ -158,6 +158,34 @@ std::string holder_sql(std::string_view schema) {
       table_name(schema, "cursor"));
 }
 
+std::vector<std::string> leave_sql(std::string_view schema,
+                                   std::span<const TablePlan> plans,
+                                   std::span<const std::string> retired,
+                                   std::string_view org) {
+  static constexpr std::string_view kCustom = "custom:";
+  std::vector<std::string> out;
+  std::string objects;
+  for (const TablePlan& plan : plans) {
+    if (!plan.entity.starts_with(kCustom)) continue;
+    objects += objects.empty() ? "" : ", ";
+    objects += literal(std::string_view(plan.entity).substr(kCustom.size()));
+  }
+  if (!objects.empty()) {
+    out.push_back(fmt::format("delete from {} where org = {} and object in ({})",
+                              table_name(schema, "custom_record"),
+                              literal(org),
+                              objects));
+  }
+  for (const std::string& table : retired) {
+    out.push_back(
+        fmt::format("update {} set is_deleted = true, deleted_at = now(), delete_reason = 'remap' "
+                    "where org = {} and not is_deleted",
+                    table_name(schema, table),
+                    literal(org)));
+  }
+  return out;
+}
+
 std::string mirror_sql(std::string_view schema, std::string_view table) {
   const std::string name = table_name(schema, table);
   // record_id by itself: what an event names may be no id at all, and a mirror must not refuse it.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "connectors/postgres/plan.hpp"
 
@@ -25,6 +27,13 @@ std::string cursor_sql(std::string_view schema);
 std::string claim_sql(std::string_view schema);
 /// $1 sink, $2 org. Gives holder and the milliseconds since it touched the cursor.
 std::string holder_sql(std::string_view schema);
+
+/// What the mapping in force puts elsewhere, of one org: rows of objects with a table of their own
+/// in custom_record, and all of tables that no entity has any more.
+std::vector<std::string> leave_sql(std::string_view schema,
+                                   std::span<const TablePlan> plans,
+                                   std::span<const std::string> retired,
+                                   std::string_view org);
 
 /// Mirrors: `table` is hole or quarantine. $1.. as make_mirror_rows(), make_mirror_keys(); clearing
 /// takes $1, orgs.

@@ -65,6 +65,62 @@ TEST_F(PostgresSchema, AnObjectThatGetsATableMovesThere) {
   EXPECT_EQ(sql("select object from crm.custom_record"), "Other__c");
 }
 
+TEST_F(PostgresSchema, AValueThatDoesNotFitItsNewColumnStaysInTheDocument) {
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}, {"score2", text("n/a")}}}});
+  plans_[0].columns.push_back({"x_score2", ColumnType::Numeric, "score2", false});
+  sink = open_sink();
+  EXPECT_EQ(sql("select name, x_score2, fields ->> 'score2' from crm.contact_live"),
+            "Ann|null|n/a");
+  EXPECT_EQ(sql("select col_description('crm.contact'::regclass, attnum) from pg_attribute where "
+                "attrelid = 'crm.contact'::regclass and attname = 'x_score2'"),
+            "null")
+      << "it was tried once";
+}
+
+TEST_F(PostgresSchema, AColumnThatACrashLeftUnfilledIsFilledByTheNextOpen) {
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}, {"tier", text("Gold")}}}});
+  sink.reset();
+  sql("alter table crm.contact add column x_tier text");
+  sql("comment on column crm.contact.x_tier is 'headwater: is being filled'");
+  plans_[0].columns.push_back({"x_tier", ColumnType::Text, "tier", false});
+  sink = open_sink();
+  EXPECT_EQ(sql("select x_tier, fields from crm.contact"), "Gold|{}");
+}
+
+TEST_F(PostgresSchema, AnObjectThatLosesItsTableLeavesIt) {
+  const auto without = plans_;
+  plans_.insert(
+      plans_.begin(),
+      {"custom:Thing__c", "custom_thing__c", {{"x_plan", ColumnType::Text, "plan", false}}});
+  auto sink = open_sink();
+  must_write(*sink,
+             {{.rev = 1,
+               .fields = {{"name", text("T")}, {"plan", text("PRO")}},
+               .object = "Thing__c",
+               .entity = "custom:Thing__c"}});
+  const auto with = std::exchange(plans_, without);
+  sink = open_sink();
+  EXPECT_EQ(sql("select name, delete_reason from crm.custom_thing__c where is_deleted"), "T|remap");
+  must_write(*sink,
+             {{.rev = 2,
+               .fields = {{"name", text("T")}, {"plan", text("PRO")}},
+               .object = "Thing__c",
+               .entity = "custom:Thing__c"}});
+  EXPECT_EQ(sql("select name, fields ->> 'plan' from crm.custom_record_live"), "T|PRO");
+  // And back to a table that is there already.
+  plans_ = with;
+  sink = open_sink();
+  must_write(*sink,
+             {{.rev = 3,
+               .fields = {{"name", text("T")}, {"plan", text("PRO")}},
+               .object = "Thing__c",
+               .entity = "custom:Thing__c"}});
+  EXPECT_EQ(sql("select name, x_plan from crm.custom_thing__c_live"), "T|PRO");
+  EXPECT_EQ(sql("select count(*) from crm.custom_record"), "0");
+}
+
 TEST_F(PostgresSchema, AChangedColumnTypeIsBlockedAndNothingIsChanged) {
   open_sink();
   plans_[0].columns[5].type = ColumnType::Text;

@@ -29,7 +29,10 @@ Catalog catalog_with(std::map<std::string, std::string, std::less<>> contact) {
 std::vector<std::string> statements(const Catalog& catalog) {
   auto out = ddl_for(kPlans, catalog, 80);
   EXPECT_TRUE(out.ok());
-  return out.ok() ? std::move(out).value() : std::vector<std::string>{};
+  if (!out.ok()) return {};
+  auto all = std::move(out->together);
+  all.insert(all.end(), out->afterwards.begin(), out->afterwards.end());
+  return all;
 }
 
 TEST(Ddl, AnEmptySchemaGetsTableIndexesAndView) {
@@ -37,13 +40,13 @@ TEST(Ddl, AnEmptySchemaGetsTableIndexesAndView) {
               ElementsAre("create table \"contact\" (like custom_record including defaults, "
                           "\"email\" text, \"account_id\" char(18) "
                           "collate \"C\", primary key (org, id)) with (fillfactor = 80)",
-                          "create index \"contact_email_idx\" on \"contact\" (\"email\") where not "
-                          "is_deleted and \"email\" is not null",
-                          "create index \"contact_account_id_idx\" on \"contact\" (org, "
-                          "\"account_id\") where not is_deleted and "
-                          "\"account_id\" is not null",
                           "create or replace view \"contact_live\" as select * from \"contact\" "
-                          "where not is_deleted"));
+                          "where not is_deleted",
+                          "create index if not exists \"contact_email_idx\" on \"contact\" "
+                          "(\"email\") where not is_deleted and \"email\" is not null",
+                          "create index if not exists \"contact_account_id_idx\" on \"contact\" "
+                          "(org, \"account_id\") where not is_deleted and "
+                          "\"account_id\" is not null"));
 }
 
 TEST(Ddl, ASchemaThatHasAllGetsNothing) {
@@ -57,13 +60,37 @@ TEST(Ddl, AColumnThatNoPlanNamesAnyMoreStays) {
               IsEmpty());
 }
 
-TEST(Ddl, AMissingColumnIsAddedFilledAndShown) {
-  EXPECT_THAT(statements(catalog_with({{"account_id", "character(18)"}})),
+TEST(Ddl, AMissingColumnIsAddedAndShownAndFilledAfterwards) {
+  const std::string fill =
+      "do $fill$ begin begin update \"contact\" set \"email\" = (fields ->> 'email')::text, fields "
+      "= fields - 'email' where fields ? 'email'; exception when data_exception then null; end; "
+      "comment on column \"contact\".\"email\" is null; end $fill$";
+  auto catalog = catalog_with({{"account_id", "character(18)"}});
+  const auto out = ddl_for(kPlans, catalog, 80);
+  ASSERT_TRUE(out.ok());
+  EXPECT_THAT(out->together,
               ElementsAre("alter table \"contact\" add column \"email\" text",
-                          "update \"contact\" set \"email\" = (fields ->> 'email')::text, fields = "
-                          "fields - 'email' where fields ? 'email'",
+                          "comment on column \"contact\".\"email\" is 'headwater: is being filled'",
                           "create or replace view \"contact_live\" as select * from \"contact\" "
                           "where not is_deleted"));
+  EXPECT_THAT(out->afterwards, ElementsAre(fill));
+  // A crash between the two.
+  catalog = catalog_with({{"email", "text"}, {"account_id", "character(18)"}});
+  catalog.filling.insert("contact.email");
+  EXPECT_THAT(statements(catalog), ElementsAre(fill));
+}
+
+TEST(Ddl, ATableThatNoPlanNamesIsRetired) {
+  Catalog catalog;
+  const std::map<std::string, std::string, std::less<>> head{
+      {"org", "text"}, {"mapping_rev", "integer"}, {"is_deleted", "boolean"}};
+  for (const char* name : {"contact", "contact_live", "custom_record", "custom_record_live"}) {
+    catalog.relations[name] = head;
+  }
+  EXPECT_THAT(retired_tables(kPlans, catalog), IsEmpty());
+  catalog.relations["invoice"] = catalog.relations["invoice_live"] = head;
+  catalog.relations["somebodys"] = head;
+  EXPECT_THAT(retired_tables(kPlans, catalog), ElementsAre("invoice"));
 }
 
 TEST(Ddl, AColumnThatAMigrationGaveToTheHeadFollows) {
