@@ -39,7 +39,7 @@ orgs:
     pubsub: {endpoint: bus.example.com:7443, tls: false}
     streams:
       - {topic: /data/ChangeEvents, start: snapshot}
-      - {topic: /event/Something__e}
+      - {topic: /topic/Something__e}
   - name: emea
     org_id: 001000000000001
     auth: {flow: password, client_id: '${HEADWATER_NOT_SET}', private_key_file: open.pem}
@@ -71,7 +71,7 @@ says 'bad.yaml:2:1: sate_dir: unknown key, did you mean state_dir?'
 says 'bad.yaml:5:16: orgs[0].login_url: http://crm.example.com would send credentials in the clear: use https://...'
 says 'bad.yaml:6:92: orgs[0].auth.private_key_file: secret file missing.pem does not exist or may not be read'
 says 'bad.yaml:7:51: orgs[0].pubsub.tls: false would send the access token in the clear to bus.example.com:7443...'
-says 'bad.yaml:9:44: orgs[0].streams[0].start: snapshot is not available in this version: use earliest...'
+says 'bad.yaml: orgs[0].snapshot.objects: must name the objects to read in: a stream has start: snapshot'
 says 'bad.yaml:10:17: orgs[0].streams[1].topic: must be a change event topic such as /data/ChangeEvents...'
 says 'bad.yaml:11:11: orgs[1].name: org emea is configured twice'
 says 'bad.yaml:12:13: orgs[1].org_id: must be an organization id (00D…), got 001000000000001...'

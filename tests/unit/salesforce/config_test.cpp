@@ -80,13 +80,16 @@ TEST_F(OrgConfigTest, ReadsEveryKey) {
   EXPECT_EQ(org.currency, "EUR");
 }
 
-TEST_F(OrgConfigTest, SnapshotIsNotAvailableAndSaysWhatIs) {
-  parse("name: emea\nauth: {client_id: c, username: u, private_key_file: " + secret_ +
-        "}\nstreams: [{topic: /data/ChangeEvents, start: snapshot}]\n");
-  EXPECT_THAT(
-      told(),
-      HasSubstr("start: snapshot is not available in this version: use earliest (all retained "
-                "changes, up to 72 hours) or latest (changes from now on)"));
+TEST_F(OrgConfigTest, ASnapshotNamesItsObjects) {
+  const std::string head =
+      "name: emea\nauth: {client_id: c, username: u, private_key_file: " + secret_ +
+      "}\nstreams: [{topic: /data/ChangeEvents, start: snapshot}]\n";
+  parse(head);
+  EXPECT_THAT(told(),
+              HasSubstr("snapshot.objects: must name the objects to read in: a stream has start: "
+                        "snapshot"));
+  parse(head + "snapshot: {objects: [Account]}\n");
+  EXPECT_EQ(told(), "");
 }
 
 TEST_F(OrgConfigTest, PlaintextNeedsLoopbackOrAWord) {
