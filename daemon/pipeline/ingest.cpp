@@ -56,7 +56,7 @@ Ingest::Ingest(Parts parts)
       metrics_(parts_.metrics, parts_.stream.org, parts_.stream.topic),
       schemas_(parts_.stream.org, parts_.ledger, parts_.source, kind_of(parts_.stream)),
       event_retry_(parts_.stream, parts_.ledger, schemas_, parts_.org_ready),
-      limits_(parts_.stream, parts_.ledger, parts_.clock),
+      doubts_(parts_.stream, parts_.ledger, parts_.clock),
       backoff_(std::chrono::seconds{1}, std::chrono::seconds{60}, seed_of(parts_.stream)) {}
 
 Step Ingest::step(Millis wait_max) {
@@ -107,7 +107,7 @@ Step Ingest::keep_alive() {
 void Ingest::works() {
   tell_health();
   backoff_.reset();
-  if (const auto told = limits_.over(); !told) log::error(told.error().message);
+  if (const auto told = doubts_.works(); !told) log::error(told.error().message);
 }
 
 void Ingest::tell_health() {
@@ -352,10 +352,8 @@ Step Ingest::wait_for_schema(const Error& error) {
 Step Ingest::pause(const Error& error) {
   parts_.health.fail(error);
   if (error.kind == ErrorKind::Fatal) return Step::done();
-  if (salesforce::recovery(error) == Recovery::Quota) {
-    // Told as what it is; if it cannot be written, the health says so all the same.
-    if (const auto told = limits_.reached(error); !told) log::error(told.error().message);
-  }
+  // If it cannot be written, the health says so all the same.
+  if (const auto told = doubts_.refused(error); !told) log::error(told.error().message);
   const Millis wait = error.kind == ErrorKind::Blocked
                           ? std::max(kBlockedRetry, salesforce::least_pause(error))
                           : backoff_.next();

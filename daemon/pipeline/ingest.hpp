@@ -11,13 +11,13 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/health.hpp"
 #include "daemon/pipeline/backoff.hpp"
-#include "daemon/pipeline/delivery_limit.hpp"
 #include "daemon/pipeline/event_retry.hpp"
 #include "daemon/pipeline/ingest_metrics.hpp"
 #include "daemon/pipeline/retry_lane.hpp"
 #include "daemon/pipeline/row_lane.hpp"
 #include "daemon/pipeline/schema_book.hpp"
 #include "daemon/pipeline/step.hpp"
+#include "daemon/pipeline/stream_doubts.hpp"
 
 namespace headwater {
 
@@ -92,7 +92,7 @@ class Ingest {
   RetryLane retries_;
   avro::Scratch scratch_;  // what decoded events borrow, per response
   salesforce::Credit credit_;
-  DeliveryLimit limits_;
+  StreamDoubts doubts_;
   Backoff backoff_;
   salesforce::Fetched fetched_;
   std::vector<SchemaBook::Page*> pages_;  // of fetched_.events, one each; nullptr: refused

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "daemon/observe/log.hpp"
+#include "daemon/pipeline/stream_doubts.hpp"
 
 namespace headwater {
 namespace {
@@ -53,7 +54,8 @@ std::string object_of_topic(std::string_view topic) {
 }
 
 bool heals_otherwise(const Hole& hole) {
-  return hole.cause == "mass_delete" || hole.cause == "delivery_limit" ||
+  if (hole.cause == kSwitchedOff) return hole.to_ts == 0;  // until it is on again
+  return hole.cause == "mass_delete" || hole.cause == kDeliveryLimit ||
          hole.topic.starts_with("/event/");  // platform events are no records
 }
 

@@ -5,6 +5,7 @@
 #   snapshot_test.sh BIN_DIR [RECORDS [KILLS]]     100000 50: the numbers that are promised, some minutes
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
 records=${2:-6000} kills=${3:-4}
+patience=$((60 + records / 200))
 stack_up "$work" || fail "a server did not start"
 
 jobs_over() { headwater --json jobs | jq -e 'length == 0' >/dev/null; }
@@ -42,7 +43,7 @@ stack_daemon_start
 wait "$loader"
 has_jobs() { headwater --json jobs --all | jq -e 'length > 0' >/dev/null; }
 wait_for 60 "the first job" has_jobs || fail "nothing is read in"
-read_in 600
+read_in $((10 * patience))
 verify
 headwater --json jobs --all | jq -e 'all(.state == "done" and .why == "snapshot")' >/dev/null || fail "a job is not done"
 rows=$(headwater --json jobs --all | jq 'map(.rows) | add')
@@ -55,8 +56,8 @@ org_post /load '{"transactions": 60, "rate": 0}'
 org_post /retention '{}'
 org_post /load '{"transactions": 20, "rate": 0}'
 stack_daemon_start
-wait_for 60 "the hole's end" closed_hole expired || fail "the hole stays: $(headwater holes)"
-read_in 120
+wait_for $patience "the hole's end" closed_hole expired || fail "the hole stays: $(headwater holes)"
+read_in $((2 * patience))
 verify
 closed_hole expired | grep -q 'records of Account from version' || fail "no evidence: $(closed_hole expired)"
 
@@ -65,21 +66,21 @@ org_post /loss '{"share": 1}'
 org_post /load '{"transactions": 60, "rate": 0}'
 org_post /loss '{"share": 0}'
 org_post /emit '{"raw": {"object": "Contact", "change_type": "GAP_OVERFLOW", "record_ids": ["000000000000000AAA"]}}'
-wait_for 60 "the overflow's end" closed_hole overflow || fail "the hole stays: $(headwater holes)"
+wait_for $patience "the overflow's end" closed_hole overflow || fail "the hole stays: $(headwater holes)"
 for object in $(curl -sf "$org_control/counts" | jq -r 'to_entries[] | select(.value > 0).key'); do prints 0 "reads all of $object" headwater resync "$object"; done
-read_in 120
+read_in $((2 * patience))
 verify
 
 # A permission that is withdrawn looks as if all were gone: a person must say so.
 org_post /faults '{"hide_records": "Lead"}'
 prints 0 "reads all of Lead" headwater resync Lead
 has_brake() { headwater --json holes | jq -e 'any(.cause == "mass_delete" and .object == "Lead")' >/dev/null; }
-wait_for 60 "the brake" has_brake || fail "no hole: $(headwater --json jobs --all | jq -c '.[-1]')"
+wait_for $patience "the brake" has_brake || fail "no hole: $(headwater --json jobs --all | jq -c '.[-1]')"
 answers /readyz 503 "mass_delete Lead"
 org_post /faults '{"clear": true}'
 prints 0 "reads all of Lead" headwater resync Lead
-wait_for 60 "the brake's end" closed_hole mass_delete || fail "the hole stays: $(headwater holes)"
-read_in 60
+wait_for $patience "the brake's end" closed_hole mass_delete || fail "the hole stays: $(headwater holes)"
+read_in $patience
 verify
 
 prints 1 "which object" headwater resync 'no;object'
@@ -87,7 +88,7 @@ prints 1 "there is no job 999" headwater jobs cancel 999
 printf '%s\n' "$(curl -sf "$org_control/truth?object=Account" | head -1 | jq -r .id)" >"$work/ids"
 prints 0 "1 records of Account are read again by id" headwater resync Account --ids "$work/ids"
 prints 0 "reads some of Account" headwater resync Account --where "Name != 'nobody'"
-read_in 60
+read_in $patience
 stack_daemon_kill TERM
 [ "$daemon_exit" = 0 ] || fail "SIGTERM ended with $daemon_exit"
 echo "snapshot: OK"

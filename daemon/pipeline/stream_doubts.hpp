@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/ledger/ledger.hpp"
+
+namespace headwater {
+
+/// Holes of a stream that the org refuses for a reason of its own (salesforce.md sections 3.2, 9):
+///
+///   delivery_limit  the day's deliveries are used up. Events stay on the bus for 72 hours: nothing
+///                   is lost yet, and a person should know until when. It closes when the stream
+///                   goes on after its stored position; should that be lost by then, the lost
+///                   position has a hole of its own
+///   switched_off    a topic that worked is not there any more: its object was switched off in
+///                   Change Data Capture, and what changes is told to nobody. Once it works again
+///                   the hole has an end, and is repaired by reading the object
+///
+/// Repeats renew a hole. The ingest thread.
+class StreamDoubts {
+ public:
+  StreamDoubts(ledger::StreamKey stream, ledger::Ledger& ledger, const Clock& clock)
+      : stream_(std::move(stream)), ledger_(ledger), clock_(clock) {}
+
+  /// The org refused or ended the stream with this error. Nothing happens for any other.
+  Result<void> refused(const Error& error);
+  /// The stream works.
+  Result<void> works();
+
+ private:
+  const ledger::StreamKey stream_;
+  ledger::Ledger& ledger_;
+  const Clock& clock_;
+  bool may_be_open_ = true;  // also from before a restart
+};
+
+inline constexpr std::string_view kDeliveryLimit = "delivery_limit";
+inline constexpr std::string_view kSwitchedOff = "switched_off";
+
+}  // namespace headwater

@@ -1,0 +1,66 @@
+#include "daemon/pipeline/stream_doubts.hpp"
+
+#include "daemon/pipeline/job_planner.hpp"
+#include "tests/unit/pipeline/fixture.hpp"
+
+namespace headwater {
+namespace {
+
+class StreamDoubtsTest : public test::PipelineTest {
+ protected:
+  ledger::StreamKey stream{"emea", test::kTopic};
+  const Error limit = blocked("used up", "subscription.limit.exceeded");
+  const Error gone = blocked("no such topic", "topic.not.found");
+};
+
+TEST_F(StreamDoubtsTest, AUsedUpLimitSaysUntilWhenNothingIsLostAndClosesWhenTheStreamGoesOn) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  StreamDoubts doubts(stream, *ledger, clock);
+  clock.ms += 3'600'000;
+  ASSERT_TRUE(doubts.refused(limit));
+  ASSERT_TRUE(doubts.refused(limit));
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].detail,
+            "used up; events wait on the bus, nothing is lost until 2026-03-04T12:00:00.000Z");
+  EXPECT_TRUE(heals_otherwise(ledger->holes()[0]));
+  // Open across a restart, and closed by what the stream then does.
+  StreamDoubts next(stream, *ledger, clock);
+  ASSERT_TRUE(next.works());
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(ledger->closed_holes().at(0).closing.evidence,
+            "the stream went on after its stored position at 2026-03-01T13:00:00.000Z: what waited "
+            "on the bus comes in order");
+}
+
+TEST_F(StreamDoubtsTest, OneStreamSaysNothingOfAnother) {
+  StreamDoubts doubts(stream, *ledger, clock), other({"emea", "/data/X"}, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(limit));
+  ASSERT_TRUE(other.works());
+  EXPECT_EQ(ledger->holes_open(), 1U);
+}
+
+TEST_F(StreamDoubtsTest, AnObjectThatIsSwitchedOffIsAHoleThatIsRepairedOnceItIsOnAgain) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  StreamDoubts doubts(stream, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(gone));
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea")[0].cause, "switched_off");
+  EXPECT_TRUE(heals_otherwise(ledger->wide_holes("emea")[0])) << "reading it now would not end it";
+  clock.ms += 60'000;
+  ASSERT_TRUE(doubts.works());
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U) << "what happened meanwhile was told to nobody";
+  EXPECT_EQ(ledger->wide_holes("emea")[0].to_ts, clock.ms);
+  EXPECT_FALSE(heals_otherwise(ledger->wide_holes("emea")[0]));
+  EXPECT_EQ(holes_of_object(*ledger, "emea", "Account").size(), 1U);
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Contact").empty()) << "of one object";
+}
+
+TEST_F(StreamDoubtsTest, ATopicThatNeverWorkedIsNoHole) {
+  StreamDoubts doubts(stream, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(gone));
+  ASSERT_TRUE(doubts.refused(transient("network")));
+  EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+}  // namespace
+}  // namespace headwater
