@@ -16,6 +16,9 @@
 #include "config/mapping_file.hpp"
 #include "connectors/salesforce/org.hpp"
 #include "daemon/answer.hpp"
+#include "daemon/audit/audit_task.hpp"
+#include "daemon/audit/sink_audit.hpp"
+#include "daemon/audit_orders.hpp"
 #include "daemon/mapping_reload.hpp"
 #include "daemon/observe/http.hpp"
 #include "daemon/pipeline/delete_check_task.hpp"
@@ -71,6 +74,7 @@ struct Org {
   std::shared_ptr<salesforce::TokenSource> tokens;
   std::shared_ptr<salesforce::QuotaGovernor> quota;
   std::unique_ptr<salesforce::OrgApi> api;
+  std::unique_ptr<salesforce::OrgReader> audit_reader;
   std::unique_ptr<salesforce::OrgReader> reader;
   std::atomic<bool> ready{false};
   RowLane rows{kLaneBatchesMax};
@@ -94,6 +98,8 @@ struct App::Impl {
   Result<void> build(std::shared_ptr<const crm::Mapping> given);
   void build_org(salesforce::OrgConfig org_config);
   void build_sinks();
+  void add_audit(Org& org, const salesforce::OrgConfig& org_config);
+  void add_sink_audits();
   Result<void> open_doors();
   Result<void> try_again(RetryRequest& request);
   StatusSources sources() const;
@@ -120,10 +126,13 @@ struct App::Impl {
   mutable std::mutex mapping_mutex;
   std::shared_ptr<const crm::Mapping> mapping;
   std::unique_ptr<ledger::Ledger> ledger;
+  audit::Desk desk;
   std::vector<std::unique_ptr<Org>> orgs;
   std::vector<std::unique_ptr<SinkLoop>> sinks;
+  std::vector<std::unique_ptr<audit::SinkAudit>> sink_audits;
   std::unique_ptr<observe::HttpServer> http;
   std::unique_ptr<Orders> orders;
+  std::unique_ptr<AuditOrders> audit_orders;
   std::unique_ptr<runtime::ControlServer> control;
   // Last: what calls into all of the above ends first.
   std::vector<std::unique_ptr<LoopThread>> org_threads, sink_threads;
@@ -146,7 +155,9 @@ Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> given) {
   if (!opened) return opened.error();
   ledger = std::move(opened).value();
   for (const auto& org : config.orgs) build_org(org);
+  for (std::size_t i = 0; i < orgs.size(); ++i) add_audit(*orgs[i], config.orgs[i]);
   build_sinks();
+  add_sink_audits();
   return open_doors();
 }
 
@@ -252,11 +263,61 @@ void App::Impl::build_sinks() {
   }
 }
 
+/// Behind all other work of the org.
+void App::Impl::add_audit(Org& org, const salesforce::OrgConfig& org_config) {
+  org.audit_reader = salesforce::make_org_reader(org_config, org.tokens, org.counts, org.quota);
+  const auto streams = [this, &org] {
+    std::vector<audit::StreamProgress> out;
+    for (const auto& ingest : org.ingests) {
+      if (!ingest->topic().starts_with("/data/")) continue;  // no changes of records
+      const auto position = ledger->position({org.name, ingest->topic()});
+      out.push_back({position ? position->newest_commit_ts : 0, ingest->at_tip()});
+    }
+    return out;
+  };
+  const auto whole = [this, &org](const std::string& object) {
+    return ledger->last_snapped(org.name, object).has_value();
+  };
+  audit::Bench bench{org.worker->tools(),
+                     *org.audit_reader,
+                     config.audit,
+                     streams,
+                     config.journal.sweep_share_max};
+  org.worker->add(std::make_unique<audit::AuditTask>(
+      audit::AuditTask::Parts{std::move(bench), desk, whole}));
+}
+
+/// Of targets that can be asked for single records; a log is compared by the command alone.
+void App::Impl::add_sink_audits() {
+  std::vector<std::string> names;
+  for (const auto& org : orgs) names.push_back(org->name);
+  for (const SinkSection& section : config.sinks) {
+    if (!section.reader) continue;
+    auto& part = health.add("audit " + section.name, kSinkDeadline);
+    const auto make = [this, &section] {
+      return section.reader(section.name, *mapping_in_force());
+    };
+    audit::SinkAudit& loop =
+        *sink_audits.emplace_back(std::make_unique<audit::SinkAudit>(audit::SinkAudit::Parts{
+            section.name, names, make, *ledger, config.audit, desk, clock, part, metrics}));
+    org_threads.push_back(std::make_unique<LoopThread>(
+        "audit-" + section.name,
+        [&loop] { return loop.step(); },
+        [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); }));
+  }
+}
+
 Result<void> App::Impl::open_doors() {
+  std::vector<std::string> names;
+  for (const auto& org : orgs) names.push_back(org->name);
+  audit_orders = std::make_unique<AuditOrders>(desk, *ledger, std::move(names));
   orders = std::make_unique<Orders>(
       *ledger, clock, [this](RetryRequest& request) { return try_again(request); });
   auto socket = runtime::ControlServer::open(
       io, config.control_socket, [this](const runtime::Question& question, runtime::Reply reply) {
+        static constexpr std::string_view kAudit = "audit ";
+        if (question.line.starts_with(kAudit))
+          return reply(audit_orders->answer(question.line.substr(kAudit.size()), question.peer));
         answer(question, sources(), *ledger, clock, *orders, std::move(reply));
       });
   if (!socket) return socket.error();
@@ -313,6 +374,7 @@ Result<void> App::Impl::try_again(RetryRequest& request) {
 
 StatusSources App::Impl::sources() const {
   StatusSources out{*ledger, health, {}, {}, kVersion, started_at};
+  out.audit = &desk;
   for (const auto& sink : sinks) out.sinks.push_back(sink.get());
   for (const auto& org : config.orgs) {
     for (const auto& stream : org.streams) out.streams.push_back({org.name, stream.topic});

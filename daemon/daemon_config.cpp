@@ -31,7 +31,9 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   for (const std::string& name : sinks.keys()) {
     config::Node section = sinks.child(name);
     SinkMaker made = parse_sink(name, section);
-    if (made.make) config.sinks.push_back({name, std::move(made.make), std::move(made.check)});
+    if (made.make) 
+      config.sinks.push_back(
+          {name, std::move(made.make), std::move(made.check), std::move(made.reader)});
   }
 
   config::Node journal = root.child("journal");
@@ -39,6 +41,11 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   config.journal.journal_keep = journal.duration("keep", config.journal.journal_keep);
   if (config.journal.journal_bytes_max < (1U << 20))
     journal.problem("bytes_max", "must be at least 1MiB");
+
+  config::Node audit = root.child("audit");
+  config.audit.every = audit.duration("every", config.audit.every);
+  config.audit.objects = audit.texts("objects");
+  config.audit.settle = audit.duration("settle", config.audit.settle);
 
   config.mapping_files = root.child("mapping").texts("files");
   config.http_listen = root.child("http").text("listen", config.http_listen);

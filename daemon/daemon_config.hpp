@@ -6,6 +6,7 @@
 
 #include "config/node.hpp"
 #include "connectors/salesforce/config.hpp"
+#include "daemon/audit/options.hpp"
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/registry.hpp"
@@ -16,6 +17,7 @@ struct SinkSection {
   std::string name;  ///< its key under `sinks`
   MakeSink make;
   CheckSink check;
+  MakeReader reader;
 };
 
 /// The whole configuration file (config/headwater.example.yaml has every key).
@@ -25,6 +27,7 @@ struct DaemonConfig {
   std::vector<salesforce::OrgConfig> orgs;
   std::vector<SinkSection> sinks;
   ledger::LedgerOptions journal;
+  audit::AuditOptions audit;
   std::vector<std::string> mapping_files;
   std::string http_listen = "127.0.0.1:9464";
   std::string control_socket;  ///< default: <state_dir>/control.sock

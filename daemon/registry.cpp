@@ -4,7 +4,9 @@
 
 #include "connectors/kafka/sink.hpp"
 #include "connectors/kafka/topics.hpp"
+#include "connectors/postgres/reader.hpp"
 #include "connectors/postgres/sink.hpp"
+#include "connectors/redis/reader.hpp"
 #include "connectors/redis/sink.hpp"
 
 namespace headwater {
@@ -19,7 +21,12 @@ SinkMaker postgres_sink(config::Node& section) {
                                                             postgres::plan_tables(*context.mapping),
                                                             context.platform_events);
           },
-          {}};
+          {},
+          [config](const std::string& name,
+                   const crm::Mapping& mapping) -> std::unique_ptr<TargetReader> {
+            return std::make_unique<postgres::PostgresReader>(
+                config, name, postgres::plan_tables(mapping));
+          }};
 }
 
 SinkMaker redis_sink(config::Node& section) {
@@ -27,7 +34,10 @@ SinkMaker redis_sink(config::Node& section) {
   return {[config](const SinkContext& context) -> std::unique_ptr<Sink> {
             return std::make_unique<redis::RedisSink>(config, context.holder);
           },
-          {}};
+          {},
+          [config](const std::string&, const crm::Mapping&) -> std::unique_ptr<TargetReader> {
+            return std::make_unique<redis::RedisReader>(config);
+          }};
 }
 
 std::vector<std::string> entities_of(const crm::Mapping& mapping) {

@@ -7,6 +7,7 @@
 
 #include "config/node.hpp"
 #include "connectors/sink.hpp"
+#include "connectors/target_reader.hpp"
 #include "schemas/core/time.hpp"
 #include "schemas/crm/mapping.hpp"
 
@@ -28,9 +29,14 @@ using MakeSink = std::function<std::unique_ptr<Sink>(const SinkContext&)>;
 /// What only the mapping shows to be wrong with a sink's section, one sentence each.
 using CheckSink = std::function<std::vector<std::string>(const crm::Mapping& mapping)>;
 
+/// Reads the sink's target, to compare it with the ledger.
+using MakeReader =
+    std::function<std::unique_ptr<TargetReader>(const std::string& name, const crm::Mapping&)>;
+
 struct SinkMaker {
   MakeSink make;    ///< nothing if the section has an unknown type
   CheckSink check;  ///< nothing if there is nothing to check
+  MakeReader reader = {};  ///< nothing if the target cannot be asked for single records
 };
 
 /// The one table that names every connector. Reads the section; an unknown `type` is a problem and

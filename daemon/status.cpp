@@ -203,6 +203,7 @@ std::string status_json(const StatusSources& sources, const Clock& clock) {
   out["holes_open"] = sources.ledger.holes_open();
   out["holes"] = std::move(holes);
   out["quarantine_open"] = sources.ledger.quarantine_open();
+  if (sources.audit != nullptr) out["audit"] = json::parse(sources.audit->status_json());
   return json::serialize(out);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/audit/desk.hpp"
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/observe/health.hpp"
 #include "daemon/pipeline/sink_loop.hpp"
@@ -18,6 +19,7 @@ struct StatusSources {
   std::vector<ledger::StreamKey> streams;
   std::string version;
   EpochMs started_at = 0;
+  const audit::Desk* audit = nullptr;
 };
 
 /// The whole truth as one JSON document.

@@ -66,6 +66,14 @@ EpochMs AuditTask::due_at(const std::string& object) const {
   return last->second.ended_at + (last->second.complete ? every : std::min(every, kRetryMs));
 }
 
+/// A snapshot or resync of it is open: what it has yet to read is not missing.
+bool AuditTask::being_read(const std::string& object) const {
+  const auto jobs = parts_.bench.tools.ledger.jobs();
+  return std::ranges::any_of(jobs, [&](const ledger::ReadJob& job) {
+    return job.open() && job.org == parts_.bench.tools.org && job.object == object;
+  });
+}
+
 Result<Step> AuditTask::step() {
   if (!up_) {
     if (auto brought = bring_up(); !brought) return brought.error();
@@ -109,7 +117,8 @@ Result<bool> AuditTask::choose() {
   std::optional<std::pair<EpochMs, std::string>> next;
   for (const auto& object : objects()) {
     const EpochMs at = due_at(object);
-    if (at <= now && (!next || at < next->first)) next = {at, object};
+    if (at > now || (next && at >= next->first) || being_read(object)) continue;
+    next = {at, object};
   }
   if (!next) return false;
   by_order_ = false;

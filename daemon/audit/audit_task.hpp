@@ -39,6 +39,7 @@ class AuditTask final : public OrgTask {
   Result<void> end();
   std::vector<std::string> objects() const;
   EpochMs due_at(const std::string& object) const;
+  bool being_read(const std::string& object) const;
 
   Parts parts_;
   Receipts receipts_;

@@ -45,7 +45,7 @@ std::uint64_t Desk::place(std::span<const std::string> orgs, Order order) {
 std::optional<std::string> Desk::run_json(std::uint64_t number) const {
   const std::lock_guard lock(mutex_);
   const auto run = std::find_if(
-      runs_.begin(), runs_.end(), [number](const Run& run) { return run.number == number; });
+      runs_.begin(), runs_.end(), [number](const Run& one) { return one.number == number; });
   if (run == runs_.end()) return std::nullopt;
   json::object doing;
   for (const auto& org : run->orgs_open) {

@@ -137,7 +137,13 @@ Result<Step> ObjectPass::met(const Error& error) {
     return Step::wait(retry_at_);
   }
   bench_.tools.objects.forget(order_.object);
-  if (error.kind != ErrorKind::Transient && order_.repair && living() > 0) {
+  const bool unreadable =
+      error.kind == ErrorKind::Blocked || error.code == "INVALID_TYPE" || error.code == "NOT_FOUND";
+  if (error.kind == ErrorKind::Rejected && !unreadable && !began_anew_) {
+    began_anew_ = true;  // a field went, was hidden or changed its type since it was described
+    return begin_anew();
+  }
+  if (unreadable && order_.repair && living() > 0) {
     auto opened = open_object_hole(
         "audit_unreadable",
         fmt::format("{}; nothing is deleted for it: give the integration user read permission, the "
@@ -146,6 +152,17 @@ Result<Step> ObjectPass::met(const Error& error) {
     if (!opened) return opened.error();
   }
   return fail(error.message);
+}
+
+Result<Step> ObjectPass::begin_anew() {
+  tally_ = {};
+  receipt_.compared = receipt_.binned = receipt_.before_start = receipt_.suspects = 0;
+  row_.reset();
+  ledger_at_.clear();
+  ledger_read_ = mass_gone_ = false;
+  suspects_.clear();
+  gone_.clear();
+  return go(Phase::Begin);
 }
 
 Result<Step> ObjectPass::fail(std::string note) {
@@ -208,7 +225,9 @@ Result<Step> ObjectPass::merge() {
   if (!page) return page.error();
   for (const auto& standing : *page) {
     const std::string id = standing.id.str();
-    for (; row_ && row_->key < id; next_row()) meet(row_->key, unspooled(row_->value), nullptr);
+    for (; row_ && row_->key < id && !crowded(); next_row())
+      meet(row_->key, unspooled(row_->value), nullptr);
+    if (crowded()) return drain_then(Phase::Merge);  // and on behind ledger_at_
     if (row_ && row_->key == id) {
       meet(id, unspooled(row_->value), &standing);
       next_row();
@@ -222,7 +241,7 @@ Result<Step> ObjectPass::merge() {
 }
 
 Result<Step> ObjectPass::merge_rest() {
-  for (std::size_t i = 0; row_ && i < kMergeMax; ++i, next_row())
+  for (std::size_t i = 0; row_ && i < kMergeMax && !crowded(); ++i, next_row())
     meet(row_->key, unspooled(row_->value), nullptr);
   if (row_) return Step::again();
   return after_merge();
@@ -308,7 +327,9 @@ Result<void> ObjectPass::compare(const salesforce::RecordRow& row) {
         if (record == nullptr || record->standing.deleted)
           differs = record != nullptr || claimed(row.stamp);
         else
-          differs = !differing(row.fields, record->fields, names, 1).empty();
+          differs =
+              !differing(row.fields, record->fields, names, unheard(row.stamp, record->standing), 1)
+                   .empty();
       });
   if (!read) return read;
   if (differs) suspect_one(row.id.str(), OrgRow{row.stamp, false}, now());

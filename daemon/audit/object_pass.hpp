@@ -93,6 +93,7 @@ class ObjectPass {
   Result<Step> heal();
   Result<Step> finish();
   Result<Step> met(const Error& error);
+  Result<Step> begin_anew();
   Result<Step> fail(std::string note);
 
   bool next_row();
@@ -144,7 +145,7 @@ class ObjectPass {
   std::map<std::string, Suspect> suspects_;
   std::map<std::string, Sight> gone_;
   std::size_t gone_max_ = 0;
-  bool mass_gone_ = false;
+  bool mass_gone_ = false, began_anew_ = false;
   std::vector<ledger::Hole> holes_;
   std::vector<Healing> healing_;
 

@@ -103,7 +103,9 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
       book_.raw(org(), order_.object, {&id, 1}, [&](std::size_t, const ledger::RawRecord* record) {
         if (record == nullptr) return;
         after = record->standing;
-        if (row != nullptr) fields = differing(row->fields, record->fields, names, kFieldsMax);
+        if (row == nullptr) return;
+        const auto beyond = unheard(row->stamp, record->standing);
+        fields = differing(row->fields, record->fields, names, beyond, kFieldsMax);
       });
   if (!read) return read;
   SecondLook look;

@@ -30,6 +30,8 @@ std::string_view cause_of(What what) {
       return "audit_stale";
     case What::Gone:
       return "audit_gone";
+    case What::Held:
+      return "audit_sink";
   }
   return "";
 }
@@ -50,20 +52,24 @@ bool passed(std::span<const StreamProgress> streams, const Sight& sight, Millis 
          });
 }
 
+Unheard unheard(EpochMs stamp, const ledger::Standing& standing) {
+  return stamp / 1000 > standing.known_to / 1000 ? Unheard::Differs : Unheard::Passes;
+}
+
 std::vector<std::string> differing(std::span<const salesforce::RowField> row,
                                    std::span<const Member> image,
                                    const NameTable& names,
+                                   Unheard unheard,
                                    std::size_t most) {
-  static constexpr ValueView kNull{};
   std::vector<std::string> out;
   for (const auto& field : row) {
     if (out.size() == most) break;
-    const ValueView* held = &kNull;
-    if (const auto name = names.find(field.path)) {
-      const auto at = std::ranges::lower_bound(image, *name, {}, &Member::name);
-      if (at != image.end() && at->name == *name) held = &at->value;
-    }
-    if (!(*held == field.value)) out.emplace_back(field.path);
+    const auto name = names.find(field.path);
+    const auto at = name ? std::ranges::lower_bound(image, *name, {}, &Member::name) : image.end();
+    const bool held = at != image.end() && at->name == *name;
+    const bool same =
+        held ? at->value == field.value : unheard == Unheard::Passes || field.value.is_null();
+    if (!same) out.emplace_back(field.path);
   }
   return out;
 }

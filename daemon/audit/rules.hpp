@@ -31,8 +31,9 @@ enum class What : std::uint8_t {
   Missing,  ///< it lives in the org; the ledger lacks it or holds it for deleted
   Stale,    ///< both have it, but the org's is newer or has other fields
   Gone,     ///< it lives in the ledger alone
+  Held,     ///< a sink holds it wrongly: of sinks' audits only
 };
-/// A hole's cause: `audit_missing audit_stale audit_gone`; empty for Nothing.
+/// A hole's cause: `audit_missing audit_stale audit_gone audit_sink`; empty for Nothing.
 std::string_view cause_of(What what);
 
 /// What ids and stamps alone tell. A stamp after everything that the ledger knows of a record is
@@ -56,11 +57,19 @@ struct Sight {
 /// seen no time is known but ours.
 bool passed(std::span<const StreamProgress> streams, const Sight& sight, Millis margin);
 
-/// Paths of the fields that differ, at most `most`: the row's typed values against the raw image. A
-/// field that the ledger never heard of is null to it.
+/// What a field says of which the raw image has nothing. Events never carry some fields that REST
+/// shows (formulas, IsPersonAccount): their absence is no loss by itself.
+enum class Unheard : std::uint8_t {
+  Passes,   ///< it is not compared
+  Differs,  ///< it is null to the ledger: the record was saved after all that the ledger knows of
+            ///< it
+};
+Unheard unheard(EpochMs stamp, const ledger::Standing& standing);
+/// Paths of the fields that differ, at most `most`: the row's typed values against the raw image.
 std::vector<std::string> differing(std::span<const salesforce::RowField> row,
                                    std::span<const Member> image,
                                    const NameTable& names,
+                                   Unheard unheard,
                                    std::size_t most);
 
 /// A second look at a suspect: the record read anew, and the ledger before and after that.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "config/node.hpp"
+#include "daemon/cli/audit.hpp"
 #include "daemon/cli/show.hpp"
 #include "daemon/runtime/control.hpp"
 #include "daemon/verify/verify.hpp"
@@ -96,6 +97,7 @@ class Commands {
     add_jobs();
     add_quarantine();
     add_verify();
+    add_audit();
   }
 
   int run(int argc, char** argv) {
@@ -110,6 +112,7 @@ class Commands {
     if (has("resync")) return resync();
     if (has("jobs")) return jobs();
     if (has("verify")) return verify();
+    if (has("audit")) return audit();
     return quarantine();
   }
 
@@ -178,6 +181,21 @@ class Commands {
                        "a dump of the org (file or URL) instead of the org; none: leave it out");
     verify->fallthrough();
   }
+  void add_audit() {
+    auto* audit = cli_.add_subcommand("audit",
+                                      "is the ledger equal to the org? 0 yes or repaired, 1 no, 2 "
+                                      "could not look");
+    audit->add_option("object", audit_.object, "API name; else every object");
+    audit->add_option("--org", audit_.org, "else every org");
+    audit->add_flag("--repair", audit_.repair, "heal what is found: read it again, by id");
+    audit->add_flag("--full", audit_.full, "compare all records field by field");
+    audit->add_flag("--receipts", audit_.receipts, "what earlier audits found");
+    audit->add_flag("--sinks",
+                    sinks_,
+                    "the sinks against the ledger; with --repair, what a sink holds wrongly is told "
+                    "again to all of them");
+    audit->fallthrough();
+  }
   void add_number(CLI::App* command, const char* what) {
     command->add_option("number", number_, what)->required();
     command->fallthrough();
@@ -244,6 +262,24 @@ class Commands {
     verify_.history = !no_history_;
     return headwater::verify::run(verify_, std::cout, std::cerr);
   }
+  int audit() {
+    if (sinks_) {
+      verify_.truth = "none";
+      verify_.restate = audit_.repair;
+      verify_.by = who();
+      no_history_ = true;
+      return verify();
+    }
+    const std::string socket =
+        settings_.socket.empty() ? socket_of(settings_.config_path) : settings_.socket;
+    const headwater::Millis deadline(static_cast<std::int64_t>(settings_.timeout_s * 1000));
+    audit_.json = settings_.as_json;
+    audit_.by = who();
+    const auto ask = [&](const std::string& line) {
+      return headwater::runtime::ask(socket, line, deadline);
+    };
+    return headwater::cli::audit(audit_, ask, std::cout, std::cerr);
+  }
   std::string order() const { return std::to_string(number_) + " by=" + who(); }
 
   struct Resync {
@@ -259,6 +295,8 @@ class Commands {
   double wait_s_ = 30;
   Resync resync_;
   headwater::verify::Options verify_;
+  headwater::cli::AuditCommand audit_;
+  bool sinks_ = false;
 };
 
 }  // namespace

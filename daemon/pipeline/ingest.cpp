@@ -98,6 +98,7 @@ Step Ingest::keep_alive() {
     if (!saved) return pause(saved.error());
     from_earliest_ = false;
     position_from_ = parts_.clock.now_ms();
+    at_tip_ = position_from_;
   }
   works();
   return Step::again();

@@ -60,6 +60,8 @@ class Ingest {
   /// nothing taken: too many wait. Any thread.
   bool try_again(RetryRequest& request);
   const std::string& topic() const { return parts_.stream.topic; }
+  /// When the stream last said that it has no more; our clock. Any thread.
+  EpochMs at_tip() const { return at_tip_.load(); }
 
  private:
   Step connect();
@@ -106,6 +108,7 @@ class Ingest {
   bool from_earliest_ = false;      // the stored position is lost
   bool overlap_proves_ = false;     // that the only stretch lost since then is whole
   std::int64_t retry_at_ = 0;
+  std::atomic<EpochMs> at_tip_{0};
   EpochMs position_from_ = 0;  // when what the position stands for happened; 0: as it was stored
   std::size_t event_bytes_ = 1024;  // recent average, for room()
 };

@@ -9,6 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t kRestatedShown = 50;
+
 std::string at(const json::value& item, const char* key) {
   const auto* found = item.is_object() ? item.as_object().if_contains(key) : nullptr;
   if (found == nullptr || found->is_null()) return {};
@@ -81,6 +83,12 @@ json::object difference_object(const Difference& difference) {
 
 std::string report_text(const Outcome& outcome) {
   std::string out;
+  if (!outcome.restated.empty()) {
+    out += fmt::format("wrong in some sink, and told again: {} records\n", outcome.restated.size());
+    for (std::size_t i = 0; i < outcome.restated.size() && i < kRestatedShown; ++i)
+      out += fmt::format("    {}\n", outcome.restated[i]);
+    if (outcome.restated.size() > kRestatedShown) out += "    more with --json\n";
+  }
   for (const auto& check : outcome.checks) out += check_line(check);
   out += open_lines("holes", outcome.holes);
   out += open_lines("quarantine rows", outcome.quarantine);
@@ -110,7 +118,9 @@ std::string report_json(const Outcome& outcome) {
   }
   for (const auto& difference : outcome.differences)
     differences.push_back(difference_object(difference));
+  json::array restated(outcome.restated.begin(), outcome.restated.end());
   return json::serialize(json::object{{"equal", outcome.equal()},
+                                      {"restated", std::move(restated)},
                                       {"complete", outcome.could_check()},
                                       {"checks", std::move(checks)},
                                       {"differences", std::move(differences)},

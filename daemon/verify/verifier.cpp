@@ -19,7 +19,8 @@ std::string object_of(const std::string& rkey) {
 const char* const kCursor = "cursors and positions";
 
 std::string target_check(const std::string& name) { return name + " = ledger"; }
-std::string org_check(const std::string& name) { return "ledger = org " + name; }
+constexpr std::string_view kOrgCheck = "ledger = org ";
+std::string org_check(const std::string& name) { return std::string(kOrgCheck) + name; }
 std::string records_check(const std::string& name) { return name + " records = ledger"; }
 std::string changes_check(const std::string& name) { return name + " changes"; }
 
@@ -61,6 +62,8 @@ Verifier::Verifier(LedgerView ledger, Places places, Patience patience, const Cl
 
 void Verifier::differ(Work& work, const std::string& rkey, std::string what) {
   ++work.check.different;
+  const bool of_target = !work.check.name.starts_with(kOrgCheck);
+  if (of_target && !rkey.empty() && wrong_.size() < kWrongMax) wrong_.insert(rkey);
   if (differences_.size() < kDifferencesMax)
     differences_.push_back({work.check.name, rkey, std::move(what)});
 }
@@ -113,6 +116,7 @@ Result<Outcome> Verifier::run() {
     out.checks.push_back(done.check);
   }
   out.differences = differences_;
+  out.wrong.assign(wrong_.begin(), wrong_.end());
   for (auto& difference : out.differences) {
     if (difference.rkey.empty()) continue;
     auto story = story_of(difference);

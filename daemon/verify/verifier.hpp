@@ -59,6 +59,8 @@ struct Outcome {
   std::vector<Difference> differences;   ///< the first ones
   boost::json::value holes, quarantine;  ///< the open ones, as the daemon lists them
   boost::json::value story;              ///< of the first difference's record; null: none
+  std::vector<std::string> wrong;        ///< records that some target holds wrongly, kWrongMax
+  std::vector<std::string> restated;     ///< those that were told again before this comparison
   bool equal() const;
   bool could_check() const;
 };
@@ -86,6 +88,8 @@ class Verifier {
   /// More differences than this are certain without a second look.
   static constexpr std::size_t kSuspectsMax = 1'000;
   static constexpr std::size_t kDifferencesMax = 20;
+  /// Names of wrong records that are kept. A target with more has lost its data: it is filled anew.
+  static constexpr std::size_t kWrongMax = 10'000;
 
   /// `clock` must outlive it.
   Verifier(LedgerView ledger, Places places, Patience patience, const Clock& clock);
@@ -145,6 +149,7 @@ class Verifier {
   std::vector<std::unique_ptr<LogView>> logs_;
   std::vector<std::optional<LogStory>> log_ahead_;
   std::vector<Difference> differences_;
+  std::set<std::string> wrong_;
   std::map<std::string, std::set<std::string>> objects_;  // by org, that the ledger holds
   std::string ledger_id_;
 };

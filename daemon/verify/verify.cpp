@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
+#include <span>
 
 #include "config/mapping_file.hpp"
 #include "config/node.hpp"
@@ -74,6 +76,51 @@ Result<Places> open_places(const Settings& settings, const Options& options, con
   return places;
 }
 
+/// Keys of one order: a line of the control socket holds 4,096 bytes.
+constexpr std::size_t kKeysPerOrder = 50;
+
+using Ask = LedgerView::Ask;
+
+Result<void> tell_again(const Ask& ask, const std::string& by, std::span<const std::string> rkeys) {
+  for (std::size_t i = 0; i < rkeys.size(); i += kKeysPerOrder) {
+    std::string line = "audit restate by=" + by;
+    for (const auto& rkey : rkeys.subspan(i, std::min(kKeysPerOrder, rkeys.size() - i)))
+      line += " " + rkey;
+    const auto reply = ask(line);
+    if (!reply) return reply.error();
+    boost::system::error_code broken;
+    const auto document = boost::json::parse(*reply, broken);
+    if (broken || !document.is_object()) return blocked("restate: the answer cannot be read");
+    if (const auto* why = document.as_object().if_contains("error"))
+      return blocked("restate: " + std::string(why->as_string()));
+  }
+  return {};
+}
+
+Result<Outcome> compare(const Settings& settings,
+                        const Options& options,
+                        const Ask& ask,
+                        const Clock& clock) {
+  auto places = open_places(settings, options, clock);
+  if (!places) return places.error();
+  Patience patience;
+  patience.wait = options.wait;
+  patience.wording.values = options.values;
+  return Verifier(LedgerView(ask), std::move(places).value(), patience, clock).run();
+}
+
+Result<Outcome> compare_and_restate(const Settings& settings,
+                                    const Options& options,
+                                    const Ask& ask,
+                                    const Clock& clock) {
+  auto first = compare(settings, options, ask, clock);
+  if (!first || !options.restate || first->wrong.empty()) return first;
+  if (auto told = tell_again(ask, options.by, first->wrong); !told) return told.error();
+  auto second = compare(settings, options, ask, clock);
+  if (second) second->restated = std::move(first->wrong);
+  return second;
+}
+
 }  // namespace
 
 int run(const Options& options, std::ostream& out, std::ostream& err) {
@@ -82,16 +129,11 @@ int run(const Options& options, std::ostream& out, std::ostream& err) {
   const auto settings = read_settings(options.config_path, problems);
   if (!problems.empty()) return err << problems.str(), kCouldNotCheck;
   const SystemClock clock;
-  auto places = open_places(settings, options, clock);
-  if (!places) return err << "headwater: " << places.error().message << "\n", kCouldNotCheck;
   const auto socket = options.socket.empty() ? settings.socket : options.socket;
-  LedgerView ledger(
-      [&socket](const std::string& line) { return runtime::ask(socket, line, kAnswerTime); });
-  Patience patience;
-  patience.wait = options.wait;
-  patience.wording.values = options.values;
-  const auto outcome =
-      Verifier(std::move(ledger), std::move(places).value(), patience, clock).run();
+  const auto ask = [&socket](const std::string& line) {
+    return runtime::ask(socket, line, kAnswerTime);
+  };
+  const auto outcome = compare_and_restate(settings, options, ask, clock);
   if (!outcome) return err << "headwater: " << outcome.error().message << "\n", kCouldNotCheck;
   out << (options.json ? report_json(*outcome) + "\n" : report_text(*outcome));
   if (!outcome->equal()) return kDifferent;

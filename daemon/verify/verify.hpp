@@ -20,6 +20,10 @@ struct Options {
   bool json = false;
   bool values = false;  ///< print what fields hold
   bool history = true;  ///< false: leave Kafka's changes topics alone
+  /// Records that a target holds wrongly are told again by the ledger, to every sink; then all is
+  /// compared once more. Needs the right to operate.
+  bool restate = false;
+  std::string by;  ///< who asks for that
 };
 
 /// Compares the org, the ledger and every sink of the configuration, prints how it came out, and

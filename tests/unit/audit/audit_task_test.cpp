@@ -196,7 +196,7 @@ TEST_F(AuditTest, ALostUpdateIsFoundByItsStamp) {
   ten_accounts();
   save(4, 20, "New");
   const auto receipt = audit();
-  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name Score"});
   EXPECT_EQ(held(4), "New/Steel");
 }
 
@@ -365,6 +365,24 @@ TEST_F(AuditTest, AWithdrawnPermissionDeletesNothing) {
   EXPECT_EQ(ledger->closed_holes()[0].closing.how, ledger::Closing::How::Repaired);
 }
 
+TEST_F(AuditTest, AFieldThatWentMakesItDescribeAgainAndGoOn) {
+  ten_accounts();
+  save(4, 20, "New");
+  const int described = org.described;
+  // The second query names a field that is hidden by now.
+  org.on_page = [this](int page) {
+    if (page == 4) org.refusal = rejected("No such column 'Industry'.", "INVALID_FIELD");
+  };
+  const auto run = order(true);
+  for (int i = 0; i < 100 && org.described < described + 2; ++i) ASSERT_TRUE(step());
+  org.refusal.reset();
+  org.on_page = nullptr;
+  const auto receipt = finish(run);
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name Score"});
+  EXPECT_EQ(org.described, described + 2);
+  EXPECT_TRUE(object_holes().empty());
+}
+
 TEST_F(AuditTest, RecordsThatAreHiddenAreNotDeleted) {
   ten_accounts();
   org.hidden = true;
@@ -418,6 +436,23 @@ TEST_F(AuditTest, EachObjectIsDueAsOftenAsSaidAlsoOverARestart) {
   clock.ms += 24 * 3'600'000;
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
   EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(AuditTest, TheScheduleWaitsForAnObjectThatIsBeingReadIn) {
+  ten_accounts();
+  ledger::ReadJob job;
+  job.org = "emea";
+  job.object = "Account";
+  const auto added = ledger->add_job(job);
+  ASSERT_TRUE(added);
+  ASSERT_TRUE(step());  // it begins to listen
+  clock.ms = kStart + 24 * 3'600'000;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_TRUE(Receipts(*ledger).list("emea", "Account")->empty());
+  ASSERT_TRUE(ledger->change_job(
+      added->number, [](ledger::ReadJob& open) { open.state = ledger::ReadJob::State::Done; }));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U);
 }
 
 TEST_F(AuditTest, TheMetricsTellDriftAndWhen) {

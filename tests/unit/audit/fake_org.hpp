@@ -27,7 +27,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::function<void(int)> on_page;  ///< before the nth page since the last reset is given
   bool hidden = false;               ///< the user sees no record
   std::size_t page = 3;
-  int pages = 0;
+  int pages = 0, described = 0;
   std::vector<salesforce::Priority> priorities;
 
   Result<std::string> org_id() override { return std::string("00D5f000000AbCdEAK"); }
@@ -35,6 +35,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     return std::vector<salesforce::ObjectInfo>{{"Account", "001", true, true}};
   }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
+    ++described;
     salesforce::ObjectDescription out;
     out.name = object;
     const auto add = [&out](const char* name, const char* type) {
@@ -48,6 +49,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     add("IsDeleted", "boolean");
     add("Name", "string");
     add("Industry", "string");
+    add("Score", "string");  // a formula: no event tells it
     return out;
   }
   Result<std::vector<salesforce::FetchedRecord>> fetch(
@@ -129,6 +131,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       if (name == "IsDeleted") out += record.second.deleted ? "true" : "false";
       if (name == "Name") out += text(record.second.name);
       if (name == "Industry") out += text(record.second.industry);
+      if (name == "Score") out += text("7");
     }
     return out + "}";
   }

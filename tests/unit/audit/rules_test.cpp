@@ -87,7 +87,7 @@ TEST(Rules, AStreamIsPastARecordByTheOrgsClockOrByItsSilence) {
   EXPECT_TRUE(passed(std::vector<StreamProgress>{{52'001, 0}}, Sight{{}, 50'000}, margin));
 }
 
-TEST(Rules, FieldsAreComparedTypedAndUnknownIsNull) {
+TEST(Rules, FieldsAreComparedTyped) {
   NameTable names;
   std::vector<Member> image = {{names.intern("Name"), ValueView::of_text("Acme")},
                                {names.intern("Rank"), ValueView::integer(3)}};
@@ -95,8 +95,13 @@ TEST(Rules, FieldsAreComparedTypedAndUnknownIsNull) {
                                                  {"Rank", ValueView::decimal(3)},
                                                  {"Phone", ValueView::null()},
                                                  {"Fax", ValueView::of_text("1")}};
-  EXPECT_EQ(differing(row, image, names, 5), (std::vector<std::string>{"Rank", "Fax"}));
-  EXPECT_EQ(differing(row, image, names, 1).size(), 1U);
+  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 5),
+            (std::vector<std::string>{"Rank", "Fax"}));
+  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 1).size(), 1U);
+  EXPECT_EQ(differing(row, image, names, Unheard::Passes, 5), std::vector<std::string>{"Rank"})
+      << "events may never carry a fax";
+  EXPECT_EQ(unheard(6'000, standing(5'000)), Unheard::Differs);
+  EXPECT_EQ(unheard(5'900, standing(5'000)), Unheard::Passes);
 }
 
 TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {
