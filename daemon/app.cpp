@@ -436,15 +436,15 @@ bool App::Impl::take_mapping(const DaemonConfig& fresh, config::Problems& proble
   }
   config.check_sinks(*next, problems);
   if (!problems.empty()) return false;
-  if (auto taken = ledger->set_mapping(next); !taken) {
+  {
+    const std::lock_guard lock(mapping_mutex);
+    mapping = next;
+  }
+  for (const auto& sink : sinks) sink->remake();
+  if (auto taken = ledger->set_mapping(std::move(next)); !taken) {
     ledger_failed(taken.error());
     return false;
   }
-  {
-    const std::lock_guard lock(mapping_mutex);
-    mapping = std::move(next);
-  }
-  for (const auto& sink : sinks) sink->remake();
   if (ledger->reprojecting()) {
     arm_reprojecting(kReprojectPause);
   } else {

@@ -146,6 +146,7 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   auto read = parts_.ledger.read_states(
       cursor.org, cursor.rev, cursor.upto, entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
+  if (remake_) return Step::again();
   const auto states = batch_.entries();
   const bool done = states.empty();
   // The last of them reach `upto`: from there the journal goes on without a seam.
@@ -173,7 +174,8 @@ Step SinkLoop::follow() {
   auto read = parts_.ledger.read(least_cursor(), entries_limit_, sink_->bytes_max(), batch_);
   if (!read) return retry(read.error());
   // Born anew while we read: these may be stamped entries, and must not be told in the old name.
-  if (parts_.ledger.id() != ledger_id_) return Step::again();
+  // Nor by tables of the old mapping, if there is another.
+  if (parts_.ledger.id() != ledger_id_ || remake_) return Step::again();
   const auto all = batch_.entries();
   if (all.empty()) return idle();
   quiet_told_ = false;

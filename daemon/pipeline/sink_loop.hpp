@@ -75,8 +75,9 @@ class SinkLoop {
   SinkStatus status() const;  ///< any thread
   /// Everything up to the ledger's head is in the target. Any thread.
   bool caught_up() const;
-  /// The target's own part is made anew and opened, soon: the mapping that it was made by is
-  /// another now. Any thread.
+  /// The target's own part is made anew and opened before anything more is written: the mapping
+  /// that it was made by is another from now on. Called before the ledger makes entries by it. Any
+  /// thread.
   void remake();
   /// A row of this sink's is written again as its record's newest image, by the sink's own thread.
   /// False, and nothing taken: too many wait. Any thread.

@@ -2,7 +2,8 @@
 # A private Postgres, Redis, Kafka and simulated org in one temporary folder, and a headwaterd in front of them. Sourced by
 # the demo and the end-to-end tests. All of it listens on loopback, on free ports, and ends with stack_down.
 #
-#   stack_up DIR        folder for everything; set STACK_KAFKA=apache first for a real broker instead of the mock
+#   stack_up DIR        folder for everything; set STACK_KAFKA=apache first for a real broker instead of the mock, or
+#                       STACK_ENTITIES to more entities that the mock has topics of
 #   stack_daemon_start  / stack_daemon_kill SIGNAL
 #   stack_verify        `headwater verify` against all of it
 # Needs: root_dir (the source tree), bin_dir (the built programs).
@@ -68,7 +69,7 @@ stack_kafka() {
   else
     # The mock serves no topic creation: it is told its topics.
     local entities=() entity
-    for entity in $(sed -n '/^entities:/,$s/^  \([a-z_]*\):$/\1/p' "$root_dir/schemas/crm/builtin.yaml") custom:Invoice__c; do
+    for entity in $(sed -n '/^entities:/,$s/^  \([a-z_]*\):$/\1/p' "$root_dir/schemas/crm/builtin.yaml") custom:Invoice__c ${STACK_ENTITIES:-}; do
       entities+=(--entity "$entity")
     done
     "$bin_dir/headwater-mock-kafka" --prefix crm. "${entities[@]}" >"$stack_dir/kafka.json" 2>"$stack_dir/kafka.log" </dev/null &

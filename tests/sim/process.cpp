@@ -206,8 +206,8 @@ Step Process::step_main() {
 Step Process::step_remap() {
   if (!world_.calm && world_.roll(world_.faults.remap * kReloadShare)) {
     mapping_ = 1 - mapping_;
-    if (!parts_->ledger->set_mapping(mappings()[mapping_])) throw Crash{id_};
     for (auto& sink : parts_->sinks) sink->remake();
+    if (!parts_->ledger->set_mapping(mappings()[mapping_])) throw Crash{id_};
     wake_sinks();
   }
   const auto more = parts_->ledger->reproject();
