@@ -153,7 +153,7 @@ class PostgresSink::Impl {
   std::optional<Connection> connection_;
   std::vector<OrgState> orgs_;
   bool places_left_ = false;  ///< what another mapping wrote was taken away, once
-  bool held_ = false;         // every org was ours once
+  bool was_ours_ = false;     // every org, at an open before
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;
 
@@ -217,7 +217,7 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
   places_left_ = true;
   std::vector<Cursor> cursors;
   for (const OrgState& state : orgs_) cursors.push_back(state.cursor);
-  held_ = true;
+  was_ours_ = true;
   return cursors;
 }
 
@@ -253,7 +253,7 @@ Error PostgresSink::Impl::refused(const std::string& org) {
   if (rows->empty())
     return transient(fmt::format("postgres: claim the cursor of org {}: it is being removed", org));
   const std::string rival = rows->front()[0].value_or("");
-  if (held_) {
+  if (was_ours_) {
     // Ours was the target, so this is no claim that waits for its turn.
     fenced_ =
         fatal(fmt::format(

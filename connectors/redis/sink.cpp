@@ -66,6 +66,7 @@ Result<std::vector<Cursor>> RedisSink::open(std::span<const std::string> orgs) {
     if (!cursor) return cursor.error();
     out.push_back(std::move(cursor).value());
   }
+  was_ours_ = true;
   return out;
 }
 
@@ -154,6 +155,17 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
     return error;
   }
   if (reply->size() == 3 && reply->at(0).text() == "held") {
+    if (was_ours_) {
+      // Ours was the target, so this is no claim that waits for its turn.
+      fenced_ = fatal(
+          fmt::format("redis {}: claim {}: another daemon has taken over this target ({}); stop "
+                      "one of the two, then restart",
+                      client_->server(),
+                      key,
+                      reply->at(1).text()),
+          "FENCED");
+      return *fenced_;
+    }
     const auto age = reply->at(2).integer();
     return claim_refused(fmt::format("redis {}: claim {}: held by another daemon ({}), which wrote "
                                      "{} s ago; stop it, or wait "

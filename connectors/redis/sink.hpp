@@ -68,6 +68,7 @@ class RedisSink final : public Sink {
   Holder holder_;
   std::optional<Client> client_;
   std::vector<OrgCursor> cursors_;
+  bool was_ours_ = false;  // every org, at an open before
   std::optional<Error>
       fenced_;  // somebody claimed after us: this object never writes nor claims again
   std::vector<std::string> warnings_;

@@ -258,6 +258,21 @@ TEST_P(SinkContract, ARivalIsBlockedWhileTheHolderIsAlive) {
   EXPECT_EQ(target_->row(kAnn), (Row{2, "Ann Lee", false}));
 }
 
+TEST_P(SinkContract, AHolderThatFindsAnotherWhenItReopensStopsForGood) {
+  auto ours = opened(kOurs);
+  must(write(*ours, {named(kAnn, 1, "Ann")}));
+  must(ours->idle());
+  target_->let_claim_lapse();
+  auto theirs = target_->sink(kTheirs);
+  ASSERT_TRUE(open(*theirs).ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto again = open(*ours);
+    ASSERT_FALSE(again.ok());
+    EXPECT_EQ(again.error().kind, ErrorKind::Fatal) << again.error().message;
+    target_->let_claim_lapse();
+  }
+}
+
 TEST_P(SinkContract, ATakeoverKeepsLedgerAndRevAndFencesTheLoserForGood) {
   auto ours = opened(kOurs);
   must(write(*ours, {named(kAnn, 4, "Ann")}));
