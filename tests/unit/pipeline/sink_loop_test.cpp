@@ -954,5 +954,21 @@ TEST_F(SinkLoopTest, AStopLetsTheSinkPayWhatItOwesAndClosesIt) {
   EXPECT_EQ(part.state(), PartState::Stopped);
 }
 
+TEST_F(SinkLoopTest, ASinkOfAnotherMappingIsMadeAndOpenedBeforeAnythingIsWritten) {
+  follow_from_head();
+  make();
+  run();
+  loop->remake();
+  create_accounts(1, 3);
+  target.fail = [this](const Batch&) -> std::optional<Error> {
+    EXPECT_EQ(target.made_for.size(), 2U);
+    EXPECT_EQ(target.opened, 2);
+    return std::nullopt;
+  };
+  run();
+  EXPECT_EQ(target.keys(), keys(1, 3));
+  EXPECT_EQ(target.closed, 1);
+}
+
 }  // namespace
 }  // namespace headwater
