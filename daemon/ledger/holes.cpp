@@ -215,21 +215,24 @@ void Holes::publish() {
 
 std::vector<Hole> Holes::list(std::size_t most) const {
   // Stretches and objects first: they are few, and a flood of record holes must not hide them.
-  std::vector<Hole> out, records;
+  // Deletions last: they doubt no data, and must not hide what does.
+  std::vector<Hole> out, records, deletions;
   auto scan = store_.scan(Family::Holes, "");
   for (; scan->valid() && out.size() < most; scan->next()) {
     auto hole = read_hole(scan->key(), scan->value());
     if (!hole) continue;
     if (!hole->of_record()) {
       out.push_back(std::move(*hole));
-    } else if (records.size() < most) {
-      records.push_back(std::move(*hole));
+    } else if (auto& kept = hole->scope == Hole::Scope::Record ? records : deletions;
+               kept.size() < most) {
+      kept.push_back(std::move(*hole));
     }
   }
-  const std::size_t room = std::min(records.size(), most - out.size());
-  std::move(records.begin(),
-            records.begin() + static_cast<std::ptrdiff_t>(room),
-            std::back_inserter(out));
+  for (auto* kept : {&records, &deletions}) {
+    const std::size_t room = std::min(kept->size(), most - out.size());
+    std::move(
+        kept->begin(), kept->begin() + static_cast<std::ptrdiff_t>(room), std::back_inserter(out));
+  }
   return out;
 }
 

@@ -96,6 +96,19 @@ TEST_F(FatesTest, OnlyOfObjectsThatMergeTheOrgIsAsked) {
   EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
+TEST_F(FatesTest, AFloodOfDeletionsHidesNoDoubt) {
+  for (std::size_t i = 1; i <= 20; ++i) {
+    const auto number = static_cast<std::int64_t>(2 * i);
+    apply(
+        {contact(created(number, {}, contact_id(i))), contact(deleted(number + 1, contact_id(i)))});
+  }
+  apply({updated(100, {{"Name", "A"}})});
+  const auto shown = ledger->holes(5);
+  ASSERT_EQ(shown.size(), 5U);
+  EXPECT_EQ(shown[0].cause, "incomplete");
+  EXPECT_EQ(shown[1].cause, "parent_deleted");
+}
+
 TEST_F(FatesTest, ManyChildrenArePutInDoubtPageByPageAndACrashLosesNone) {
   std::vector<Event> events{created(1, {{"Name", "Acme"}})};
   for (std::size_t i = 1; i <= 1'200; ++i)
