@@ -121,7 +121,8 @@ org_post /loss '{"share": 0}'
 stack_daemon_start
 healed() { [ "$(headwater get "demo:Lead:$stale" | jq -r .fields.company)" = "Lost again" ]; }
 wait_for 90 "the schedule's audit" healed || fail "the schedule did not heal it: $(stack_status | jq -c .audit)"
-headwater --json audit Lead --receipts | jq -e --arg id "$stale" 'any(.by == "schedule" and (.findings | any(.id == $id)))' >/dev/null || fail "the schedule's receipt does not name it"
+told() { headwater --json audit Lead --receipts | jq -e --arg id "$stale" 'any(.by == "schedule" and (.findings | any(.id == $id)))' >/dev/null; }
+wait_for 20 "the schedule's receipt" told || fail "the schedule's receipt does not name it"
 
 # A damaged row is found and healed by the schedule, too.
 sql "update crm.account set name = 'damaged' where org = 'demo' and id = '$one'"
