@@ -13,7 +13,7 @@ from .cell import SINKS, Failed, cell
 from .world import World
 
 CLAIM = {"sinks": {sink: {"claim_wait": "12s"} for sink in SINKS}}  # longer than a live holder's silence of 10 s
-OVERTAKEN = {"postgres": "has claimed the cursor", "redis": "another daemon has taken over", "kafka": "has taken over our cursor"}
+OVERTAKEN = {"postgres": "has claimed the cursor", "redis": "another daemon has taken over", "kafka": "taken over"}
 # A login that signs nothing with a time: with JWT the org itself refuses a clock that is a day off.
 CLIENT_CREDENTIALS = {"org": {"auth": {"flow": "client_credentials", "client_secret_file": "FOLDER/client.secret",
                                        "username": None, "private_key_file": None}}}
