@@ -18,6 +18,9 @@ constexpr EpochMs kRetryMs = 15 * 60'000;
 /// Clocks of the org and of ours may differ so much: records saved so long before the last audit
 /// began are compared again.
 constexpr EpochMs kOverlapMs = 60 * 60'000;
+/// What was saved so long before we began to listen is claimed too: stamps are whole seconds of
+/// another clock, and a record too many is only read in.
+constexpr EpochMs kSinceSlackMs = 5 * 60'000;
 
 }  // namespace
 
@@ -39,7 +42,7 @@ Result<void> AuditTask::bring_up() {
   const std::string key = "since:" + tools.org;
   const auto kept = book.kept(key);
   if (!kept) return kept.error();
-  since_ = tools.clock.now_ms();
+  since_ = tools.clock.now_ms() - kSinceSlackMs;
   if (kept->empty()) {
     if (auto noted = book.keep(key, std::to_string(since_)); !noted) return noted;
   } else {
