@@ -36,7 +36,7 @@ class Ledger::Impl {
         jobs_(*store_, clock),
         reader_(*store_, names_, orgs_),
         reprojection_(parts(), reader_, options_),
-        writer_(parts(), options_.sweep_share_max, reprojection_.remap()) {}
+        writer_(parts(), options_.sweep_share_max, reprojection_) {}
 
   Result<void> open(std::shared_ptr<const crm::Mapping> mapping);
   Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev, Rev highest);

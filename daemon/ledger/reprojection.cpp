@@ -188,8 +188,8 @@ Result<bool> Reprojection::begin_next(Writer& writer) {
     job.before = *parts_.orgs.of(wanted.key()).facts;
     job.begin = parts_.journal.last();
     use(wanted.mapped(), batch);
-    const auto& mapping = parts_.objects.mapping();
-    remap_.begin(batch, std::move(job), mapping, mapping);
+    const auto& current = parts_.objects.mapping();
+    remap_.begin(batch, std::move(job), current, current);
   }
   if (remap_.running()) {
     if (auto ok = writer.commit(batch, true); !ok) return ok.error();
@@ -208,6 +208,17 @@ void Reprojection::owe_stamp(StoreBatch& batch, Rev birth) {
   job.begin = Rev{birth.value - 1};
   stamp_.begin(batch, std::move(job), nullptr, parts_.objects.mapping());
   running_ = true;
+}
+
+bool Reprojection::tell_owed(StoreBatch& batch,
+                             std::string_view rkey,
+                             RecordState& state,
+                             std::pmr::memory_resource& arena) {
+  // A remap gives the record a rev of this birth, which is not its stamp.
+  const bool stamp = stamp_.owes(rkey, state);
+  bool told = remap_.owes(rkey, state) && remap_.tell(batch, rkey, state, arena);
+  if (stamp) told = stamp_.tell(batch, rkey, state, arena) || told;
+  return told;
 }
 
 bool Reprojection::streams_caught_up() const {

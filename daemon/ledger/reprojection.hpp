@@ -27,8 +27,13 @@ class Reprojection {
   /// `options` and the reader must outlive it.
   Reprojection(const Parts& parts, StateReader& reader, const LedgerOptions& options);
 
-  /// What Writer tells a record by, before anything else is applied to it.
-  Reprojector& remap() { return remap_; }
+  /// Tells a record that is owed, before anything else is applied to it. After a new birth the
+  /// targets may hold it as another copy of this ledger told it: an update alone would build on
+  /// what they never got. True: the state changed, it must be written.
+  bool tell_owed(StoreBatch& batch,
+                 std::string_view rkey,
+                 RecordState& state,
+                 std::pmr::memory_resource& arena);
 
   /// Brings the mapping of a start into force, or goes on where the last process stopped. `birth`:
   /// the first rev of this birth.

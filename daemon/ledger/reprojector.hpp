@@ -51,8 +51,8 @@ class Reprojector {
 
   Result<std::optional<Job>> load() const;
   /// Stages the job's row; it runs from now on. `before` may be null: then nobody knows what sinks
-  /// hold, nor where, and all records are told as reads. `last`, if any, is called before the last write:
-  /// what it stages comes true with the end of the job, not a crash later.
+  /// hold, nor where, and all records are told as reads. `last`, if any, is called before the last
+  /// write: what it stages comes true with the end of the job, not a crash later.
   void begin(StoreBatch& batch,
              Job job,
              std::shared_ptr<const crm::Mapping> before,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/ledger/keys.hpp"
+#include "daemon/ledger/reprojection.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -58,10 +59,10 @@ Origin origin_of(const EventView& event) {
 
 }  // namespace
 
-Writer::Writer(const Parts& parts, double sweep_share_max, Reprojector& remap)
+Writer::Writer(const Parts& parts, double sweep_share_max, Reprojection& reprojection)
     : parts_(parts),
       sweep_share_max_(sweep_share_max),
-      remap_(remap),
+      reprojection_(reprojection),
       batch_(parts.store.batch()),
       publisher_(parts.journal, parts.clock),
       platform_(parts.store, parts.journal, parts.clock),
@@ -239,7 +240,7 @@ Result<void> Writer::step(Touched& record,
                           Applied& applied) {
   RecordState& state = record.state;
   ObjectProjector& projector = *record.context->projector;
-  if (remap_.owes(record.rkey, state) && remap_.tell(*batch_, record.rkey, state, arena_)) {
+  if (reprojection_.tell_owed(*batch_, record.rkey, state, arena_)) {
     record.dirty = true;
     ++applied.entries;
   }

@@ -14,12 +14,13 @@
 #include "daemon/ledger/parts.hpp"
 #include "daemon/ledger/platform_events.hpp"
 #include "daemon/ledger/publisher.hpp"
-#include "daemon/ledger/reprojector.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/state_cache.hpp"
 #include "daemon/ledger/text_diffs.hpp"
 
 namespace headwater::ledger {
+
+class Reprojection;
 
 /// Applies events and rows: one batch in, one atomic, synced write out (design.md section 2).
 ///
@@ -30,8 +31,8 @@ namespace headwater::ledger {
 /// Under the write lock.
 class Writer {
  public:
-  /// `remap`: a record that it owes is told before anything is applied to it.
-  Writer(const Parts& parts, double sweep_share_max, Reprojector& remap);
+  /// `reprojection`: a record that it owes is told before anything is applied to it.
+  Writer(const Parts& parts, double sweep_share_max, Reprojection& reprojection);
 
   Result<Applied> apply(const IngestBatch& batch);
   Result<Applied> apply_rows(const RowBatch& rows);
@@ -99,7 +100,7 @@ class Writer {
 
   Parts parts_;
   const double sweep_share_max_;
-  Reprojector& remap_;
+  Reprojection& reprojection_;
   std::unique_ptr<StoreBatch> batch_;
   Publisher publisher_;
   Applier applier_;

@@ -427,8 +427,8 @@ void Watch::check_history(const SimTarget& target, std::size_t number) {
     const auto at = accepted.find(told.rev);
     // A materialization that was cut short may have told a rev as a state already: it is not told
     // again as a change, but says what the record became.
-    const bool state = at != accepted.end() && at->second->state;
-    const auto said = [state](std::string_view text) { return text.substr(state ? 1 : 0); };
+    const bool as_state = at != accepted.end() && at->second->state;
+    const auto said = [as_state](std::string_view text) { return text.substr(as_state ? 1 : 0); };
     if (at == accepted.end() || at->second->key != told.key ||
         said(at->second->text) != said(told.text)) {
       broken(fmt::format("rest: history lacks rev {} of {}", told.rev, told.key));

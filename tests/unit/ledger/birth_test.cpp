@@ -148,5 +148,21 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
   EXPECT_EQ(ops(ahead), "rr") << "the closed hole, then the record";
 }
 
+TEST_F(BirthTest, ARecordThatChangesBeforeItsStampIsToldWholeFirst) {
+  apply({created(1, {{"Name", "A"}})});
+  Hole stretch;
+  stretch.scope = Hole::Scope::Stretch;
+  stretch.org = "emea";
+  stretch.topic = "/data/ChangeEvents";
+  stretch.cause = "expired";
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  const Rev ahead{ledger->head().value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  apply({updated(2, {{"Name", "B"}})});
+  EXPECT_EQ(ops(ahead), "ru") << "a target may hold it as another copy told it";
+  apply({updated(3, {{"Name", "C"}})});
+  EXPECT_EQ(ops(ahead), "ruu") << "once";
+}
+
 }  // namespace
 }  // namespace headwater::ledger

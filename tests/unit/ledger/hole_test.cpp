@@ -31,7 +31,7 @@ TEST_F(HoleTest, GapsAskForTheRecordAndAGapDeleteDeletes) {
   Event gone = deleted(4, kOther);
   gone.type = ChangeType::GapDelete;
   apply({gap, gone});
-  EXPECT_EQ(causes(), "Account:parent_deleted Account:gap ");
+  EXPECT_EQ(causes(), "Account:gap Account:parent_deleted ");
   EXPECT_EQ(entries().back().op, Op::Delete);
   EXPECT_EQ(entries().back().delete_reason, "gap");
 }

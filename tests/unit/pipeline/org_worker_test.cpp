@@ -97,6 +97,11 @@ class OrgWorkerTest : public test::PipelineTest {
     return out;
   }
 
+  /// Whether a deleted record was merged is a doubt of its own, and another task's.
+  std::ptrdiff_t records_in_doubt() const {
+    return std::ranges::count(ledger->holes(), ledger::Hole::Scope::Record, &ledger::Hole::scope);
+  }
+
   FakeApi api;
   RowLane rows{4};
   std::atomic<bool> ready{false};
@@ -163,7 +168,7 @@ TEST_F(OrgWorkerTest, HolesThatAreDueAreFetchedByObjectAndTheirRowsCloseThem) {
   EXPECT_EQ(api.asked_fields, (std::vector<std::string>{"Id", "SystemModstamp", "Name"}));
   EXPECT_GE(wakes, 2) << "ingest is told";
   EXPECT_EQ(drain(), 3U);
-  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(records_in_doubt(), 0);
   EntryBatch found;
   ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(3))}, found));
   EXPECT_TRUE(found.entries()[0].meta.deleted) << "the org has no such record";
@@ -287,7 +292,7 @@ TEST_F(OrgWorkerTest, RowsThatFindTheLaneFullWaitForRoomAndNothingElseIsFetched)
   }
   run();
   EXPECT_EQ(drain(), 2U);
-  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(records_in_doubt(), 0);
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ class StatusTest : public test::PipelineTest {
     answer({line, std::move(peer)}, sources(), *ledger, clock, orders, [&](std::string document) {
       said = std::move(document);
     });
-    boost::json::parse_options options;
-    options.max_depth = 256;
-    return boost::json::parse(said, {}, options);
+    boost::json::parse_options deep;
+    deep.max_depth = 256;
+    return boost::json::parse(said, {}, deep);
   }
   std::string error(const std::string& line, runtime::Peer peer = {0, "root", true}) {
     return text(ask(line, std::move(peer)).at("error"));
