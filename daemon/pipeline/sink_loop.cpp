@@ -22,6 +22,10 @@ constexpr std::int64_t kQuietMs = 100;
 constexpr Millis kClaimSlack{200}, kClaimRetryLeast{1'000};
 /// A failure that should pass is red after this.
 constexpr std::int64_t kPatienceMs = 60'000;
+/// A write of so many entries says that they come fast. What comes within the next moment then goes
+/// out in one write: half as many transactions, while a change that comes alone waits for nothing.
+constexpr std::size_t kBusy = 64;
+constexpr std::int64_t kGatherMs = 25;
 /// A write of so few entries that failed for a passing reason is repeated as it was.
 constexpr std::size_t kTriedWhole = 64;
 
@@ -48,6 +52,7 @@ Step SinkLoop::step() {
   if (const auto request = retries_.pop()) return serve(*request);
   const std::int64_t now = parts_.clock.monotonic_ms();
   if (now < retry_at_) return Step::wait(retry_at_);
+  if (now < gather_until_) return Step::wait(gather_until_);
   if (parts_.ledger.id() != ledger_id_) rebuild();
   if (remake_.exchange(false)) rebuild();
   if (!opened_) return open();
@@ -61,7 +66,8 @@ void SinkLoop::wait(std::int64_t until_ms, std::stop_token stop) {
   const Millis left(until_ms - parts_.clock.monotonic_ms());
   // While backing off, new entries change nothing: the least cursor stands where it stood, and only
   // time counts.
-  const Rev seen = opened_ ? least_cursor() : Rev{UINT64_MAX};
+  const bool gathering = until_ms == gather_until_;
+  const Rev seen = opened_ && !gathering ? least_cursor() : Rev{UINT64_MAX};
   parts_.ledger.wait_for(seen, std::chrono::steady_clock::now() + left, std::move(stop), [this] {
     return !retries_.empty() || remake_;
   });
@@ -190,7 +196,13 @@ Step SinkLoop::follow() {
   if (auto error = write(entries, moves, Mode::Follow))
     return on_error(*error, entries, moves, Mode::Follow);
   publish(0);
-  return Step::again();
+  return gather(all.size());
+}
+
+Step SinkLoop::gather(std::size_t written) {
+  if (written < kBusy || written >= entries_limit_ / 2) return Step::again();
+  gather_until_ = parts_.clock.monotonic_ms() + kGatherMs;
+  return Step::wait(gather_until_);
 }
 
 /// Nothing to write: the sink pays what it owes, and cursors are touched now and then.

@@ -100,6 +100,8 @@ class SinkLoop {
   Step follow();
   Step materialize(OrgCursor& cursor);
   std::optional<Error> write_open_rows(OrgCursor& cursor);
+  /// What to do after a write of so many entries.
+  Step gather(std::size_t written);
   Step idle();
   std::optional<Error> write(Entries entries, std::span<const CursorMove> moves, Mode mode);
   Step on_error(const Error& error, Entries entries, std::span<const CursorMove> moves, Mode mode);
@@ -142,6 +144,7 @@ class SinkLoop {
   std::int64_t quiet_at_ = 0;  // monotonic ms; when quiet is told of. 0: it is not quiet
   bool quiet_told_ = false;    // the sink was told that nothing is coming
   std::int64_t retry_at_ = 0;
+  std::int64_t gather_until_ = 0;              // monotonic ms; more is let come together until then
   std::optional<std::int64_t> failing_since_;  // monotonic ms; reset by what works
   std::size_t entries_limit_;                  // halved while a poison entry is sought
 

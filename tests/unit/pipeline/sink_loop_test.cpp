@@ -272,6 +272,35 @@ TEST_F(SinkLoopTest, AKnownCursorIsFollowedFromWhereItStands) {
   EXPECT_EQ(target.writes[0].mode, Mode::Follow);
 }
 
+TEST_F(SinkLoopTest, WhatComesFastIsLetComeTogetherForAMoment) {
+  target.entries_max = 1'000;
+  follow_from_head();
+  make();
+  create_accounts(1, 100);
+  const Step step = run();
+  ASSERT_EQ(target.keys(), keys(1, 100));
+  EXPECT_EQ(step.until_ms, clock.ms + 25);
+  create_accounts(101, 150);
+  EXPECT_EQ(run().until_ms, step.until_ms);
+  EXPECT_EQ(target.keys(), keys(1, 100));
+  create_accounts(151, 160);
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(target.keys(), keys(1, 160));
+  EXPECT_EQ(target.writes.back().keys, keys(101, 160)) << "in one write";
+}
+
+TEST_F(SinkLoopTest, WhatComesAloneWaitsForNothing) {
+  target.entries_max = 1'000;
+  follow_from_head();
+  make();
+  for (int i = 1; i <= 5; ++i) {
+    create_accounts(i, i);
+    run();
+    EXPECT_EQ(target.keys(), keys(1, i));
+  }
+}
+
 TEST_F(SinkLoopTest, ATransientFailureReopensAndWritesTheSameEntriesAgain) {
   follow_from_head();
   create_accounts(1, 3);
