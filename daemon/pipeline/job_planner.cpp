@@ -90,6 +90,15 @@ bool JobPlanner::anchored() const {
   });
 }
 
+/// A stretch ends where its stream goes on: what is read before that may lack what the bus forgets
+/// until then.
+bool JobPlanner::goes_on(const Hole& hole) const {
+  if (hole.scope != Hole::Scope::Stretch) return true;
+  const auto position = tools_.ledger.position({hole.org, hole.topic});
+  return position && !position->replay_id.empty() &&
+         position->stored_at >= std::max(hole.opened_at, hole.to_ts);
+}
+
 std::set<std::string> JobPlanner::known_objects() const {
   std::set<std::string> out(plan_.snapshot_objects.begin(), plan_.snapshot_objects.end());
   for (const auto& count : tools_.ledger.counts()) {
@@ -161,7 +170,7 @@ Result<void> JobPlanner::plan_repairs() {
   if (holes.empty()) return {};
   const auto objects = known_objects();
   for (const Hole& hole : holes) {
-    if (heals_otherwise(hole)) continue;
+    if (heals_otherwise(hole) || !goes_on(hole)) continue;
     // Jobs that were added for the hole before may answer this one too.
     const auto jobs = tools_.ledger.jobs();
     std::set<std::string> lacking;

@@ -41,6 +41,7 @@ class JobPlanner final : public OrgTask {
   Result<void> close(const ledger::Hole& hole, const std::vector<const ledger::ReadJob*>& jobs);
   Result<void> add_job(const std::string& object, ledger::ReadJob::Why why);
   bool anchored() const;
+  bool goes_on(const ledger::Hole& hole) const;
   std::set<std::string> known_objects() const;
 
   OrgTools& tools_;

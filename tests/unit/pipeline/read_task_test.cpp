@@ -381,6 +381,7 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   hole.cause = "expired";
   hole.to_ts = 1;
   ASSERT_TRUE(ledger->open_hole(hole));
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("p")));
   for (int i = 0; i < 3; ++i) worker->step();
   ASSERT_EQ(ledger->jobs().size(), 1U);
   hole.to_ts = 2;
@@ -393,6 +394,32 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   }
   EXPECT_EQ(ledger->jobs().size(), 2U);
   EXPECT_TRUE(ledger->closed_holes().at(0).closing.evidence.starts_with("job 2 "));
+}
+
+TEST_F(ReadTaskTest, AStretchIsReadOnlyOnceItsStreamGoesOn) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
+  clock.ms += 60'000;
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Stretch;
+  hole.org = stream.org;
+  hole.topic = stream.topic;
+  hole.cause = "expired";
+  hole.opened_at = hole.to_ts = clock.now_ms();
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 20; ++i) {
+    worker->step();
+    clock.ms += 1'000;
+  }
+  EXPECT_TRUE(ledger->jobs().empty()) << "the bus may forget more before the stream goes on";
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+  for (int i = 0; i < 3; ++i) {
+    worker->step();
+    clock.ms += 1'000;
+  }
+  EXPECT_EQ(ledger->jobs().size(), 1U);
 }
 
 TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
