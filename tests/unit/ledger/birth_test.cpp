@@ -3,7 +3,21 @@
 namespace headwater::ledger {
 namespace {
 
-using BirthTest = LedgerTest;
+class BirthTest : public LedgerTest {
+ protected:
+  /// A new birth while a stretch is in doubt, which holds its stamping back. `ahead`: the cursor
+  /// that proved it.
+  void bear_anew_in_doubt(Rev& ahead) {
+    Hole stretch;
+    stretch.scope = Hole::Scope::Stretch;
+    stretch.org = "emea";
+    stretch.topic = "/data/ChangeEvents";
+    stretch.cause = "expired";
+    ASSERT_TRUE(ledger->open_hole(stretch));
+    ahead = Rev{ledger->head().value + 5'000'000};
+    ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  }
+};
 
 TEST_F(BirthTest, ANewLedgerStartsAtTheClockInMicroseconds) {
   apply({created(1, {{"Name", "A"}})});
@@ -130,14 +144,8 @@ TEST_F(BirthTest, ACursorInAGapThatNobodyWroteProvesAnOldCopy) {
 
 TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
   apply({created(1, {{"Name", "A"}})});
-  Hole stretch;
-  stretch.scope = Hole::Scope::Stretch;
-  stretch.org = "emea";
-  stretch.topic = "/data/ChangeEvents";
-  stretch.cause = "expired";
-  ASSERT_TRUE(ledger->open_hole(stretch));
-  const Rev ahead{ledger->head().value + 5'000'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  Rev ahead;
+  bear_anew_in_doubt(ahead);
   EXPECT_TRUE(entries(ahead).empty());
   crash_and_open();
   ASSERT_TRUE(ledger->reproject());
@@ -150,14 +158,8 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
 
 TEST_F(BirthTest, ARecordThatChangesBeforeItsStampIsToldWholeFirst) {
   apply({created(1, {{"Name", "A"}})});
-  Hole stretch;
-  stretch.scope = Hole::Scope::Stretch;
-  stretch.org = "emea";
-  stretch.topic = "/data/ChangeEvents";
-  stretch.cause = "expired";
-  ASSERT_TRUE(ledger->open_hole(stretch));
-  const Rev ahead{ledger->head().value + 5'000'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  Rev ahead;
+  bear_anew_in_doubt(ahead);
   apply({updated(2, {{"Name", "B"}})});
   EXPECT_EQ(ops(ahead), "ru") << "a target may hold it as another copy told it";
   apply({updated(3, {{"Name", "C"}})});

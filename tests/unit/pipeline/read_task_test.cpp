@@ -39,6 +39,13 @@ class ReadTaskTest : public test::PipelineTest {
     EXPECT_TRUE(ledger->apply_rows(owned->batch));
     return true;
   }
+  /// One step of the org's tasks, all that is in ingest's second lane, and over a pause.
+  void turn() {
+    const Step step = worker->step();
+    while (apply_one()) {
+    }
+    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+  }
   /// Runs the org's tasks and ingest's second lane until the job is in one of these states, over
   /// every pause.
   void run_until(const ReadJob& job, std::initializer_list<ReadJob::State> states) {
@@ -357,10 +364,7 @@ TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
   hole.cause = "overflow";
   ASSERT_TRUE(ledger->open_hole(hole));
   for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
-    const Step step = worker->step();
-    while (apply_one()) {
-    }
-    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    turn();
   }
   ASSERT_TRUE(ledger->wide_holes("emea").empty());
   EXPECT_EQ(alive(), 3U);
@@ -387,10 +391,7 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   hole.to_ts = 2;
   ASSERT_TRUE(ledger->open_hole(hole));
   for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
-    const Step step = worker->step();
-    while (apply_one()) {
-    }
-    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    turn();
   }
   EXPECT_EQ(ledger->jobs().size(), 2U);
   EXPECT_TRUE(ledger->closed_holes().at(0).closing.evidence.starts_with("job 2 "));
@@ -428,10 +429,7 @@ TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
   make();
   const auto run = [this] {
     for (int i = 0; i < 50; ++i) {
-      const Step step = worker->step();
-      while (apply_one()) {
-      }
-      if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+      turn();
     }
   };
   ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId()));
@@ -462,10 +460,7 @@ TEST_F(ReadTaskTest, AnObjectThatAppearsOnTheStreamIsReadInByItself) {
   EXPECT_TRUE(ledger->jobs().empty());
   apply({{account(2), 1, "told by an event", true}});
   for (int i = 0; i < 100 && alive() < 3; ++i) {
-    const Step step = worker->step();
-    while (apply_one()) {
-    }
-    if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+    turn();
   }
   EXPECT_EQ(alive(), 3U);
 }
@@ -485,10 +480,7 @@ TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersI
   ASSERT_TRUE(ledger->change_job(1, [](ReadJob& it) { it.state = ReadJob::State::Cancelled; }));
   const auto run = [this] {
     for (int i = 0; i < 60; ++i) {
-      const Step step = worker->step();
-      while (apply_one()) {
-      }
-      if (step.next == Step::Next::Wait) clock.ms = std::max(clock.ms + 1, step.until_ms);
+      turn();
     }
   };
   run();
