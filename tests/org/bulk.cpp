@@ -123,14 +123,15 @@ HttpResponse BulkJobs::create(const HttpRequest& request, const std::string& ver
   }
   job.header += '\n';
   if (!faults_.records_hidden(job.object)) {
-    for (const auto& record : select(store_, *query, job.operation == "queryAll")) {
+    Value made;
+    select(store_, *query, job.operation == "queryAll", [&](const Record& record) {
       auto& row = job.rows.emplace_back();
       for (const auto& field : query->fields) {
         if (!row.empty()) row += ',';
-        append_csv_cell(row, field.type, rest_field_value(*query->object, record, field));
+        append_csv_cell(row, field.type, rest_field_value(*query->object, record, field, made));
       }
       row += '\n';
-    }
+    });
   }
   job.polls = faults_.bulk_polls;
   if (Faults::take(faults_.bulk_failed)) job.end = "Failed";

@@ -47,23 +47,41 @@ HttpResponse load(Org& org, const object& body) {
   return {200, boost::json::serialize(object{{"published", org.bus().published()}})};
 }
 
+/// Names of objects, in the place of the usual ones. False: something else.
+bool take_objects(const object& body, std::vector<std::string>& out) {
+  const auto* objects = body.if_contains("objects");
+  if (objects == nullptr) return true;
+  if (!objects->is_array()) return false;
+  out.clear();
+  for (const auto& item : objects->get_array()) {
+    if (!item.is_string()) return false;
+    out.emplace_back(item.get_string());
+  }
+  return true;
+}
+
+HttpResponse fill(Org& org, const object& body) {
+  FillPlan plan;
+  plan.records = number(body, "records", plan.records);
+  plan.told = flag(body, "told", plan.told);
+  if (!take_objects(body, plan.objects)) return refuse("fill: objects: needs names");
+  const auto started = std::chrono::steady_clock::now();
+  if (auto done = org.fill(plan); !done) return refuse("fill: " + done.error().message);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  return {200,
+          boost::json::serialize(object{{"records", plan.records}, {"seconds", took.count()}})};
+}
+
 HttpResponse replay(Org& org, const object& body) {
   ReplayPlan plan;
   plan.events = number(body, "events", plan.events);
   plan.records = number(body, "records", plan.records);
   plan.update_share = number(body, "update_share", plan.update_share);
-  if (const auto* objects = body.if_contains("objects");
-      objects != nullptr && objects->is_array()) {
-    plan.objects.clear();
-    for (const auto& item : objects->get_array()) {
-      if (!item.is_string()) return refuse("replay: objects: needs names");
-      plan.objects.emplace_back(item.get_string());
-    }
-  }
+  if (!take_objects(body, plan.objects)) return refuse("replay: objects: needs names");
   const auto bytes = org.bus().payload_bytes();
   const auto events = org.bus().published();
   const auto started = std::chrono::steady_clock::now();
-  if (auto done = org.replay(plan); !done) return refuse(done.error().message);
+  if (auto done = org.replay(plan); !done) return refuse("replay: " + done.error().message);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
   return {200,
           boost::json::serialize(object{{"events", org.bus().published() - events},
@@ -227,6 +245,7 @@ HttpResponse Control::handle(const HttpRequest& request) const {
   const auto& path = request.path;
   if (path == "/load") return load(org, body);
   if (path == "/replay") return replay(org, body);
+  if (path == "/fill") return fill(org, body);
   if (path == "/streams/kill") return kill_streams(org, body);
   if (path == "/faults") return set_faults(org, body);
   if (path == "/emit") {

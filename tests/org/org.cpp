@@ -129,4 +129,9 @@ Result<void> Org::replay(const ReplayPlan& plan) {
   return done;
 }
 
+Result<void> Org::fill(const FillPlan& plan) {
+  const std::lock_guard one(workload_mutex_);
+  return workload_.fill(plan);
+}
+
 }  // namespace headwater::org

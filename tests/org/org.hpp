@@ -82,6 +82,7 @@ class Org {
   /// time.
   void load(std::size_t transactions, double rate);
   Result<void> replay(const ReplayPlan& plan);
+  Result<void> fill(const FillPlan& plan);
 
  private:
   const OrgOptions options_;

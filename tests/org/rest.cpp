@@ -75,6 +75,7 @@ void append_record(std::string& out,
                      kRoot,
                      version,
                      record.id);
+  Value made;
   for (const auto& field : fields) {
     out += ',';
     append_json_string(out, field.name);
@@ -82,7 +83,7 @@ void append_record(std::string& out,
     if (field.kind == RestField::Kind::Compound) {
       append_compound(out, object, record, field.field);
     } else {
-      append_rest_value(out, field.type, rest_field_value(object, record, field));
+      append_rest_value(out, field.type, rest_field_value(object, record, field, made));
     }
   }
   out += '}';
@@ -250,10 +251,13 @@ HttpResponse Rest::query(const HttpRequest& request, const std::string& version,
   if (!parsed) return rest_refusal(parsed.error());
   if (faults_.withdrawn(parsed->object->name))
     return rest_refusal(no_such_object(parsed->object->name));
-  std::vector<Record> records;
-  if (!faults_.records_hidden(parsed->object->name)) records = select(store_, *parsed, all);
+  const auto each = [&](const std::function<void(const Record&)>& visit) {
+    if (!faults_.records_hidden(parsed->object->name)) select(store_, *parsed, all, visit);
+  };
   if (parsed->count) {
-    return {200, fmt::format(R"({{"totalSize":{},"done":true,"records":[]}})", records.size())};
+    std::size_t count = 0;
+    each([&](const Record&) { ++count; });
+    return {200, fmt::format(R"({{"totalSize":{},"done":true,"records":[]}})", count)};
   }
   ResultSet result{{}, kBatchMax};
   const auto options = request.header("sforce-query-options");
@@ -261,9 +265,9 @@ HttpResponse Rest::query(const HttpRequest& request, const std::string& version,
     std::from_chars(options.data() + at + 10, options.data() + options.size(), result.batch);
     result.batch = std::clamp(result.batch, kBatchMin, kBatchMax);
   }
-  for (const auto& record : records) {
+  each([&](const Record& record) {
     append_record(result.rows.emplace_back(), version, *parsed->object, record, parsed->fields);
-  }
+  });
   std::string locator;
   {
     const std::lock_guard lock(mutex_);

@@ -239,10 +239,15 @@ std::optional<RestField> find_rest_field(const ObjectDef& object, std::string_vi
   return std::nullopt;
 }
 
-Value rest_field_value(const ObjectDef& object, const Record& record, const RestField& field) {
-  if (field.kind == RestField::Kind::Id) return record.id;
-  if (field.kind == RestField::Kind::JoinedName) return joined_name(object, record);
-  return visible_value(object, record, field.leaf);
+const Value& rest_field_value(const ObjectDef& object,
+                              const Record& record,
+                              const RestField& field,
+                              Value& made) {
+  if (field.kind == RestField::Kind::Id) return made = record.id;
+  if (field.kind == RestField::Kind::JoinedName) return made = joined_name(object, record);
+  const auto& leaf = object.leaves[field.leaf];
+  if (leaf.top >= 0 && leaf.type != FieldType::SwitchableName) return record.values[field.leaf];
+  return made = visible_value(object, record, field.leaf);
 }
 
 Error no_such_object(std::string_view object) {
@@ -255,25 +260,101 @@ Result<Query> parse_query(const Catalog& catalog, std::string_view soql) {
   return Parser(catalog, std::move(*tokens)).run();
 }
 
-std::vector<Record> select(const Store& store, const Query& query, bool with_deleted) {
-  std::vector<Record> out;
-  store.each(*query.object, with_deleted, [&](const Record& record) {
-    for (const auto& condition : query.where) {
-      if (!holds(condition, rest_field_value(*query.object, record, condition.field))) return;
-    }
-    out.push_back(record);
+namespace {
+
+/// Records that one hold of the store's lock gives: commits wait for no more.
+constexpr std::size_t kSliceMax = 1'000;
+
+using Visit = std::function<void(const Record&)>;
+
+bool selects(const Query& query, const Record& record) {
+  Value made;
+  return std::ranges::all_of(query.where, [&](const Query::Condition& condition) {
+    return holds(condition, rest_field_value(*query.object, record, condition.field, made));
   });
-  std::stable_sort(out.begin(), out.end(), [&query](const Record& a, const Record& b) {
-    for (const auto& order : query.order_by) {
-      const auto left = rest_field_value(*query.object, a, order.field);
-      const auto right = rest_field_value(*query.object, b, order.field);
+}
+
+/// The ids that a condition names, sorted; nothing: none does.
+std::optional<std::vector<std::string>> named_ids(const Query& query) {
+  for (const auto& condition : query.where) {
+    if (condition.field.kind != RestField::Kind::Id) continue;
+    if (condition.op != "=" && condition.op != "IN") continue;
+    std::vector<std::string> ids;
+    for (const auto& value : condition.values) {
+      if (const auto* id = std::get_if<std::string>(&value)) ids.push_back(*id);
+    }
+    std::ranges::sort(ids);
+    ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    return ids;
+  }
+  return std::nullopt;
+}
+
+/// No selected id lies before it.
+std::string least_id(const Query& query) {
+  std::string least;
+  for (const auto& condition : query.where) {
+    const bool bounds = condition.op == ">" || condition.op == ">=";
+    if (condition.field.kind != RestField::Kind::Id || !bounds) continue;
+    if (const auto* id = std::get_if<std::string>(&condition.values.front()))
+      least = std::max(least, *id);
+  }
+  return least;
+}
+
+/// By id, ascending.
+void select_by_id(const Store& store, const Query& query, bool with_deleted, const Visit& visit) {
+  std::size_t left = query.limit.value_or(static_cast<std::size_t>(-1));
+  const auto take = [&](const Record& record) {
+    if (left == 0 || !selects(query, record)) return;
+    visit(record);
+    --left;
+  };
+  if (const auto ids = named_ids(query)) {
+    for (const auto& id : *ids) {
+      store.with(*query.object, id, [&](const Record& record) {
+        if (with_deleted || !record.deleted) take(record);
+      });
+    }
+    return;
+  }
+  for (auto from = least_id(query); left > 0;) {
+    std::size_t seen = 0;
+    std::string last;
+    store.walk(*query.object, with_deleted, from, [&](const Record& record) {
+      take(record);
+      last = record.id;
+      return ++seen < kSliceMax && left > 0;
+    });
+    if (seen < kSliceMax) return;
+    from = last + '\0';  // the first id behind it
+  }
+}
+
+}  // namespace
+
+void select(const Store& store, const Query& query, bool with_deleted, const Visit& visit) {
+  const auto& order = query.order_by;
+  if (order.empty() || (order.size() == 1 && order.front().field.kind == RestField::Kind::Id &&
+                        !order.front().descending))
+    return select_by_id(store, query, with_deleted, visit);
+  std::vector<Record> out;
+  Query unordered = query;
+  unordered.limit.reset();
+  select_by_id(
+      store, unordered, with_deleted, [&](const Record& record) { out.push_back(record); });
+  std::ranges::stable_sort(out, [&query](const Record& a, const Record& b) {
+    Value of_a, of_b;
+    for (const auto& by : query.order_by) {
+      const auto& left = rest_field_value(*query.object, a, by.field, of_a);
+      const auto& right = rest_field_value(*query.object, b, by.field, of_b);
       if (left == right) continue;
-      return order.descending ? right < left : left < right;
+      return by.descending ? right < left : left < right;
     }
     return false;
   });
   if (query.limit && out.size() > *query.limit) out.resize(*query.limit);
-  return out;
+  std::ranges::for_each(out, visit);
 }
 
 }  // namespace headwater::org

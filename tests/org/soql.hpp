@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,12 @@ struct RestField {
 };
 /// Nothing if the object has no such field.
 std::optional<RestField> find_rest_field(const ObjectDef& object, std::string_view name);
-/// The value that conditions and orders look at. REQUIRES: not a compound.
-Value rest_field_value(const ObjectDef& object, const Record& record, const RestField& field);
+/// The value that conditions, orders and answers show: the record's own, or `made` if it is made up
+/// of others. REQUIRES: not a compound.
+const Value& rest_field_value(const ObjectDef& object,
+                              const Record& record,
+                              const RestField& field,
+                              Value& made);
 
 /// The SOQL that this org understands: SELECT fields | count() FROM X [WHERE c AND …] [ORDER BY f
 /// [DESC], …] [LIMIT n], with c one of `f op literal` (= != < <= > >=), `f [NOT] IN (…)` and `(c
@@ -49,7 +54,13 @@ struct Query {
 Result<Query> parse_query(const Catalog& catalog, std::string_view soql);
 /// What a user is told who may not read the object, or names one that is none.
 Error no_such_object(std::string_view object);
-/// The records that the query selects, in its order.
-std::vector<Record> select(const Store& store, const Query& query, bool with_deleted);
+/// Calls `visit` with the records that the query selects, in its order (by id if it has none),
+/// under the store's lock. A query by id, ORDER BY Id or none, reads only what it gives: its `Id >
+/// x`, ids named by = or IN, and its LIMIT spare the others. Others look at every record, and copy
+/// those that they give.
+void select(const Store& store,
+            const Query& query,
+            bool with_deleted,
+            const std::function<void(const Record&)>& visit);
 
 }  // namespace headwater::org

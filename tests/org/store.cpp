@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "schemas/core/ids.hpp"
@@ -297,14 +298,25 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
   return events;
 }
 
+std::vector<std::size_t>::const_iterator Store::Table::first_from(std::string_view from) const {
+  return std::ranges::lower_bound(
+      in_order, from, {}, [this](std::size_t row) { return std::string_view(rows[row].id); });
+}
+
+/// Ids are given in order, so that nearly each record is the last one.
+void Store::Table::add(Record record) {
+  in_order.insert(first_from(record.id), rows.size());
+  by_id.emplace(record.id, rows.size());
+  rows.push_back(std::move(record));
+  ++live;
+}
+
 void Store::apply(Work& work) {
   for (auto& touched : work) {
     auto& table = tables_[touched.object->index];
     if (touched.row == kNone) {
       if (touched.after.deleted) continue;  // created and deleted in one transaction: never was
-      table.by_id.emplace(touched.after.id, table.rows.size());
-      table.rows.push_back(std::move(touched.after));
-      ++table.live;
+      table.add(std::move(touched.after));
       continue;
     }
     auto& row = table.rows[touched.row];
@@ -342,6 +354,19 @@ void Store::each(const ObjectDef& object,
   const std::lock_guard lock(mutex_);
   for (const auto& record : tables_[object.index].rows) {
     if (!record.purged && (bin || !record.deleted)) visit(record);
+  }
+}
+
+void Store::walk(const ObjectDef& object,
+                 bool bin,
+                 std::string_view from,
+                 const std::function<bool(const Record&)>& visit) const {
+  const std::lock_guard lock(mutex_);
+  const auto& table = tables_[object.index];
+  for (auto at = table.first_from(from); at != table.in_order.end(); ++at) {
+    const auto& record = table.rows[*at];
+    if (record.purged || (record.deleted && !bin)) continue;
+    if (!visit(record)) return;
   }
 }
 

@@ -104,6 +104,12 @@ class Store {
   void each(const ObjectDef& object,
             bool bin,
             const std::function<void(const Record&)>& visit) const;
+  /// Calls `visit` with the records from the id `from` on, in byte order of ids, until it says
+  /// false, under the lock. The cost is that of the records visited, however large the object is.
+  void walk(const ObjectDef& object,
+            bool bin,
+            std::string_view from,
+            const std::function<bool(const Record&)>& visit) const;
   /// Calls `visit` with this record if it exists (deleted or not), under the lock.
   bool with(const ObjectDef& object,
             std::string_view id,
@@ -122,8 +128,12 @@ class Store {
   struct Table {
     std::vector<Record> rows;
     std::unordered_map<std::string, std::size_t> by_id;
+    std::vector<std::size_t> in_order;  ///< places in `rows`, by id
     std::uint64_t next_number = 1;
     std::size_t live = 0;
+    void add(Record record);
+    /// The place in `in_order` of the first id that is `from` or behind it.
+    std::vector<std::size_t>::const_iterator first_from(std::string_view from) const;
   };
   struct Touched {
     const ObjectDef* object;

@@ -25,6 +25,10 @@ class Draft {
     dml_.fields.push_back({dml_.object->leaf(field), std::move(value)});
     return *this;
   }
+  Draft& untold() {
+    dml_.told = false;
+    return *this;
+  }
   Draft& silent() {
     dml_.silent = true;
     return *this;
@@ -53,6 +57,12 @@ struct ReplayPlan {
   std::vector<std::string> objects{"Account", "Contact", "Opportunity", "Case"};
 };
 
+struct FillPlan {
+  std::size_t records = 10'000;  ///< in all, the objects in turn
+  std::vector<std::string> objects{"Account", "Contact", "Opportunity", "Case", "Lead"};
+  bool told = false;  ///< with their events; else they were there before anybody listened
+};
+
 /// CRM life from a seed: each step is one transaction that some user, trigger or import made. The
 /// same seed gives the same data in the same order, as long as nothing else changes the org. One
 /// thread at a time.
@@ -67,6 +77,8 @@ class Workload {
   void step();
   /// Creates records and updates them, one small event per transaction: exactly plan.events.
   Result<void> replay(const ReplayPlan& plan);
+  /// Creates records, many in a transaction. Later steps change and delete them as any other.
+  Result<void> fill(const FillPlan& plan);
 
  private:
   using Statements = std::vector<Dml>;
@@ -109,6 +121,7 @@ class Workload {
   void trigger_chain();
   void keep_minutes();
 
+  Result<std::vector<const ObjectDef*>> named(const std::vector<std::string>& objects) const;
   Draft create(std::string_view object);
   Draft update(std::string_view object, std::vector<std::string> ids);
   void fill_address(Draft& draft, const std::string& prefix);

@@ -173,14 +173,42 @@ void Workload::touch_filler(Draft& draft) {
   }
 }
 
-Result<void> Workload::replay(const ReplayPlan& plan) {
-  std::vector<const ObjectDef*> objects;
-  for (const auto& name : plan.objects) {
+Result<std::vector<const ObjectDef*>> Workload::named(
+    const std::vector<std::string>& objects) const {
+  std::vector<const ObjectDef*> out;
+  for (const auto& name : objects) {
     const auto* object = store_.catalog().find(name);
-    if (object == nullptr) return rejected("replay: no object " + name);
-    objects.push_back(object);
+    if (object == nullptr) return rejected("no object " + name);
+    out.push_back(object);
   }
-  if (objects.empty() || plan.records == 0) return rejected("replay: needs objects and records");
+  if (out.empty()) return rejected("no objects are named");
+  return out;
+}
+
+Result<void> Workload::fill(const FillPlan& plan) {
+  constexpr std::size_t kInTransaction = 200;
+  const auto named_objects = named(plan.objects);
+  if (!named_objects) return named_objects.error();
+  const auto& objects = *named_objects;
+  if (live_["User"].empty()) first_day();
+  for (std::size_t made = 0; made < plan.records;) {
+    Statements all;
+    for (; all.size() < kInTransaction && made < plan.records; ++made) {
+      auto draft = draft_filler(*objects[made % objects.size()]);
+      if (!plan.told) draft.untold();
+      all.push_back(draft);
+    }
+    const Author author{pick("User"), "com/salesforce/api/bulk/67.0;client=fill"};
+    if (auto done = commit_as(all, author); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Workload::replay(const ReplayPlan& plan) {
+  const auto named_objects = named(plan.objects);
+  if (!named_objects) return named_objects.error();
+  const auto& objects = *named_objects;
+  if (plan.records == 0) return rejected("needs records");
   if (live_["User"].empty()) first_day();
   const auto users = live_["User"];
   const std::string origin = "com/salesforce/api/rest/67.0;client=replay";

@@ -161,6 +161,60 @@ TEST_F(RestTest, QuerySelectsByItsConditions) {
   EXPECT_EQ(query("SELECT count() FROM Case").at("totalSize"), 2);
 }
 
+TEST_F(RestTest, KeySetPagesGiveEachRecordOnceInOrderOfIds) {
+  const auto& lead = catalog.get("Lead");
+  // Ids are committed in another order than they were given.
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50; ++i) ids.push_back(store.new_id(lead));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto& id = ids[i * 7 % ids.size()];
+    Draft draft(DmlOp::Create, lead, {id});
+    ASSERT_TRUE(store.commit({draft.set("LastName", std::string("L"))}, {}).ok());
+  }
+  const std::vector<std::string> gone{ids[3], ids[20]};
+  ASSERT_TRUE(store.commit({Draft(DmlOp::Delete, lead, gone)}, {}).ok());
+  std::erase(ids, gone[0]);
+  std::erase(ids, gone[1]);
+
+  std::vector<std::string> got;
+  for (std::size_t page = 0; page < 10; ++page) {
+    const auto behind = got.empty() ? std::string() : " WHERE Id > '" + got.back() + "'";
+    const auto answer = query("SELECT Id FROM Lead" + behind + " ORDER BY Id LIMIT 7");
+    const auto& records = answer.at("records").as_array();
+    EXPECT_EQ(answer.at("totalSize").as_int64(), static_cast<std::int64_t>(records.size()));
+    for (const auto& record : records) got.emplace_back(record.at("Id").as_string());
+    if (records.size() < 7) break;
+  }
+  EXPECT_EQ(got, ids);
+}
+
+TEST_F(RestTest, NamedIdsAreReadWhateverElseIsAsked) {
+  const auto kept = make("Lead", {{"LastName", std::string("A")}});
+  const auto other = make("Lead", {{"LastName", std::string("B")}});
+  const auto gone = make("Lead", {{"LastName", std::string("A")}});
+  ASSERT_TRUE(store.commit({Draft(DmlOp::Delete, catalog.get("Lead"), {gone})}, {}).ok());
+  const auto answer = query("SELECT Id FROM Lead WHERE LastName = 'A' AND Id IN ('" + gone + "','" +
+                            other + "','" + kept + "','" + kept + "')");
+  ASSERT_EQ(answer.at("records").as_array().size(), 1u);
+  EXPECT_EQ(answer.at("records").at(0).at("Id").as_string(), kept);
+}
+
+TEST_F(RestTest, FilledRecordsAreThereAndNoEventTellsOfThem) {
+  Workload life(store, 1);
+  FillPlan plan;
+  plan.records = 450;
+  plan.objects = {"Lead", "Account"};
+  life.step();  // users
+  const auto published = bus.published();
+  ASSERT_TRUE(life.fill(plan).ok());
+  EXPECT_EQ(store.live_count(catalog.get("Lead")), 225u);
+  EXPECT_EQ(store.live_count(catalog.get("Account")), 225u);
+  EXPECT_EQ(bus.published(), published);
+  plan.told = true;
+  ASSERT_TRUE(life.fill(plan).ok());
+  EXPECT_EQ(bus.published(), published + 450);
+}
+
 TEST_F(RestTest, BadQueriesAreNamed) {
   EXPECT_EQ(query("SELECT Id FROM Nothing", 400).at(0).at("errorCode"), "INVALID_TYPE");
   EXPECT_EQ(query("SELECT Nope FROM Case", 400).at(0).at("errorCode"), "INVALID_FIELD");
