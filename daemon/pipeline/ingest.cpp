@@ -38,17 +38,6 @@ avro::PlanKind kind_of(const ledger::StreamKey& stream) {
   return is_platform_topic(stream.topic) ? avro::PlanKind::Platform : avro::PlanKind::Change;
 }
 
-/// The open hole that a lost position left.
-std::optional<ledger::Hole> lost_stretch(const ledger::Ledger& ledger,
-                                         const ledger::StreamKey& stream) {
-  for (auto& hole : ledger.holes()) {
-    if (hole.scope == ledger::Hole::Scope::Stretch && hole.org == stream.org &&
-        hole.topic == stream.topic && hole.cause == "expired")
-      return hole;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Ingest::Ingest(Parts parts)
@@ -93,6 +82,7 @@ Step Ingest::step(Millis wait_max) {
 
 Step Ingest::keep_alive() {
   if (!fetched_.latest_replay_id.empty()) {
+    if (auto ended = end_stretch(); !ended) return pause(ended.error());
     const auto saved = parts_.ledger.save_position(
         parts_.stream, ReplayId(std::string(fetched_.latest_replay_id)));
     if (!saved) return pause(saved.error());
@@ -237,20 +227,30 @@ Result<void> Ingest::lost_position(const Error& error) {
   hole.scope = ledger::Hole::Scope::Stretch;
   hole.org = parts_.stream.org;
   hole.topic = parts_.stream.topic;
-  hole.cause = "expired";
+  hole.cause = kExpired;
   hole.detail = error.message;
   if (position) {
     hole.from_ts = position->replay_id.empty() ? position->stored_at : position->newest_commit_ts;
   }
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
   // Of two stretches in one hole the second overlap would say nothing of the first.
-  overlap_proves_ = is_platform_topic(hole.topic) && !lost_stretch(parts_.ledger, parts_.stream);
+  overlap_proves_ = is_platform_topic(hole.topic) && !doubts_.lost_stretch();
   if (auto opened = parts_.ledger.open_hole(hole); !opened) return opened;
   from_earliest_ = true;
   log::error(
       "position refused: starting at the earliest event kept; what lies between may be missing",
       {{"org", hole.org}, {"topic", hole.topic}, {"since", format_datetime(hole.from_ts)}});
   return {};
+}
+
+/// The stretch ends where the stream goes on, which may be long after its position was refused:
+/// what the bus forgets until then is missing too. Written down before the position that hides it.
+Result<void> Ingest::end_stretch() {
+  if (!from_earliest_) return {};
+  auto hole = doubts_.lost_stretch();
+  if (!hole) return {};
+  hole->to_ts = parts_.clock.now_ms();
+  return parts_.ledger.open_hole(*hole);
 }
 
 Step Ingest::apply_response() {
@@ -277,6 +277,11 @@ Step Ingest::apply_response() {
     }
   }
   event_bytes_ = std::max<std::size_t>(64, (event_bytes_ * 7 + bytes / fetched_.events.size()) / 8);
+
+  if (auto ended = end_stretch(); !ended) {
+    held_ = true;
+    return pause(ended.error());
+  }
 
   ledger::IngestBatch batch;
   batch.stream = parts_.stream;
@@ -330,7 +335,7 @@ void Ingest::count(const ledger::Applied& applied) {
 /// was lost shows that nothing is missing behind it.
 Result<void> Ingest::close_overlapped(std::size_t resent) {
   overlap_proves_ = false;
-  const auto hole = lost_stretch(parts_.ledger, parts_.stream);
+  const auto hole = doubts_.lost_stretch();
   if (!hole) return {};
   log::info("events came again from before the position was lost: nothing is missing",
             {{"org", hole->org}, {"topic", hole->topic}, {"events", resent}});

@@ -84,6 +84,7 @@ class Ingest {
               std::string_view object = {});
   Result<void> close_overlapped(std::size_t resent);
   Result<void> lost_position(const Error& error);
+  Result<void> end_stretch();
   Step pause(const Error& error);
   void count(const ledger::Applied& applied);
 

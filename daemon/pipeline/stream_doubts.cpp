@@ -61,4 +61,11 @@ Result<void> StreamDoubts::works() {
   return {};
 }
 
+std::optional<ledger::Hole> StreamDoubts::lost_stretch() const {
+  for (auto& hole : ledger_.wide_holes(stream_.org)) {
+    if (hole.topic == stream_.topic && hole.cause == kExpired) return std::move(hole);
+  }
+  return std::nullopt;
+}
+
 }  // namespace headwater

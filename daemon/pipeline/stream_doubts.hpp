@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ class StreamDoubts {
   Result<void> refused(const Error& error);
   /// The stream works.
   Result<void> works();
+  /// The open hole that a lost position left.
+  std::optional<ledger::Hole> lost_stretch() const;
 
  private:
   const ledger::StreamKey stream_;
@@ -35,6 +38,7 @@ class StreamDoubts {
   bool may_be_open_ = true;  // also from before a restart
 };
 
+inline constexpr std::string_view kExpired = "expired";  ///< a position that was lost
 inline constexpr std::string_view kDeliveryLimit = "delivery_limit";
 inline constexpr std::string_view kSwitchedOff = "switched_off";
 

@@ -59,11 +59,17 @@ class Watch {
     std::uint64_t seq = 0;
   };
   void read_journal(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets, bool check);
+  /// It tells of its record what was told last.
+  bool says_nothing_new(const EntryView& entry) const;
   void note(const EntryView& entry, const std::vector<SimTarget*>& targets, bool check);
   void check_image(const EntryView& entry);
   void check_position(ledger::Ledger& ledger);
   void check_event(ledger::Ledger& ledger, std::size_t index);
   void check_truth(ledger::Ledger& ledger, const SimRecord& record);
+  void check_lost(const ledger::Ledger& ledger,
+                  const std::string& key,
+                  EpochMs first,
+                  EpochMs last);
   void check_row(ledger::Ledger& ledger,
                  const SimTarget& target,
                  std::size_t number,

@@ -53,6 +53,7 @@ class Simulation {
   void act(Daemon& daemon, Actor& actor);
   void start(Daemon& daemon);
   void gone(int process);
+  void disown(const std::string& holder);
   void change();
   // faults.cpp's part of the work
   void strike();
@@ -233,8 +234,19 @@ void Simulation::gone(int id) {
     daemon.process.set_disk(backup.disk->copy());
     daemon.process.subscriptions() = backup.subscriptions;
     daemon.copied = true;
+    disown(daemon.process.holder());
     history_ = false;
   }
+}
+
+/// What a holder moved before its state directory went back says nothing of the journal that it has
+/// now.
+void Simulation::disown(const std::string& holder) {
+  const auto disown = [&](TargetState& state) {
+    if (state.cursor.mover == holder) state.cursor.mover.clear();
+  };
+  for (SimTarget* target : targets_) disown(target->state());
+  for (auto& copies : copies_) std::ranges::for_each(copies, disown);
 }
 
 void Simulation::change() {

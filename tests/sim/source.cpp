@@ -12,13 +12,16 @@ using salesforce::Start;
 
 constexpr std::size_t kCreditMax = 100;
 constexpr std::size_t kResponseEventsMax = 24;
+constexpr double kRefusedAgain = 25;  // times the chance that the bus forgets
 
 }  // namespace
 
 Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::size_t credit) {
   world_.point("subscribe");
   open_ = refused_ = false;
-  if (world_.roll(world_.faults.refused)) {
+  // Where the bus forgets, a position may be lost for longer, and more with it.
+  const double again = owed_ ? kRefusedAgain * world_.faults.expire : 0;
+  if (world_.roll(std::max(world_.faults.refused, again))) {
     return world_.random.chance(0.8) ? transient("subscribe: unavailable", "service.unavailable")
                                      : blocked("subscribe: no licence", "service.tenant.license");
   }
@@ -28,7 +31,9 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
       if (!subscriptions_.anchored) subscriptions_.owed_from = next_;
       break;
     case Start::Earliest:
+      if (owed_ && world_.roll(again)) org_.expire(org_.visible());
       next_ = org_.first_kept();
+      if (owed_) forget(*owed_, next_);
       if (subscriptions_.anchored) break;
       // Without a position the bus has nothing to refuse: a daemon can tell by the age of its first
       // start alone that events are gone (ingest_test), and the bus keeps them for three days,
@@ -40,7 +45,8 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
       const auto index = org_.index_of(position.bytes());
       const std::size_t after = index ? *index + 1 : 0;
       refused_ = (!index && position.bytes() != "tip") || after < org_.first_kept();
-      if (refused_) forget(after, org_.first_kept());
+      owed_.reset();
+      if (refused_) forget(*(owed_ = after), org_.first_kept());
       next_ = after;
       if (!refused_ && world_.roll(world_.faults.redeliver)) {
         next_ = std::max(org_.first_kept(), next_ - std::min(next_, world_.random.below(12)));
@@ -56,8 +62,12 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
 /// What the bus forgot before it was read is lost for whoever relies on it.
 void SimSource::forget(std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
-    for (const SimRecord* record : org_.bus()[i].records) {
-      subscriptions_.lost.insert(record->rkey());
+    const BusEvent& event = org_.bus()[i];
+    for (const SimRecord* record : event.records) {
+      const EpochMs at = record->at(event.seq)->commit_ms;
+      auto& [first, last] = subscriptions_.lost.try_emplace(record->rkey(), at, at).first->second;
+      first = std::min(first, at);
+      last = std::max(last, at);
     }
   }
 }

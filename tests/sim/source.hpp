@@ -1,8 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connectors/salesforce/event_source.hpp"
@@ -16,8 +18,9 @@ struct Subscriptions {
   /// Events before this index are owed to nobody: a start at the latest event passed them by.
   std::size_t owed_from = 0;
   bool anchored = false;  ///< a position was stored since
-  /// Records of which the bus forgot an event that was owed.
-  std::set<std::string> lost;
+  /// Records of which the bus forgot events that were owed, and when the first and the last of
+  /// those was committed.
+  std::map<std::string, std::pair<EpochMs, EpochMs>> lost;
 };
 
 /// A Subscribe stream over the org's bus. One per process; never blocks.
@@ -55,6 +58,7 @@ class SimSource final : public salesforce::EventSource {
   std::function<bool()> journal_full_;
   bool open_ = false, refused_ = false;
   std::size_t next_ = 0, credit_ = 0;
+  std::optional<std::size_t> owed_;  // of a position that was refused: the event after it
   std::string latest_;
 };
 

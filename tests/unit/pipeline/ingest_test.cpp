@@ -295,6 +295,24 @@ TEST_F(IngestTest, ALostPositionOpensOneStretchHoleAndStartsAtTheEarliestEvent) 
   EXPECT_EQ(source.subscribed.back().position, "r9");
 }
 
+TEST_F(IngestTest, AStretchEndsWhereTheStreamGoesOnNotWhereItsPositionWasRefused) {
+  for (const bool quiet : {false, true}) {
+    source.say({event({account(1), 5, "A"}, "r1")});
+    source.end(transient("too old", kReplayLost));
+    run();
+    ASSERT_EQ(ledger->holes_open(), 1U);
+    clock.ms += 3'600'000;  // in which the bus forgets more
+    const EpochMs goes_on = clock.now_ms();
+    quiet ? source.keep_alive("r9") : source.say({event({account(2), 9, "B"}, "r9")});
+    run();
+    ASSERT_EQ(position(), "r9");
+    const auto hole = ledger->holes().at(0);
+    EXPECT_GE(hole.to_ts, goes_on) << "quiet: " << quiet;
+    EXPECT_EQ(hole.from_ts, 1'772'366'405'000);
+    EXPECT_EQ(hole.detail, "too old");
+  }
+}
+
 TEST_F(IngestTest, WithoutAHoleOnDiskNothingStartsAtTheEarliestEvent) {
   source.say({event({account(1), 1, "A"}, "r1")});
   run();
