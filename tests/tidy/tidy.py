@@ -7,6 +7,7 @@ listed      every .cpp stands in a CMakeLists.txt of its folder or one above
 length      a function has at most 70 lines, unless long_functions.txt names it
 words       no unfinished work, no sleeping, no path of one machine
 rooms       every room has a README.md
+metrics     daemon/observe/README.md names every metric, and nothing else
 """
 
 import pathlib
@@ -183,6 +184,19 @@ def check_rooms(root):
             yield f"{room.relative_to(root).as_posix()}/README.md", 1, "is missing: what the room owns, what it may not know"
 
 
+def check_metrics(root):
+    page = "daemon/observe/README.md"
+    if not (root / page).is_file():
+        return
+    rows = re.findall(r"^\|[^|\n]*\|(.*)\|$", read(root / page).partition("(`headwater_` left out):")[2], re.M)
+    told = {name for row in rows for name in re.findall(r"`([a-z_]+)`(?! for )", re.sub(r"\([^)]*\)", "", row))}
+    made = set()
+    for path in (root / "daemon").rglob("*.cpp"):
+        made.update(re.findall(r'"headwater_([a-z_]+)"', without_comments(read(path), keep_strings=True)))
+    for name in sorted(told ^ made):
+        yield page, 1, f"headwater_{name} " + ("is no metric" if name in told else "is not listed")
+
+
 def exceptions(root, file):
     path = root / "tests/tidy" / file
     lines = read(path).splitlines() if path.is_file() else []
@@ -205,6 +219,7 @@ def problems(root):
         for number, what in sorted(found):
             yield name, number, what
     yield from check_rooms(root)
+    yield from check_metrics(root)
     for file, unused in [("long_functions.txt", long_functions - long_seen), ("sleeps.txt", sleeps - sleeps_seen)]:
         for line in sorted(unused):
             yield f"tests/tidy/{file}", 1, f"{line} is no longer needed: take it out"

@@ -105,6 +105,15 @@ class TidyTest(unittest.TestCase):
         (self.root / "connectors/redis/README.md").unlink()
         self.assertFinds("connectors/redis/README.md:1: is missing")
 
+    def test_metrics_and_their_page_differ(self):
+        self.put("daemon/app.cpp", 'auto a = gauge("headwater_ups");\n')
+        self.put("daemon/observe/a.cpp", "int a;\n")
+        table = "(`headwater_` left out):\n\n| of | metrics |\n|---|---|\n| a sink | `downs` (`sink`) |\n"
+        (self.root / "daemon/observe/README.md").write_text(table)
+        found = self.found()
+        self.assertEqual([what.split(": ")[1] for what in found],
+                         ["headwater_downs is no metric", "headwater_ups is not listed"])
+
 
 if __name__ == "__main__":
     unittest.main()
