@@ -11,9 +11,11 @@ namespace headwater::postgres {
 namespace {
 
 constexpr std::string_view kHead = "custom_record";
+/// A column that every table has.
+constexpr std::string_view kKey = "id";
 /// The fixed tables, which an entity of that name would be mixed up with.
-constexpr std::array<std::string_view, 7> kFixedTables{
-    kHead, "cursor", "edge", "hole", "migration", "platform_event", "quarantine"};
+constexpr std::array<std::string_view, 8> kFixedTables{
+    kHead, "cursor", "edge", "hole", "layout", "migration", "platform_event", "quarantine"};
 
 std::string column_ddl(const Column& column) {
   return fmt::format("{} {}", quoted(column.name), sql_type(column.type));
@@ -56,10 +58,10 @@ std::string backfill(const TablePlan& plan, const Column& column) {
                      member);
 }
 
-std::string comment(const TablePlan& plan, const Column& column, std::string_view text) {
+std::string comment(const TablePlan& plan, std::string_view column, std::string_view text) {
   return fmt::format("comment on column {}.{} is {}",
                      quoted(plan.table),
-                     quoted(column.name),
+                     quoted(column),
                      text.empty() ? std::string("null") : literal(text));
 }
 
@@ -69,7 +71,25 @@ std::string fill(const TablePlan& plan, const Column& column) {
   return fmt::format(
       "do $fill$ begin begin {}; exception when data_exception then null; end; {}; end $fill$",
       backfill(plan, column),
-      comment(plan, column, ""));
+      comment(plan, column.name, ""));
+}
+
+/// Rows that lack what a lost column held give way to whatever is told of them.
+std::string tell_again(const TablePlan& plan, std::string_view column) {
+  return fmt::format("update {} set rev = 0 where rev is distinct from 0; {}",
+                     quoted(plan.table),
+                     comment(plan, column, ""));
+}
+
+std::string place(std::string_view table, std::string_view column) {
+  return fmt::format("{}.{}", table, column);
+}
+
+std::map<std::string, std::string, std::less<>> columns_in(const Catalog& catalog,
+                                                           std::string_view table) {
+  const auto found = catalog.relations.find(table);
+  if (found == catalog.relations.end()) return {};
+  return found->second;
 }
 
 /// Moves an object's rows out of custom_record into the table that it now has.
@@ -90,40 +110,58 @@ std::string move_rows(const TablePlan& plan) {
 }
 
 /// Adds what one existing table lacks. True if it got a column.
-Result<bool> add_columns(const TablePlan& plan, const Catalog& catalog, Ddl& out) {
-  const auto& existing = catalog.relations.find(plan.table)->second;
-  bool added = false;
-  // A column that a later migration gave to the head.
-  if (const auto head = catalog.relations.find(kHead); head != catalog.relations.end()) {
-    for (const auto& [name, type] : head->second) {
-      if (existing.contains(name)) continue;
-      out.together.push_back(
-          fmt::format("alter table {} add column {} {}", quoted(plan.table), quoted(name), type));
-      added = true;
+class MissingColumns {
+ public:
+  MissingColumns(const TablePlan& plan, const Catalog& catalog, Ddl& out)
+      : plan_(plan), catalog_(catalog), existing_(columns_in(catalog, plan.table)), out_(out) {}
+
+  Result<bool> add() {
+    // A column that a later migration gave to the head.
+    for (const auto& [name, type] : columns_in(catalog_, kHead)) bring(name, type, nullptr);
+    for (const Column& column : plan_.columns) {
+      const auto found = existing_.find(column.name);
+      if (found != existing_.end() && found->second != type_name(column.type)) {
+        return blocked(
+            fmt::format("column {}.{} is {}, but the mapping now says {}; a column's type is never "
+                        "changed: give the field another name, or drop the column and its views by "
+                        "hand",
+                        plan_.table,
+                        column.name,
+                        found->second,
+                        type_name(column.type)));
+      }
+      bring(column.name, sql_type(column.type), &column);
+    }
+    return added_;
+  }
+
+ private:
+  /// `column`: nullptr for one of the head, which nothing fills.
+  void bring(std::string_view name, std::string_view type, const Column* column) {
+    const std::string here = place(plan_.table, name);
+    const bool missing = !existing_.contains(name);
+    const bool lost = missing ? catalog_.known.contains(here) : catalog_.lost.contains(here);
+    if (missing) {
+      added_ = true;
+      out_.lost = out_.lost || lost;
+      out_.together.push_back(
+          fmt::format("alter table {} add column {} {}", quoted(plan_.table), quoted(name), type));
+      if (lost || column != nullptr)
+        out_.together.push_back(comment(plan_, name, lost ? kLostComment : kFillingComment));
+    }
+    if (lost) {
+      out_.afterwards.push_back(tell_again(plan_, name));
+    } else if (column != nullptr && (missing || catalog_.filling.contains(here))) {
+      out_.afterwards.push_back(fill(plan_, *column));
     }
   }
-  for (const Column& column : plan.columns) {
-    const auto found = existing.find(column.name);
-    if (found == existing.end()) {
-      out.together.push_back(
-          fmt::format("alter table {} add column {}", quoted(plan.table), column_ddl(column)));
-      out.together.push_back(comment(plan, column, kFillingComment));
-      out.afterwards.push_back(fill(plan, column));
-      added = true;
-    } else if (found->second != type_name(column.type)) {
-      return blocked(fmt::format(
-          "column {}.{} is {}, but the mapping now says {}; a column's type is never changed: give "
-          "the field another name, or drop the column and its views by hand",
-          plan.table,
-          column.name,
-          found->second,
-          type_name(column.type)));
-    } else if (catalog.filling.contains(plan.table + "." + column.name)) {
-      out.afterwards.push_back(fill(plan, column));
-    }
-  }
-  return added;
-}
+
+  const TablePlan& plan_;
+  const Catalog& catalog_;
+  const std::map<std::string, std::string, std::less<>> existing_;
+  Ddl& out_;
+  bool added_ = false;
+};
 
 void add_indexes(const TablePlan& plan, const Catalog& catalog, std::vector<std::string>& out) {
   for (const Column& column : plan.columns) {
@@ -142,6 +180,22 @@ void add_indexes(const TablePlan& plan, const Catalog& catalog, std::vector<std:
 }
 
 }  // namespace
+
+std::span<const std::string_view> fixed_tables() { return kFixedTables; }
+
+std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const Catalog& catalog) {
+  std::vector<std::string> out;
+  for (const TablePlan& plan : plans) {
+    if (plan.entity.empty()) continue;
+    const auto note = [&](std::string_view column) {
+      if (catalog.known.contains(place(plan.table, column))) return;
+      out.push_back(fmt::format("({}, {})", literal(plan.table), literal(column)));
+    };
+    for (const auto& [name, type] : columns_in(catalog, kHead)) note(name);
+    for (const Column& column : plan.columns) note(column.name);
+  }
+  return out;
+}
 
 std::vector<std::string> retired_tables(std::span<const TablePlan> plans, const Catalog& catalog) {
   std::vector<std::string> out;
@@ -166,21 +220,26 @@ Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, in
                       plan.table));
     }
     bool changed = true;
+    const bool lost_before = out.lost;
     const auto table = catalog.relations.find(plan.table);
     if (table == catalog.relations.end()) {
+      out.lost = out.lost || catalog.known.contains(place(plan.table, kKey));
       out.together.push_back(create_table(plan, fillfactor));
       if (plan.entity.starts_with("custom:")) {
         out.together.push_back(move_rows(plan));
         for (const Column& column : plan.columns) out.together.push_back(backfill(plan, column));
       }
     } else {
-      auto added = add_columns(plan, catalog, out);
+      auto added = MissingColumns(plan, catalog, out).add();
       if (!added) return std::move(added).error();
       changed = *added;
     }
     add_indexes(plan, catalog, out.afterwards);
     const std::string view = plan.table + "_live";
     const auto found = catalog.relations.find(view);
+    // What was lost comes back in another place, and a view cannot follow.
+    if (out.lost && !lost_before && found != catalog.relations.end())
+      out.together.push_back(fmt::format("drop view {}", quoted(view)));
     if (changed || found == catalog.relations.end() ||
         found->second.size() < table->second.size()) {
       out.together.push_back(

@@ -18,6 +18,8 @@ struct Catalog {
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> relations;
   std::set<std::string, std::less<>> indexes;
   std::set<std::string, std::less<>> filling;  ///< `table.column`: added, but not filled yet
+  std::set<std::string, std::less<>> lost;   ///< made again, but its rows not yet to be told again
+  std::set<std::string, std::less<>> known;  ///< has been here, by the table `layout`
 };
 
 /// What a schema lacks, in order.
@@ -27,11 +29,22 @@ struct Ddl {
   /// Each by itself, afterwards: filling columns and building indexes take their time, and readers
   /// go on. What a crash leaves undone is found again.
   std::vector<std::string> afterwards;
+  /// Someone took away a table or a column that had been here: all records must be told again.
+  bool lost = false;
   bool empty() const { return together.empty() && afterwards.empty(); }
 };
 
 /// What a column's comment says from when it is added until it is filled.
 inline constexpr std::string_view kFillingComment = "headwater: is being filled";
+
+/// The same for one that had been here and was taken away.
+inline constexpr std::string_view kLostComment = "headwater: was lost, is being told again";
+
+/// The tables that no mapping names: made by migrations, never again by ddl_for().
+std::span<const std::string_view> fixed_tables();
+
+/// What the plans ask for and `layout` does not know yet, as `(relation, attribute)` values.
+std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const Catalog& catalog);
 
 /// Entity tables that no plan names any more: what stands there is told elsewhere now.
 std::vector<std::string> retired_tables(std::span<const TablePlan> plans, const Catalog& catalog);
@@ -39,7 +52,8 @@ std::vector<std::string> retired_tables(std::span<const TablePlan> plans, const 
 /// The statements that make a schema hold what the plans ask for; none if it does already. Tables
 /// and columns are only ever added. Names are unqualified: the schema is on the search path. A
 /// field that gets a column later is moved there from `fields`, an object that gets a table from
-/// custom_record. Blocked: a column has another type than its plan.
+/// custom_record. What `layout` knows and the schema lacks was taken away by someone: it is made
+/// again, and its rows count as never written. Blocked: a column has another type than its plan.
 Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, int fillfactor);
 
 }  // namespace headwater::postgres

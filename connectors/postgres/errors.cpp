@@ -16,8 +16,9 @@ constexpr std::array kRemedies{
     Word{"42501",
          "grant the role CREATE on the database once, or USAGE and CREATE on the schema and all "
          "rights on its tables"},
-    Word{"42P01", "a table is missing: restart the sink so that it is created, or restore it"},
-    Word{"42703", "a column is missing: restart the sink so that it is added, or restore it"},
+    Word{"42P01",
+         "a table is missing: within a minute it is made again and filled with every record"},
+    Word{"42703", "a column is missing: within a minute it is added again and filled"},
     Word{"25006", "let url name the primary, or make the server writable"},
     Word{"53100", "free disk space on the server"},
     Word{"53200", "give the server more memory"},

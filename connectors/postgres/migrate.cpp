@@ -41,16 +41,15 @@ Result<Found> find_state(Connection& connection, const std::string& schema) {
 
 Result<Catalog> read_catalog(Connection& connection, const std::string& schema) {
   const std::array name{schema};
-  const std::array asked{schema, std::string(kFillingComment)};
   auto columns = connection.query(
       "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
-      "coalesce(pg_catalog.col_description(c.oid, a.attnum), '') = $2 from "
+      "coalesce(pg_catalog.col_description(c.oid, a.attnum), '') from "
       "pg_catalog.pg_class c "
       "join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_attribute a on "
       "a.attrelid = c.oid "
       "and a.attnum > 0 and not a.attisdropped where n.nspname = $1 and c.relkind in ('r', 'p', "
       "'v')",
-      asked);
+      name);
   if (!columns) return std::move(columns).error();
   auto indexes = connection.query(
       "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
@@ -61,10 +60,40 @@ Result<Catalog> read_catalog(Connection& connection, const std::string& schema) 
   Catalog catalog;
   for (const auto& row : *columns) {
     catalog.relations[row[0].value()][row[1].value()] = row[2].value();
-    if (row[3] == "t") catalog.filling.insert(row[0].value() + "." + row[1].value());
+    if (row[3] == kFillingComment) catalog.filling.insert(row[0].value() + "." + row[1].value());
+    if (row[3] == kLostComment) catalog.lost.insert(row[0].value() + "." + row[1].value());
   }
   for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
+  if (catalog.relations.contains("layout")) {
+    auto layout =
+        connection.query(fmt::format("select relation, attribute from {}.layout", quoted(schema)));
+    if (!layout) return std::move(layout).error();
+    for (const auto& row : *layout) catalog.known.insert(row[0].value() + "." + row[1].value());
+  }
   return catalog;
+}
+
+/// Once all migrations ran. Only they make these tables, and each runs once.
+Result<void> has_fixed_tables(const Catalog& catalog, const std::string& schema) {
+  for (const std::string_view table : fixed_tables()) {
+    if (catalog.relations.contains(table)) continue;
+    return blocked(
+        fmt::format("table {}.{} was taken away: restore it, or drop the whole schema, which is "
+                    "then made anew and filled with every record",
+                    schema,
+                    table));
+  }
+  return {};
+}
+
+/// What the plans ask for stands now: what is missing later was taken away.
+Result<void> note_layout(Connection& connection,
+                         std::span<const TablePlan> plans,
+                         const Catalog& catalog) {
+  const auto rows = unknown_columns(plans, catalog);
+  if (rows.empty()) return {};
+  return connection.run(
+      fmt::format("insert into layout (relation, attribute) values {}", fmt::join(rows, ", ")));
 }
 
 Error newer_format(const std::string& schema, int found, int ours) {
@@ -124,12 +153,17 @@ Result<void> bring_up(Connection& connection,
   }
   auto catalog = read_catalog(connection, schema);
   if (!catalog) return std::move(catalog).error();
+  if (auto whole = has_fixed_tables(*catalog, schema); !whole) return whole;
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
   for (const std::string& sql : statements->together) {
     if (auto ran = run(connection, sql, sql); !ran) return ran;
   }
-  return {};
+  if (statements->lost) {
+    // As a target that lost all: whoever opens finds no cursor and tells every record.
+    if (auto reset = connection.run("update cursor set ledger = '', rev = 0"); !reset) return reset;
+  }
+  return note_layout(connection, plans, *catalog);
 }
 
 /// What readers need not wait for, each statement by itself.
@@ -164,10 +198,11 @@ Result<bool> is_up_to_date(Connection& connection,
   if (found->newest < ours) return false;
   auto catalog = read_catalog(connection, schema);
   if (!catalog) return std::move(catalog).error();
+  if (auto whole = has_fixed_tables(*catalog, schema); !whole) return std::move(whole).error();
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
   retired = retired_tables(plans, *catalog);
-  return statements->empty();
+  return statements->empty() && unknown_columns(plans, *catalog).empty();
 }
 
 }  // namespace

@@ -197,6 +197,27 @@ def _(scene):
 @cell("postgres", "schema dropped", "red with the remedy, then made anew and filled with every record", rate=5, recovery_max=100)
 def _(scene):
     scene.servers.postgres.sql("drop schema crm cascade")
-    scene.sink_is("postgres", "blocked", "restart the sink")
+    scene.sink_is("postgres", "blocked", "table is missing")
+    scene.others_move("postgres")
+    scene.over()
+
+
+@cell("postgres", "a table dropped by someone", "told, made anew and filled with every record", rate=5, recovery_max=100)
+def _(scene):
+    scene.servers.postgres.sql("drop table crm.account cascade")
+    scene.org.emit("create", "Account", {"Name": "Where Is My Table"})
+    scene.sink_is("postgres", "blocked", "table is missing")
+    scene.others_move("postgres")
+    scene.over()
+
+
+@cell("postgres", "a column dropped, another renamed by someone", "told, made anew and filled in every record", rate=5, recovery_max=100)
+def _(scene):
+    sql = scene.servers.postgres.sql
+    sql("alter table crm.account drop column industry cascade", "alter table crm.contact rename column email to mail")
+    scene.kept.callback(sql, "drop view if exists crm.contact_live", "alter table crm.contact drop column mail",
+                        "create view crm.contact_live as select * from crm.contact where not is_deleted")
+    scene.org.emit("create", "Account", {"Name": "Where Is My Column"})
+    scene.sink_is("postgres", "blocked", "column is missing")
     scene.others_move("postgres")
     scene.over()

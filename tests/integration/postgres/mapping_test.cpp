@@ -58,8 +58,8 @@ class PostgresMapping : public SinkTest {
 TEST_F(PostgresMapping, EveryBuiltInEntityHasATableAndAView) {
   open_sink();
   EXPECT_EQ(sql("select count(*) from pg_tables where schemaname = 'crm'"),
-            // And cursor, edge, hole, quarantine, platform_event, migration.
-            std::to_string(plans_.size() + 6));
+            // And cursor, edge, hole, quarantine, platform_event, migration, layout.
+            std::to_string(plans_.size() + 7));
   EXPECT_EQ(sql("select count(*) from pg_views where schemaname = 'crm'"),
             std::to_string(plans_.size()));
   open_sink();  // finds nothing to do, or it would fail to make them again

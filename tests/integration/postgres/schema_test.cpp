@@ -5,7 +5,16 @@
 namespace headwater::postgres {
 namespace {
 
-using PostgresSchema = SinkTest;
+class PostgresSchema : public SinkTest {
+ protected:
+  /// So the loop tells it every record again.
+  void expect_no_cursor(PostgresSink& sink) {
+    const auto cursors = sink.open(orgs_);
+    ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+    EXPECT_EQ((*cursors)[0].ledger, "");
+    EXPECT_EQ((*cursors)[0].rev, Rev{0});
+  }
+};
 
 TEST_F(PostgresSchema, OpeningTwiceChangesNothing) {
   open_sink();
@@ -17,7 +26,7 @@ TEST_F(PostgresSchema, OpeningTwiceChangesNothing) {
   open_sink();
   EXPECT_EQ(sql(all), before);
   EXPECT_EQ(sql("select number, name from crm.migration"),
-            "1|0001_core\n2|0002_highest\n3|0003_platform_event");
+            "1|0001_core\n2|0002_highest\n3|0003_platform_event\n4|0004_layout");
 }
 
 TEST_F(PostgresSchema, ANewerSchemaIsFatal) {
@@ -28,7 +37,7 @@ TEST_F(PostgresSchema, ANewerSchemaIsFatal) {
   EXPECT_EQ(opened.error().kind, ErrorKind::Fatal);
   EXPECT_EQ(opened.error().message,
             "postgres: prepare schema crm: schema crm is of a newer format (migration 9999, this "
-            "program knows up to 3); "
+            "program knows up to 4); "
             "run the newer program, or give this one another schema");
 }
 
@@ -87,6 +96,63 @@ TEST_F(PostgresSchema, AColumnThatACrashLeftUnfilledIsFilledByTheNextOpen) {
   plans_[0].columns.push_back({"x_tier", ColumnType::Text, "tier", false});
   sink = open_sink();
   EXPECT_EQ(sql("select x_tier, fields from crm.contact"), "Gold|{}");
+}
+
+TEST_F(PostgresSchema, ATableThatSomeoneDroppedIsMadeAnewAndEveryRecordToldAgain) {
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}}}});
+  sql("drop table crm.contact cascade");
+  const auto refused = write(*sink, {{.id = kBob, .rev = 2}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::Blocked) << "no entry is at fault";
+  expect_no_cursor(*sink);
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}}}}, Mode::Materialize);
+  EXPECT_EQ(sql("select name, rev from crm.contact_live"), "Ann|1");
+  // And it stays: a start that finds all in order keeps the cursor.
+  sink = make_sink();
+  EXPECT_EQ(sink->open(orgs_)->front().rev, Rev{1});
+}
+
+TEST_F(PostgresSchema, AColumnThatSomeoneDroppedIsAddedAndToldAgainThoughNoRevChanged) {
+  auto sink = open_sink();
+  const EntrySpec ann{.rev = 1, .fields = {{"name", text("Ann")}, {"email", text("a@x.y")}}};
+  must_write(*sink, {ann});
+  sql("alter table crm.contact drop column email cascade");
+  expect_no_cursor(*sink);
+  EXPECT_EQ(sql("select email from crm.contact"), "null");
+  must_write(*sink, {ann}, Mode::Materialize);
+  EXPECT_EQ(sql("select email, rev from crm.contact_live"), "a@x.y|1");
+}
+
+TEST_F(PostgresSchema, ARenamedColumnIsAColumnThatIsMissingAndTheOtherStays) {
+  auto sink = open_sink();
+  const EntrySpec ann{.rev = 1, .fields = {{"name", text("Ann")}, {"email", text("a@x.y")}}};
+  must_write(*sink, {ann});
+  sql("alter table crm.contact rename column email to mail");
+  expect_no_cursor(*sink);
+  must_write(*sink, {ann}, Mode::Materialize);
+  EXPECT_EQ(sql("select mail, email from crm.contact_live"), "a@x.y|a@x.y");
+}
+
+TEST_F(PostgresSchema, WithoutAFixedTableItIsBlockedAndSaysWhatHelps) {
+  auto sink = open_sink();
+  sql("drop table crm.edge");
+  const auto opened = sink->open(orgs_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, ErrorKind::Blocked);
+  EXPECT_EQ(opened.error().message,
+            "postgres: prepare schema crm: table crm.edge was taken away: restore it, or drop the "
+            "whole schema, which is then made anew and filled with every record");
+}
+
+TEST_F(PostgresSchema, ASchemaOfAnEarlierBuildIsNotedAsItStands) {
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1}});
+  sql("drop table crm.layout; delete from crm.migration where number = 4");
+  sink = make_sink();
+  EXPECT_EQ(sink->open(orgs_)->front().rev, Rev{1}) << "nothing was lost";
+  sql("drop table crm.contact cascade");
+  expect_no_cursor(*sink);
 }
 
 TEST_F(PostgresSchema, AnObjectThatLosesItsTableLeavesIt) {

@@ -80,6 +80,47 @@ TEST(Ddl, AMissingColumnIsAddedAndShownAndFilledAfterwards) {
   EXPECT_THAT(statements(catalog), ElementsAre(fill));
 }
 
+TEST(Ddl, AColumnThatSomeoneTookAwayComesBackAndItsRowsCountAsNeverWritten) {
+  const std::string again =
+      "update \"contact\" set rev = 0 where rev is distinct from 0; comment on column "
+      "\"contact\".\"email\" is null";
+  auto catalog = catalog_with({{"account_id", "character(18)"}});
+  catalog.known = {"contact.email", "contact.account_id"};
+  const auto out = ddl_for(kPlans, catalog, 80);
+  ASSERT_TRUE(out.ok());
+  EXPECT_TRUE(out->lost);
+  EXPECT_THAT(out->together,
+              ElementsAre("alter table \"contact\" add column \"email\" text",
+                          "comment on column \"contact\".\"email\" is 'headwater: was lost, is "
+                          "being told again'",
+                          "drop view \"contact_live\"",
+                          "create or replace view \"contact_live\" as select * from \"contact\" "
+                          "where not is_deleted"));
+  EXPECT_THAT(out->afterwards, ElementsAre(again));
+  // A crash between the two.
+  catalog = catalog_with({{"email", "text"}, {"account_id", "character(18)"}});
+  catalog.lost.insert("contact.email");
+  EXPECT_THAT(statements(catalog), ElementsAre(again));
+}
+
+TEST(Ddl, ATableThatSomeoneTookAwayIsLostAndANewOneIsNot) {
+  auto catalog = catalog_with({});
+  catalog.relations.erase("contact");
+  catalog.relations.erase("contact_live");
+  EXPECT_FALSE(ddl_for(kPlans, catalog, 80)->lost);
+  catalog.known = {"contact.id"};
+  EXPECT_TRUE(ddl_for(kPlans, catalog, 80)->lost);
+}
+
+TEST(Ddl, WhatTheLayoutDoesNotKnowIsNoted) {
+  auto catalog = catalog_with({{"email", "text"}, {"account_id", "character(18)"}});
+  EXPECT_THAT(
+      unknown_columns(kPlans, catalog),
+      ElementsAre("('contact', 'org')", "('contact', 'email')", "('contact', 'account_id')"));
+  catalog.known = {"contact.org", "contact.email", "contact.account_id"};
+  EXPECT_THAT(unknown_columns(kPlans, catalog), IsEmpty());
+}
+
 TEST(Ddl, ATableThatNoPlanNamesIsRetired) {
   Catalog catalog;
   const std::map<std::string, std::string, std::less<>> head{
