@@ -227,5 +227,22 @@ TEST(Apply, TouchedCountsOnlyWhileNewerThanLastModifiedDate) {
   EXPECT_EQ(state.touched_at(kModified), 0);
 }
 
+TEST(Apply, WhatComesBehindADeletionIsLate) {
+  RecordState state = run({kCreate, {ChangeType::Delete, {1, 12, 1, kStart + 20'000}, {}}});
+  Outcome outcome;
+  Applier().apply(state, update_at(11, kStart + 10'000).incoming(), outcome);
+  EXPECT_TRUE(outcome.late);
+}
+
+TEST(Apply, ADecimalThatChangedIsAmongWhatWasReplaced) {
+  RecordState state =
+      run({{ChangeType::Create, {1, 10, 1, kStart}, {{1, ValueView::decimal(12.5)}}}});
+  Outcome outcome;
+  const Step update{ChangeType::Update, {1, 11, 1, kStart}, {{1, ValueView::decimal(13.5)}}};
+  Applier().apply(state, update.incoming(), outcome);
+  ASSERT_EQ(outcome.replaced.size(), 1U);
+  EXPECT_EQ(outcome.replaced[0].value.real, 12.5);
+}
+
 }  // namespace
 }  // namespace headwater::ledger

@@ -61,6 +61,15 @@ TEST_F(BirthTest, AnotherLedgersCursorBelowOurFirstRevIsOutranked) {
   EXPECT_EQ(ledger->id(), id);
 }
 
+TEST_F(BirthTest, AnotherLedgersCursorAtOurVeryFirstRevIsNotOutranked) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev birth = ledger->head();  // the first that it gave
+  const std::string id = ledger->id();
+  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", birth, {}), CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), id) << "an image of that rev would never give way to ours";
+  EXPECT_EQ(entries(birth).size(), 1U);
+}
+
 TEST_F(BirthTest, ACursorAheadOfTheHeadProvesAnOldCopyAndGivesANewBirth) {
   apply({created(1, {{"Name", "A"}}), created(2, {{"Name", "B"}}, kOther)});
   apply({deleted(3, kOther)});

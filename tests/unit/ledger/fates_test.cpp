@@ -96,6 +96,32 @@ TEST_F(FatesTest, OnlyOfObjectsThatMergeTheOrgIsAsked) {
   EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
+TEST_F(FatesTest, FourObjectsMerge) {
+  for (const char* object : {"Account", "Contact", "Lead", "Case"}) EXPECT_TRUE(has_fate(object));
+  for (const char* object : {"Opportunity", "Task", "User"}) EXPECT_FALSE(has_fate(object));
+}
+
+TEST_F(FatesTest, ARecordThatIsSaidToBeItsOwnWinnerIsNotMerged) {
+  apply({created(1, {{"Name", "Acme"}}), deleted(2)});
+  EXPECT_EQ(answer({merged(kAcme, kAcme)}).entries, 0U);
+  EXPECT_EQ(state(kAcme).merged_into, "");
+}
+
+TEST_F(FatesTest, ADeletionThatIsRenewedHalfWayDoubtsAllItsChildrenAnew) {
+  std::vector<Event> events{created(1, {{"Name", "Acme"}})};
+  for (std::size_t i = 1; i <= 600; ++i)
+    events.push_back(
+        contact(created(static_cast<std::int64_t>(i) + 1, {{"AccountId", kAcme}}, contact_id(i))));
+  apply(events);
+  apply({deleted(2'000)});
+  doubt_children();
+  ASSERT_NE(holes_of(Hole::Scope::Deletion).at(0).detail, "") << "where to go on";
+  Event back = created(2'001, {{"Name", "Acme"}});
+  back.type = ChangeType::Undelete;
+  apply({back, deleted(2'002)});
+  EXPECT_EQ(holes_of(Hole::Scope::Deletion).at(0).detail, "");
+}
+
 TEST_F(FatesTest, AFloodOfDeletionsHidesNoDoubt) {
   for (std::size_t i = 1; i <= 20; ++i) {
     const auto number = static_cast<std::int64_t>(2 * i);

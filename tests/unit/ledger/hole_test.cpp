@@ -36,6 +36,46 @@ TEST_F(HoleTest, GapsAskForTheRecordAndAGapDeleteDeletes) {
   EXPECT_EQ(entries().back().delete_reason, "gap");
 }
 
+TEST_F(HoleTest, AGapUndeleteAsksForTheRecordAndTellsNothing) {
+  apply({created(1, {{"Name", "A"}}), deleted(2)});
+  const Rev before = ledger->head();
+  Event gap = updated(3, {});
+  gap.type = ChangeType::GapUndelete;
+  apply({gap});
+  EXPECT_EQ(causes(), "Account:gap Account:parent_deleted ");
+  EXPECT_EQ(ops(before), "");
+}
+
+TEST_F(HoleTest, TheDummyRecordStandsForItsObjectWhateverTheChange) {
+  apply({updated(1, {{"Name", "A"}}, "000000000000000AAA")});
+  EXPECT_EQ(causes(), "Account:overflow ");
+  EXPECT_TRUE(ledger->counts().empty() || ledger->counts()[0].alive == 0) << "it is no record";
+}
+
+TEST_F(HoleTest, ADoubtOfARecordThatWasPutOffIsDueAtOnceWhenItIsRenewed) {
+  Event gap = updated(2, {});
+  gap.type = ChangeType::GapUpdate;
+  apply({created(1, {{"Name", "A"}}), gap});
+  const EpochMs now = clock.now_ms();
+  ASSERT_TRUE(ledger->postpone(ledger->due_refetches("emea", now, 10), now + 9000));
+  Event later = gap;
+  later.number = 3;
+  apply({later});
+  EXPECT_EQ(ledger->due_refetches("emea", now, 10).size(), 1U);
+}
+
+TEST_F(HoleTest, TwoStretchesOfOneTopicForTwoReasonsAreTwoHoles) {
+  for (const char* cause : {"expired", "undecodable", "expired"}) {
+    Hole stretch;
+    stretch.scope = Hole::Scope::Stretch;
+    stretch.org = "emea";
+    stretch.topic = "/data/ChangeEvents";
+    stretch.cause = cause;
+    ASSERT_TRUE(ledger->open_hole(stretch));
+  }
+  EXPECT_EQ(ledger->holes_open(), 2U);
+}
+
 TEST_F(HoleTest, WildcardsAndOverflowsAreHolesOfTheObjectAndAreTold) {
   apply({updated(1, {{"Name", "A"}}, "001*")});
   Event overflow = updated(2, {}, "000000000000000AAA");

@@ -90,6 +90,54 @@ TEST_F(JournalTest, ASinkThatFellBehindTheStartIsToldSo) {
   EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head(), {}), CursorVerdict::Follow);
 }
 
+TEST_F(JournalTest, ATrimIsExactOnDiskAndOutlivesACrash) {
+  fill(30);
+  clock.us += 2LL * 3600 * 1'000'000;
+  ledger->hold_journal("kafka", entries()[15].meta.rev);
+  ASSERT_TRUE(ledger->trim());
+  const auto facts = ledger->journal();
+  ASSERT_LT(facts.entries, 30U);
+  std::size_t on_disk = 0;
+  for (auto scan = open_memory_store(disk)->scan(Family::Journal, ""); scan->valid(); scan->next())
+    ++on_disk;
+  EXPECT_EQ(on_disk, facts.entries);
+  crash_and_open();
+  // The last that was dropped is owed to whoever stands before it, and to no one who stands on it.
+  const Rev dropped{facts.first.value - 1}, before{facts.first.value - 2};
+  EntryBatch batch;
+  EXPECT_FALSE(ledger->read(before, 10, 1 << 20, batch));
+  EXPECT_TRUE(ledger->read(dropped, 10, 1 << 20, batch));
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), before, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), dropped, {}), CursorVerdict::Follow);
+}
+
+TEST_F(JournalTest, WhatIsOwedStaysWhereverInItsSegmentItStands) {
+  for (std::size_t at = 8; at < 24; ++at) {
+    disk = std::make_shared<MemoryDisk>();
+    open();
+    fill(30);
+    const Rev cursor = entries()[at].meta.rev;
+    clock.us += 2LL * 3600 * 1'000'000;
+    ledger->hold_journal("kafka", cursor);
+    ASSERT_TRUE(ledger->trim());
+    EXPECT_EQ(entries(cursor).size(), 29 - at);
+  }
+}
+
+TEST_F(JournalTest, EntriesAreKeptForAsLongAsTheNewestBesideThem) {
+  for (int old = 12; old < 24; ++old) {
+    disk = std::make_shared<MemoryDisk>();
+    open();
+    fill(old);
+    clock.us += 50LL * 60 * 1'000'000;
+    fill(20);
+    clock.us += 20LL * 60 * 1'000'000;
+    ASSERT_TRUE(ledger->trim());
+    EXPECT_LT(ledger->journal().entries, 20U + static_cast<unsigned>(old));
+    EXPECT_GE(ledger->journal().entries, 20U) << "journal.keep is a promise to each of them";
+  }
+}
+
 TEST_F(JournalTest, AtTheBoundItIsFullOnlyWhileEntriesAreOwed) {
   ledger->hold_journal("kafka", Rev{0});
   fill(80);
@@ -120,6 +168,14 @@ TEST_F(JournalTest, LagCountsEntriesNotJumps) {
   EXPECT_EQ(ledger->entries_after(first), 4U);
   EXPECT_EQ(ledger->entries_after({}), 5U);
   EXPECT_EQ(ledger->entries_after(ledger->head()), 0U);
+}
+
+TEST_F(JournalTest, LagCountsNoRevThatABirthPassedOver) {
+  fill(3);
+  const Rev first = entries()[0].meta.rev;
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), Rev{ledger->head().value + 50}, {}));
+  fill(1);
+  EXPECT_EQ(ledger->entries_after(first), entries(first).size());
 }
 
 TEST_F(JournalTest, AWaiterIsWokenByAnEntry) {

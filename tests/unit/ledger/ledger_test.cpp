@@ -127,6 +127,7 @@ TEST_F(LedgerTest, AThousandChangesOverTenRecordsAreTenStatesAndAThousandEntries
   // Every entry's before is the entry before it of that record.
   std::map<std::string, Rev> last;
   for (const EntryView& entry : entries()) {
+    EXPECT_EQ(entry.has_before, last.contains(std::string(entry.rkey)));
     if (entry.has_before) {
       EXPECT_EQ(entry.before.rev, last[std::string(entry.rkey)]);
     }
@@ -253,6 +254,13 @@ TEST_F(LedgerTest, AStateReadSaysTheSameAsTheLastEntry) {
   append_record_json(from_state, state.entries()[0]);
   append_record_json(from_entry, entries().back());
   EXPECT_EQ(from_state, from_entry);
+}
+
+TEST_F(LedgerTest, TheNewestCommitOfAStreamNeverGoesBack) {
+  apply({created(5, {{"Name", "Acme"}})});
+  const auto newest = ledger->position(stream)->newest_commit_ts;
+  apply({updated(2, {{"Phone", "1"}}, kOther)});
+  EXPECT_EQ(ledger->position(stream)->newest_commit_ts, newest);
 }
 
 }  // namespace

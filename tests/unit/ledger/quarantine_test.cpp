@@ -217,5 +217,17 @@ TEST_F(QuarantineTest, OfClosedRowsTheNewestAreKept) {
   EXPECT_EQ(first(again), "4") << "the bound holds after a restart";
 }
 
+TEST_F(QuarantineTest, WhatABatchSetsAsideOutlivesAPowerLossThoughNothingElseIsInIt) {
+  const QuarantineRow row = event("r1", "bytes");
+  IngestBatch batch;
+  batch.stream = stream;
+  batch.quarantined = {&row, 1};
+  batch.position = ReplayId("r1");
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("r0")));
+  ASSERT_TRUE(ledger->apply(batch));
+  crash_and_open();
+  EXPECT_EQ(ledger->quarantine_open(), 1U);
+}
+
 }  // namespace
 }  // namespace headwater::ledger

@@ -19,6 +19,29 @@ TEST_F(RowsTest, ARowCompletesTheRecordAndClosesItsHole) {
   EXPECT_EQ(all[1].origin.change_id, "emea/fetch-" + noted->str() + "/0/" + kAcme);
 }
 
+TEST_F(RowsTest, ARowEndsAllThatWasOwedOfTheRecord) {
+  const auto facts = [&] {
+    return **ledger->facts_of({"emea", "Account", *RecordId::parse(kAcme)});
+  };
+  apply({updated(1, {{"Name", "A"}})});
+  EXPECT_TRUE(facts().refetch_owed);
+  EXPECT_EQ(ledger->counts().at(0).incomplete, 1U);
+  const EpochMs stamp = 1'772'366'399'000;
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "A"}}, stamp}});
+  EXPECT_FALSE(facts().refetch_owed) << "else no audit would look at it again";
+  EXPECT_EQ(ledger->counts().at(0).incomplete, 0U);
+  EXPECT_EQ(entries().back().meta.commit_ts, stamp) << "when it was saved, not when it was read";
+}
+
+TEST_F(RowsTest, MorePartialEventsDoNotPutOffTheRowThatIsOwed) {
+  apply({updated(1, {{"Name", "A"}})});
+  const auto noted = ledger->note_version("emea");
+  apply({updated(2, {{"Name", "B"}})});
+  apply_rows(*noted, {{kAcme, {{"Name", "A"}, {"Phone", "1"}}, 1'772'366'401'000}});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_EQ(field(entries().back(), "name"), "\"B\"") << "and lose nothing by it";
+}
+
 TEST_F(RowsTest, ARowNotedBeforeAGapDoesNotCloseItsHole) {
   apply({created(1, {{"Name", "A"}})});
   const auto noted = ledger->note_version("emea");
@@ -98,7 +121,14 @@ TEST_F(RowsTest, AMassOfUnstatedDeletesIsBrakedAndSaid) {
   const auto object = std::ranges::find(holes, Hole::Scope::Object, &Hole::scope);
   ASSERT_NE(object, holes.end());
   EXPECT_EQ(object->cause, "mass_delete");
-  // The rest is asked for again in an hour, by when the window is a new one.
+  // The rest stays in doubt, each by itself, and is asked for again in an hour, by when the window
+  // is a new one.
+  EXPECT_EQ(std::ranges::count_if(holes,
+                                  [](const Hole& hole) {
+                                    return hole.scope == Hole::Scope::Record &&
+                                           hole.cause == "mass_delete";
+                                  }),
+            90);
   EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 10).empty());
   crash_and_open();
   apply_rows(*ledger->note_version("emea"), {gone.back()});

@@ -25,6 +25,7 @@ class FakeReader final : public salesforce::OrgReader {
       page.records.push_back(fmt::format(R"({{"attributes":{{}},"Id":"{}",{}}})", id, rest));
     }
     page.total = page.records.size();
+    if (meanwhile) std::exchange(meanwhile, {})();
     return page;
   }
   Result<salesforce::QueryPage> query_next(const std::string&,
@@ -60,6 +61,7 @@ class FakeReader final : public salesforce::OrgReader {
 
   std::map<std::string, std::string> rows;  ///< id -> the rest of its row
   std::optional<Error> failure;
+  std::function<void()> meanwhile;  ///< happens while the next answer is on its way
   std::vector<salesforce::Selection> asked;
   salesforce::Priority priority = salesforce::Priority::Snapshot;
 
@@ -86,7 +88,7 @@ class NoApi final : public salesforce::OrgApi {
 
 class DeleteCheckTest : public test::PipelineTest {
  protected:
-  void remove(int from, int to) {
+  void remove(int from, int to, std::int64_t number = 10'000) {
     std::vector<std::string> ids;
     for (int i = from; i <= to; ++i) ids.push_back(account(i));
     const std::vector<std::string_view> views(ids.begin(), ids.end());
@@ -94,9 +96,9 @@ class DeleteCheckTest : public test::PipelineTest {
     view.type = ChangeType::Delete;
     view.entity = "Account";
     view.record_ids = views;
-    view.version.commit_number = 10'000 + from;
+    view.version.commit_number = number + from;
     view.version.sequence = 1;
-    view.commit_ts = clock.ms + 10'000'000;
+    view.commit_ts = 1'772'366'400'000 + (number + from) * 1'000;
     ledger::IngestBatch batch;
     batch.stream = {"emea", test::kTopic};
     batch.events = {&view, 1};
@@ -166,6 +168,21 @@ TEST_F(DeleteCheckTest, FurtherOnesWaitForEachOther) {
   run();
   EXPECT_EQ(reader.asked.size(), 2U);
   EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST_F(DeleteCheckTest, ADeletionThatCameWhileTheAnswerWasOnItsWayIsAskedForByItself) {
+  create_accounts(1, 2);
+  remove(1, 1);
+  reader.rows[account(1)] = R"("IsDeleted":true,"MasterRecordId":null)";
+  reader.meanwhile = [this] {
+    apply({{account(1), 20'000, "back", true}});
+    remove(1, 1, 20'001);
+    reader.rows[account(1)] = R"("IsDeleted":true,"MasterRecordId":")" + account(2) + '"';
+  };
+  run();
+  clock.ms += 5'000;
+  run();
+  EXPECT_EQ(merged_into(1), account(2));
 }
 
 TEST_F(DeleteCheckTest, AFailureIsAskedAgainAndNothingIsToldMeanwhile) {

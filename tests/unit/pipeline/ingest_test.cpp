@@ -206,6 +206,22 @@ TEST_F(IngestTest, AnEventWhoseHeaderDecodesIsAHoleOfItsRecords) {
   EXPECT_EQ(ledger->quarantined()[0].id, account(7));
   EXPECT_EQ(ledger->quarantined()[0].payload, cut.payload);
   EXPECT_EQ(alive(), 1U) << "its neighbour is applied";
+  EXPECT_EQ(ledger->holes()[0].version.commit_number, 1)
+      << "only a row that is asked for after it says what it changed";
+}
+
+TEST_F(IngestTest, EachOfItsRecordsThatCannotBeDecodedIsAHole) {
+  const std::string whole = test::encode({account(7), 1, "A"});
+  avro::test::Bytes ids;
+  ids.text("Account").texts({account(7), account(8), account(9)});
+  avro::test::Bytes id;
+  id.text("Account").texts({account(7)});
+  const std::string payload =
+      ids.out + whole.substr(id.out.size(), whole.size() - id.out.size() - 4);
+  source.say({{payload, "r1"}});
+  run();
+  EXPECT_EQ(ledger->holes_open(), 3U);
+  EXPECT_EQ(ledger->quarantine_open(), 1U);
 }
 
 TEST_F(IngestTest, AnEventWithoutAReadableHeaderIsAStretchHole) {
@@ -311,6 +327,25 @@ TEST_F(IngestTest, AStretchEndsWhereTheStreamGoesOnNotWhereItsPositionWasRefused
     EXPECT_EQ(hole.from_ts, 1'772'366'405'000);
     EXPECT_EQ(hole.detail, "too old");
   }
+}
+
+TEST_F(IngestTest, AKeepaliveBehindALostPositionIsAPositionToo) {
+  source.say({event({account(1), 5, "A"}, "r1")});
+  source.end(transient("too old", kReplayLost));
+  source.keep_alive("k9");
+  source.end(transient("reset by peer"));
+  run();
+  wait_out(Millis(120'000));
+  ASSERT_EQ(source.subscribed.size(), 3U);
+  EXPECT_EQ(source.subscribed[2].start, Start::After) << "else all that is kept comes once more";
+  EXPECT_EQ(source.subscribed[2].position, "k9");
+}
+
+TEST_F(IngestTest, AnOrgThatRefusesTheEarliestEventTooIsGivenTime) {
+  source.say({event({account(1), 5, "A"}, "r1")});
+  for (int i = 0; i < 50; ++i) source.end(transient("too old", kReplayLost));
+  EXPECT_EQ(run().next, Step::Next::Wait);
+  EXPECT_EQ(source.subscribed.size(), 2U);
 }
 
 TEST_F(IngestTest, WithoutAHoleOnDiskNothingStartsAtTheEarliestEvent) {
@@ -419,6 +454,23 @@ TEST_F(IngestLaneTest, RowsOfTheSecondLaneAreAppliedAndCloseTheirHoles) {
   run();
   EXPECT_TRUE(rows.empty());
   EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST_F(IngestLaneTest, WhileTheJournalIsFullRowsWaitInTheirLaneAndNoneIsLost) {
+  options.journal_bytes_max = 64 << 10;
+  disk = std::make_shared<ledger::MemoryDisk>();
+  open();
+  make();
+  ledger->hold_journal("kafka", Rev{0});
+  for (int i = 10; !ledger->journal().full; ++i) create_accounts(i, i);
+  const auto before = alive();
+  push(1, "A");
+  run();
+  EXPECT_EQ(alive(), before);
+  ledger->hold_journal("kafka", ledger->head());
+  ASSERT_TRUE(ledger->trim());
+  run();
+  EXPECT_EQ(alive(), before + 1);
 }
 
 TEST_F(IngestLaneTest, RowsAreAppliedWhileTheStreamIsBlocked) {

@@ -35,6 +35,7 @@ class FakeApi final : public salesforce::OrgApi {
       const auto at = records.find(record.str());
       out.push_back({record, at == records.end() ? std::nullopt : std::optional(at->second)});
     }
+    if (meanwhile) std::exchange(meanwhile, {})();
     return out;
   }
 
@@ -47,6 +48,7 @@ class FakeApi final : public salesforce::OrgApi {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}};
   std::map<std::string, std::string> records;  ///< id -> JSON
   std::optional<Error> failure;
+  std::function<void()> meanwhile;  ///< happens while the next answer is on its way
   int described = 0;
   std::vector<std::vector<std::string>> asked;
   std::vector<std::string> asked_fields;
@@ -172,6 +174,20 @@ TEST_F(OrgWorkerTest, HolesThatAreDueAreFetchedByObjectAndTheirRowsCloseThem) {
   EntryBatch found;
   ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(3))}, found));
   EXPECT_TRUE(found.entries()[0].meta.deleted) << "the org has no such record";
+}
+
+TEST_F(OrgWorkerTest, WhatAnEventToldWhileTheAnswerWasOnItsWayIsNotOverwritten) {
+  make();
+  run();
+  open_holes(1, 1);
+  api.records = {{account(1), row(1, "\"before it\"")}};
+  api.meanwhile = [this] { apply({{account(1), 100, "told meanwhile", false}}); };
+  run();
+  EXPECT_EQ(drain(), 1U);
+  EntryBatch found;
+  ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(1))}, found));
+  EXPECT_EQ(found.entries()[0].after.find(Section::Fields, "name")->text, "told meanwhile");
+  EXPECT_TRUE(found.entries()[0].meta.complete);
 }
 
 TEST_F(OrgWorkerTest, RowsThatWaitInTheLaneAreNotFetchedAgain) {

@@ -2,6 +2,7 @@
 
 #include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/org_worker.hpp"
+#include "daemon/pipeline/read_failures.hpp"
 #include "tests/unit/pipeline/fake_reader.hpp"
 
 namespace headwater {
@@ -331,6 +332,24 @@ TEST_F(ReadTaskTest, ARowNeverOverwritesANewerEventNorBringsADeletedRecordBack) 
   EXPECT_EQ(found.entries()[0].meta.version.commit_number, 100);
 }
 
+TEST_F(ReadTaskTest, WhatAnEventToldWhileThePageWasOnItsWayIsNotOverwritten) {
+  org.add(1, 3);
+  org.spoil_page = [this](salesforce::QueryPage&) { apply({{account(1), 100, "newer", true}}); };
+  run_to_end(ask());
+  EntryBatch found;
+  ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(1))}, found));
+  EXPECT_EQ(found.entries()[0].after.find(Section::Fields, "name")->text, "newer");
+}
+
+TEST_F(ReadTaskTest, AConditionHoldsForEveryPage) {
+  org.add(1, 2'500);
+  ReadJob some;
+  some.where = "Name = 'a' OR Name = 'b'";
+  run_to_end(ask(some));
+  ASSERT_EQ(org.queries.size(), 2U);
+  EXPECT_EQ(org.queries[1].where, "(Name = 'a' OR Name = 'b') AND Id > '" + account(2'000) + "'");
+}
+
 TEST_F(ReadTaskTest, TheRecycleBinTellsOfDeletionsThatNoEventTold) {
   create_accounts(1, 40);
   org.add(1, 40);
@@ -397,6 +416,55 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   EXPECT_TRUE(ledger->closed_holes().at(0).closing.evidence.starts_with("job 2 "));
 }
 
+TEST_F(ReadTaskTest, AnOverflowThatComesAgainWhileItIsRepairedNeedsAnotherJob) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Object;
+  hole.org = "emea";
+  hole.object = "Account";
+  hole.cause = "overflow";
+  hole.version = {1, 10, 1, 0};
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 3; ++i) worker->step();
+  ASSERT_EQ(ledger->jobs().size(), 1U);
+  hole.version = {1, 11, 1, 0};
+  ASSERT_TRUE(ledger->open_hole(hole));
+  for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) turn();
+  EXPECT_EQ(ledger->jobs().size(), 2U);
+}
+
+TEST_F(ReadTaskTest, AStretchThatMayLackAnythingStaysOpenWhereNoObjectIsKnown) {
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Stretch;
+  hole.org = "emea";
+  hole.topic = "/data/ChangeEvents";
+  hole.cause = "expired";
+  hole.to_ts = 1;
+  ASSERT_TRUE(ledger->open_hole(hole));
+  ASSERT_TRUE(ledger->save_position({"emea", hole.topic}, ReplayId("p")));
+  for (int i = 0; i < 50; ++i) turn();
+  EXPECT_TRUE(ledger->jobs().empty());
+  EXPECT_EQ(ledger->wide_holes("emea").size(), 1U);
+}
+
+TEST_F(ReadTaskTest, AReadingOfSomeRecordsIsNoEvidenceForAll) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Object;
+  hole.org = "emea";
+  hole.object = "Account";
+  hole.cause = "overflow";
+  ASSERT_TRUE(ledger->open_hole(hole));
+  ReadJob some;
+  some.where = "Name = 'N1'";
+  some.holes = holes_of_object(*ledger, "emea", "Account");
+  run_to_end(ask(some));
+  for (int i = 0; i < 50; ++i) turn();
+  EXPECT_EQ(ledger->wide_holes("emea").size(), 1U);
+}
+
 TEST_F(ReadTaskTest, AStretchIsReadOnlyOnceItsStreamGoesOn) {
   create_accounts(1, 1);
   org.add(1, 1);
@@ -451,6 +519,18 @@ TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
   EXPECT_EQ(ledger->jobs().size(), 2U);
 }
 
+TEST_F(ReadTaskTest, NothingIsReadInBeforeTheLastOfSeveralStreamsIsAnchored) {
+  org.add(1, 3);
+  plan = {{"Account"}, {"/data/AccountChangeEvent", "/data/ContactChangeEvent"}};
+  make();
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/AccountChangeEvent"}, ReplayId("p")));
+  for (int i = 0; i < 50; ++i) turn();
+  EXPECT_TRUE(ledger->jobs().empty());
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ContactChangeEvent"}, ReplayId("p")));
+  for (int i = 0; i < 50; ++i) turn();
+  EXPECT_EQ(alive(), 3U);
+}
+
 TEST_F(ReadTaskTest, AnObjectThatAppearsOnTheStreamIsReadInByItself) {
   org.add(1, 3);
   plan = {{}, {"/data/ChangeEvents"}};
@@ -491,6 +571,29 @@ TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersI
   ask(again);
   run();
   EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST(ReadRemedy, AJobThatLosesAFieldBeginsAnewIfItsResultHasTheColumn) {
+  ReadJob job;
+  job.fields = "Id,Name,Gone__c";
+  const Error error = rejected("No such column 'Gone__c' on entity 'Account'", "INVALID_FIELD");
+  EXPECT_FALSE(remedy_of(job, error).from_the_start) << "each page is a query of its own";
+  EXPECT_EQ(remedy_of(job, error).leave_out, "Gone__c");
+  job.api = ReadJob::Api::Bulk;
+  job.bulk_id = "750-1";
+  EXPECT_TRUE(remedy_of(job, error).from_the_start);
+  // And from the start means from the start.
+  job.state = ReadJob::State::Reading;
+  job.last_id = account(7);
+  job.locator = "more";
+  job.rows = job.bulk_rows = 7;
+  const auto run = job.run;
+  apply_remedy(remedy_of(job, error), error, Version{1, 2, 3, 0}, 1'000, job);
+  EXPECT_EQ(job.run, run + 1);
+  EXPECT_EQ(job.bulk_id + job.locator + job.last_id, "");
+  EXPECT_EQ(job.rows + job.bulk_rows, 0U);
+  EXPECT_TRUE(same(job.noted, Version{1, 2, 3, 0}));
+  EXPECT_EQ(job.left_out, "Gone__c");
 }
 
 TEST(ObjectOfTopic, IsTheObjectOrNothingForSeveral) {

@@ -29,7 +29,7 @@ struct FakeTarget {
   };
   std::optional<Error> open_error;
   std::optional<bool> would_take;  ///< what it says of records that it holds
-  std::size_t entries_max = 8;
+  std::size_t entries_max = 8, bytes_max = 1 << 20;
   bool history = false;
   bool events = false;          // it keeps platform events
   std::optional<Rev> recorded;  // what it would name if it were opened now
@@ -91,7 +91,7 @@ class FakeSink final : public Sink {
   }
   void close() noexcept override { ++target_.closed; }
   std::size_t entries_max() const override { return target_.entries_max; }
-  std::size_t bytes_max() const override { return 1 << 20; }
+  std::size_t bytes_max() const override { return target_.bytes_max; }
   bool needs_history() const override { return target_.history; }
   bool holds_journal() const override { return target_.history || target_.events; }
   Result<std::optional<bool>> would_take(const EntryView&, const Error&) override {
@@ -839,6 +839,61 @@ TEST_F(SinkLoopTest, OrgsWithDifferentCursorsEachGetWhatFollowsTheirOwn) {
   EXPECT_EQ(target.keys(), (std::vector{key(3), key(3, "apac")}));
   EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
   EXPECT_EQ(target.cursors["apac"].rev, ledger->head());
+  create_accounts(4, 4, "apac");
+  run();
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head()) << "it has nothing up to there";
+}
+
+TEST_F(SinkLoopTest, ACursorAheadOfItsNeighboursNeverGoesBack) {
+  create_accounts(1, 20, "apac");
+  create_accounts(1, 2, "emea");
+  const Rev ahead = ledger->head();
+  target.cursors["emea"] = {"emea", ledger->id(), ahead, 0};
+  target.cursors["apac"] = {"apac", ledger->id(), Rev{0}, 0};
+  make({"emea", "apac"});
+  run();
+  ASSERT_GT(target.writes.size(), 2U);
+  for (const auto& write : target.writes) {
+    const auto move = write.moves.find("emea");
+    if (move != write.moves.end()) EXPECT_GE(move->second, ahead);
+  }
+}
+
+TEST_F(SinkLoopTest, WhatStoodInTheJournalAtAnOpenIsWrittenWithItsRelationsWhole) {
+  create_accounts(1, 2);
+  follow_from_head();
+  create_accounts(3, 3);
+  make();
+  run();
+  ASSERT_EQ(target.writes.back().keys, keys(3, 3));
+  EXPECT_TRUE(target.writes.back().whole_relations) << "a run that a crash cut may lack some";
+  create_accounts(4, 4);
+  run();
+  ASSERT_EQ(target.writes.back().keys, keys(4, 4));
+  EXPECT_FALSE(target.writes.back().whole_relations);
+}
+
+TEST_F(SinkLoopTest, StatesTooLargeForOneWriteAreAllTold) {
+  create_accounts(1, 6);
+  target.cursors["emea"] = foreign_cursor("emea");
+  target.bytes_max = 1;
+  make();
+  run();
+  auto got = target.keys();
+  std::ranges::sort(got);
+  EXPECT_EQ(got, keys(1, 6));
+}
+
+TEST_F(SinkLoopTest, RefusalsAmongOthersThatAreTakenNeverBlameTheTarget) {
+  target.history = true;  // it cannot be asked whether it takes what it holds
+  std::vector<std::string> poison;
+  for (int i = 2; i <= 60; i += 2) poison.push_back(key(i));
+  make();
+  refuse(poison);
+  create_accounts(1, 60);
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 30U);
+  EXPECT_EQ(part.state(), PartState::Ok);
 }
 
 TEST_F(SinkLoopTest, AnOrgThatMaterializesDoesNotHoldBackItsNeighboursCursor) {
@@ -857,7 +912,8 @@ TEST_F(SinkLoopTest, AnOrgThatMaterializesDoesNotHoldBackItsNeighboursCursor) {
 TEST_F(SinkLoopTest, ALedgerBornAnewIsToldInItsNewName) {
   create_accounts(1, 3);
   const std::string old_id = ledger->id();
-  target.cursors["emea"] = {"emea", old_id, Rev{ledger->head().value + 50}, 0};
+  const Rev ahead{ledger->head().value + 50};
+  target.cursors["emea"] = {"emea", old_id, ahead, 0};
   make();
   run();
   ASSERT_NE(ledger->id(), old_id) << "a cursor ahead of the head proves an old copy";
@@ -867,7 +923,7 @@ TEST_F(SinkLoopTest, ALedgerBornAnewIsToldInItsNewName) {
   std::ranges::sort(got);
   EXPECT_EQ(got, keys(1, 3));
   for (const auto& write : target.writes) {
-    for (const Rev rev : write.revs) EXPECT_GT(rev.value, 50U);
+    for (const Rev rev : write.revs) EXPECT_GT(rev, ahead);
   }
 }
 

@@ -66,6 +66,24 @@ TEST_F(RenderTest, AllThatADeletedRecordStatesIsWhereItWasMergedInto) {
   EXPECT_EQ(renderer_.edges().rows(), 1U);
 }
 
+TEST_F(RenderTest, AnotherSortTimeIsEnoughForTheEdges) {
+  maker_.add({.op = Op::Update,
+              .rev = 1,
+              .refs = {{"account", "emea:Account:0015f00002JUXA8AAP"}},
+              .sort_at = 2'000});
+  render();
+  EXPECT_EQ(renderer_.edges().rows(), 1U);
+}
+
+TEST_F(RenderTest, TwoObjectsWithOneIdAreTwoRows) {
+  maker_.add({.op = Op::Create, .rev = 1, .object = "A__c", .entity = "custom:A__c"});
+  maker_.add({.op = Op::Create, .rev = 2, .object = "B__c", .entity = "custom:B__c"});
+  maker_.add(
+      {.op = Op::Create, .rev = 3, .org = "apac", .object = "A__c", .entity = "custom:A__c"});
+  render();
+  EXPECT_EQ(renderer_.upserts(1).rows(), 3U);
+}
+
 TEST_F(RenderTest, OneTouchedReferenceIsEnoughForAllEdgesOfTheCoalescedRecord) {
   const std::map<std::string, std::string> refs{{"account", "emea:Account:0015f00002JUXA8AAP"},
                                                 {"owner", "emea:User:0055f000005mc66AAA"}};

@@ -131,6 +131,18 @@ TEST_F(RedisRender, DeleteLeavesAllTargetsAndKeepsATombstone) {
   EXPECT_EQ(out[1], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 0 345600000 1 uk <json>");
 }
 
+TEST_F(RedisRender, WhatIsWrittenAgainIsNoNewsForTheFeed) {
+  maker_.add({.op = Op::Read, .rev = 7});
+  Renderer renderer{RenderOptions{.feed_key = "crm:feed"}};
+  for (const Mode mode : {Mode::Rewrite, Mode::Follow}) {
+    pipeline_.clear();
+    renderer.coalesce({maker_.entries(), {}, mode});
+    renderer.write(pipeline_);
+    const auto out = words(pipeline_);
+    EXPECT_EQ(out.back().starts_with("FCALL headwater_feed"), mode == Mode::Follow);
+  }
+}
+
 TEST_F(RedisRender, PurgeRemovesTheKeyAndAsksForItsOldRelations) {
   maker_.add({.op = Op::Delete, .rev = 9, .purge = true});
   renderer_.coalesce({maker_.entries(), {}, Mode::Follow});
