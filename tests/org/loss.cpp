@@ -32,10 +32,25 @@ bool SilentLoss::takes(const ObjectDef& object, const EventHeader& header, const
   }
   for (const auto& id : header.record_ids) {
     by_id_.emplace(id, lost_.size());
-    lost_.push_back(
-        {object.name, id, header.type, header.commit_number, header.commit_timestamp, shown});
+    auto& told = lost_.emplace_back();
+    told.object = object.name;
+    told.id = id;
+    told.type = header.type;
+    told.commit_number = header.commit_number;
+    told.commit_timestamp = header.commit_timestamp;
+    told.untold = shown;
   }
   return true;
+}
+
+void SilentLoss::beside(const ObjectDef& object, const std::string& id, const EventHeader& header) {
+  const std::lock_guard lock(mutex_);
+  auto& lost = lost_.emplace_back();
+  lost.object = object.name;
+  lost.id = id;
+  lost.beside = true;
+  lost.commit_number = header.commit_number;
+  lost.commit_timestamp = header.commit_timestamp;
 }
 
 /// A full image or a deletion says all that there is to say of a record; an update, its leaves.
@@ -69,7 +84,7 @@ std::string SilentLoss::lines() const {
         "\n",
         lost.object,
         lost.id,
-        symbol(lost.type),
+        lost.beside ? "SILENT" : symbol(lost.type),
         lost.commit_number,
         lost.commit_timestamp,
         lost.seen_after,

@@ -24,8 +24,13 @@ class SilentLoss {
   /// True: this event is lost. `shown`: the leaves that it tells.
   bool takes(const ObjectDef& object, const EventHeader& header, const LeafSet& shown);
 
+  /// A record that was changed beside a lost event, by the same transaction and with no event of
+  /// its own: a lookup that a lost deletion cleared. Nobody is told of it either.
+  void beside(const ObjectDef& object, const std::string& id, const EventHeader& header);
+
   /// A JSON line per record of each lost event, oldest first:
   ///   {"object","id","change_type","commit_number","commit_timestamp",
+  ///    change_type SILENT: it was beside one,
   ///    "seen_after": a later event of the record was seen,
   ///    "told": everything that it said was said again by events seen later, so it left no trace}
   std::string lines() const;
@@ -34,6 +39,7 @@ class SilentLoss {
   struct Lost {
     std::string object, id;
     ChangeType type = ChangeType::Update;
+    bool beside = false;
     std::int64_t commit_number = 0, commit_timestamp = 0;
     LeafSet untold;
     bool seen_after = false, told = false;

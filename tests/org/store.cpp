@@ -287,13 +287,20 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
   }
   std::vector<NewEvent> events;
   events.reserve(pending.size());
+  bool any_lost = false;
   for (auto& next : pending) {
-    if (loss_.takes(*next.object, next.header, next.shown)) continue;
+    if (loss_.takes(*next.object, next.header, next.shown)) {
+      any_lost = true;
+      continue;
+    }
     NewEvent event{next.object, next.object->schema_id, {}};
     event.payload.reserve(256 + next.body.size());
     encode_header(event.payload, next.header);
     event.payload += next.body;
     events.push_back(std::move(event));
+  }
+  for (const auto& touched : work) {
+    if (any_lost && !touched.told) loss_.beside(*touched.object, touched.after.id, header);
   }
   return events;
 }

@@ -84,5 +84,22 @@ TEST(SilentLoss, AnUpdateLeavesNoTraceOnceAllItsFieldsWereToldAgain) {
   EXPECT_EQ(lost[1].at("seen_after"), true);
 }
 
+TEST(SilentLoss, WhatALostDeletionClearsIsListedBesideIt) {
+  World world;
+  const auto& account = world.catalog.get("Account");
+  const auto parent = world.store.new_id(account), child = world.store.new_id(account);
+  Draft is(DmlOp::Create, account, {parent}), refers(DmlOp::Create, account, {child});
+  refers.set("ParentId", parent);
+  ASSERT_TRUE(world.store.commit({is, refers}, {}).ok());
+  world.store.loss().set(1, 1);
+  Draft gone(DmlOp::Delete, account, {parent});
+  ASSERT_TRUE(world.store.commit({gone.related(ChildEvents::Usual)}, {}).ok());
+  const auto lost = world.lost();
+  ASSERT_EQ(lost.size(), 2U);
+  EXPECT_EQ(lost[0].at("change_type"), "DELETE");
+  EXPECT_EQ(lost[1].at("change_type"), "SILENT");
+  EXPECT_EQ(std::string(lost[1].at("id").as_string()), child);
+}
+
 }  // namespace
 }  // namespace headwater::org
