@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <memory_resource>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "connectors/kafka/shorten.hpp"
 #include "connectors/kafka/sink.hpp"
@@ -52,10 +52,15 @@ KafkaSink::Lane::Shapes& KafkaSink::shapes_of(Lane& lane,
 void KafkaSink::mark_last_of_keys(Entries entries) {
   last_of_key_.assign(entries.size(), 0);
   std::pmr::monotonic_buffer_resource memory{entries.size() * 64 + 64};
-  std::pmr::unordered_set<std::string_view> seen{&memory};
+  // A record whose object moved to another entity is told gone in the topic that it leaves: the
+  // last entry there is not the last one of the record.
+  std::pmr::unordered_map<std::string_view, std::string_view> seen{&memory};  // rkey -> entity
   seen.reserve(entries.size());
   for (std::size_t i = entries.size(); i-- > 0;) {
-    if (entries[i].kind == EntryKind::Record) last_of_key_[i] = seen.insert(entries[i].rkey).second;
+    if (entries[i].kind != EntryKind::Record) continue;
+    const auto [at, first] = seen.try_emplace(entries[i].rkey, entries[i].entity);
+    last_of_key_[i] = first || at->second != entries[i].entity;
+    at->second = entries[i].entity;
   }
 }
 
