@@ -82,6 +82,7 @@ std::string ObjectPass::doing() const {
 
 Step ObjectPass::go(Phase phase) {
   phase_ = phase;
+  waits_for_.clear();
   waiting_since_ = 0;
   return Step::again();
 }
@@ -96,7 +97,7 @@ Result<Step> ObjectPass::step() {
   auto stepped = work();
   if (!stepped) return met(stepped.error());
   failures_ = 0;
-  if (phase_ != Phase::Prove) waits_for_.clear();
+  if (phase_ != Phase::Prove && stepped->next != Step::Next::Wait) waits_for_.clear();
   return stepped;
 }
 
@@ -186,30 +187,35 @@ Result<Step> ObjectPass::begin() {
   selection.fields = {"Id", "SystemModstamp"};
   if (shows_deleted_) selection.fields.emplace_back(kDeletedField);
   selection.with_deleted = shows_deleted_;
-  walk_.emplace(bench_.reader, std::move(selection), terms());
+  walk_.emplace(bench_.reader, std::move(selection), terms(), bench_.tools.clock);
   spool_ = std::make_unique<verify::Spool>(kSpoolRunBytes);
   return go(Phase::Keys);
 }
 
 Result<Step> ObjectPass::keys() {
-  ++receipt_.api_calls;
-  auto page = walk_->next();
-  if (!page) return page.error();
-  if (!*page) {
-    walk_.reset();
-    keys_seen_at_ = now();
-    if (auto sorted = spool_->finish(); !sorted) return sorted.error();
-    row_.emplace();
-    next_row();
-    return go(Phase::Merge);
-  }
-  for (const auto& record : (*page)->records) {
-    if (auto read = decoder_->decode(record, decoded_); !read) return read.error();
-    if (auto kept = spool_->add(decoded_.id.view(), spooled({decoded_.stamp, decoded_.deleted}));
-        !kept)
-      return kept.error();
-  }
-  return Step::again();
+  const auto next = walk([this](const salesforce::RecordRow& row) {
+    return spool_->add(row.id.view(), spooled({row.stamp, row.deleted}));
+  });
+  if (!next) return next.error();
+  if (*next != RowWalk::Next::End) return after(*next);
+  walk_.reset();
+  keys_seen_at_ = now();
+  if (auto sorted = spool_->finish(); !sorted) return sorted.error();
+  row_.emplace();
+  next_row();
+  return go(Phase::Merge);
+}
+
+Result<RowWalk::Next> ObjectPass::walk(const RowWalk::Visit& visit) {
+  // Before its time a job is not asked for: no call.
+  if (ticks() >= walk_->later()) ++receipt_.api_calls;
+  return walk_->next(*decoder_, decoded_, visit);
+}
+
+Step ObjectPass::after(RowWalk::Next next) {
+  if (next == RowWalk::Next::Rows) return Step::again();
+  waits_for_ = "Bulk job " + walk_->job();
+  return Step::wait(walk_->later());
 }
 
 bool ObjectPass::next_row() {
@@ -268,7 +274,8 @@ void ObjectPass::meet(const std::string& id,
   }
   receipt_.org_side = tally_.org();
   receipt_.ledger_side = tally_.ledger();
-  if (what == What::Gone) {
+  // One that lies in the recycle bin was deleted, whoever may read what: it asks no brake.
+  if (what == What::Gone && !row) {
     if (gone_.size() < gone_max_)
       gone_[id] = {row, keys_seen_at_};
     else
@@ -298,24 +305,17 @@ Result<Step> ObjectPass::after_merge() {
   selection.fields = fields_;
   if (order_.window_from > 0)
     selection.where = "SystemModstamp >= " + format_datetime(order_.window_from);
-  walk_.emplace(bench_.reader, std::move(selection), terms());
+  walk_.emplace(bench_.reader, std::move(selection), terms(), bench_.tools.clock);
   return go(Phase::Window);
 }
 
 Result<Step> ObjectPass::window() {
   if (crowded()) return drain_then(Phase::Window);
-  ++receipt_.api_calls;
-  auto page = walk_->next();
-  if (!page) return page.error();
-  if (!*page) {
-    walk_.reset();
-    return drain_then(Phase::Done);
-  }
-  for (const auto& record : (*page)->records) {
-    if (auto read = decoder_->decode(record, decoded_); !read) return read.error();
-    if (auto compared = compare(decoded_); !compared) return compared.error();
-  }
-  return Step::again();
+  const auto next = walk([this](const salesforce::RecordRow& row) { return compare(row); });
+  if (!next) return next.error();
+  if (*next != RowWalk::Next::End) return after(*next);
+  walk_.reset();
+  return drain_then(Phase::Done);
 }
 
 Result<void> ObjectPass::compare(const salesforce::RecordRow& row) {

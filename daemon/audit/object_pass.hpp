@@ -12,6 +12,7 @@
 #include "connectors/salesforce/row.hpp"
 #include "daemon/audit/options.hpp"
 #include "daemon/audit/receipt.hpp"
+#include "daemon/audit/row_walk.hpp"
 #include "daemon/audit/rules.hpp"
 #include "daemon/audit/tally.hpp"
 #include "daemon/ledger/audit_book.hpp"
@@ -92,6 +93,8 @@ class ObjectPass {
   Result<Step> prove();
   Result<Step> heal();
   Result<Step> finish();
+  Result<RowWalk::Next> walk(const RowWalk::Visit& visit);
+  Step after(RowWalk::Next next);
   Result<Step> met(const Error& error);
   Result<Step> begin_anew();
   Result<Step> fail(std::string note);
@@ -106,6 +109,7 @@ class ObjectPass {
                          const std::optional<ledger::Standing>& before,
                          const salesforce::RecordRow* row);
   void prove_one(const RecordId& id, What what, std::vector<std::string> fields, EpochMs stamp);
+  void take_binned(const salesforce::RecordRow& row);
   Result<void> open_holes(const Version& noted);
   Result<void> open_object_hole(std::string cause, std::string detail);
   Result<void> close_object_holes();
@@ -134,7 +138,7 @@ class ObjectPass {
   std::vector<std::string> fields_;
   bool shows_deleted_ = false;  // it has IsDeleted
   std::optional<salesforce::RowDecoder> decoder_;
-  std::optional<salesforce::QueryWalk> walk_;
+  std::optional<RowWalk> walk_;
   salesforce::RecordRow decoded_;
 
   std::unique_ptr<verify::Spool> spool_;
@@ -147,6 +151,7 @@ class ObjectPass {
   std::size_t gone_max_ = 0;
   bool mass_gone_ = false, began_anew_ = false;
   std::vector<ledger::Hole> holes_;
+  std::optional<OwnedRows> binned_;  // proven gone, as the recycle bin shows them
   std::vector<Healing> healing_;
 
   std::string waits_for_;

@@ -124,6 +124,7 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
       break;
     case Verdict::Proven:
       prove_one(id, what, std::move(fields), row == nullptr ? 0 : row->stamp);
+      if (what == What::Gone && row != nullptr && order_.repair) take_binned(*row);
       suspects_.erase(at);
       break;
     case Verdict::Moves:
@@ -165,6 +166,14 @@ void ObjectPass::prove_one(const RecordId& id,
     receipt_.findings.push_back({key, what, std::move(fields), false});
 }
 
+/// The org says itself that it was deleted: the row answers the hole that is opened for it, and no
+/// refetch has to find nothing, which a withdrawn permission looks like (design.md ruling 14).
+void ObjectPass::take_binned(const salesforce::RecordRow& row) {
+  if (!binned_) binned_.emplace();
+  bench_.tools.objects.add_row(order_.object, row, *binned_);
+  binned_->rows.back().deleted = true;
+}
+
 Result<void> ObjectPass::open_holes(const Version& noted) {
   if (holes_.empty()) return {};
   for (auto& hole : holes_) {
@@ -175,6 +184,14 @@ Result<void> ObjectPass::open_holes(const Version& noted) {
   }
   auto opened = book_.open(holes_);
   holes_.clear();
+  if (opened && binned_) {
+    binned_->batch.org = org();
+    binned_->batch.object = order_.object;
+    binned_->batch.noted = noted;
+    binned_->batch.type = ChangeType::Refetch;
+    bench_.tools.outbox.send(std::move(*binned_));
+  }
+  binned_.reset();
   return opened;
 }
 

@@ -407,6 +407,51 @@ TEST_F(AuditTest, MoreThanTheBrakesShareGoneAtOnceIsNotBelieved) {
   EXPECT_EQ(result(receipt), "different");
 }
 
+TEST_F(AuditTest, WhatLiesInTheRecycleBinIsDeletedAndAsksNoBrake) {
+  for (int i = 1; i <= 40; ++i) live(i, i, "N" + std::to_string(i));
+  for (int i = 1; i <= 30; ++i) remove(i, 60);  // far more than the brake's share, and no event
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "repaired");
+  EXPECT_EQ(receipt.at("healed"), 30);
+  EXPECT_EQ(held(1), "deleted");
+  EXPECT_EQ(held(30), "deleted");
+  EXPECT_EQ(held(31), "N31/Steel");
+  for (const auto& hole : ledger->holes())  // what became of them is asked later
+    EXPECT_EQ(hole.scope, ledger::Hole::Scope::Deletion);
+}
+
+TEST_F(AuditTest, AnObjectOfManyRecordsIsReadByBulkJobs) {
+  ten_accounts();
+  save(3, 60, "Lost");
+  org.announced = 60'000;
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "repaired");
+  EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_stale Name Score"});
+  EXPECT_EQ(org.jobs, 2);  // ids and stamps; fields
+  EXPECT_EQ(org.jobs_freed, 2);
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  for (const auto priority : org.priorities) EXPECT_EQ(priority, salesforce::Priority::Audit);
+}
+
+TEST_F(AuditTest, AJobThatFailsIsMadeAgainAndAtLastReadByRest) {
+  ten_accounts();
+  org.announced = 60'000;
+  org.jobs_failing = 1;
+  auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(org.jobs, 3);
+  org.jobs = 0;
+  org.jobs_failing = 100;
+  org.on_page = [this](int) {
+    if (org.jobs == 3) org.announced = 0;  // the query by REST tells what there is
+  };
+  receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(org.jobs, 3);
+}
+
 TEST_F(AuditTest, RecordsFromBeforeWeListenedAreNotClaimedUnlessReadIn) {
   ten_accounts();
   save(20, -1'000, "Old");

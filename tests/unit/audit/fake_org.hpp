@@ -14,7 +14,7 @@
 
 namespace headwater::test {
 
-/// An org of accounts with two fields, asked by REST. A test changes it as it likes.
+/// An org of accounts with two fields, asked by REST or Bulk. A test changes it as it likes.
 class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
  public:
   struct Record {
@@ -28,6 +28,8 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   bool hidden = false;               ///< the user sees no record
   std::size_t page = 3;
   int pages = 0, described = 0;
+  std::uint64_t announced = 0;  ///< more rows than there are: a large object
+  int jobs = 0, jobs_failing = 0, jobs_freed = 0, polls = 0;  ///< the first jobs fail
   std::vector<salesforce::Priority> priorities;
 
   Result<std::string> org_id() override { return std::string("00D5f000000AbCdEAK"); }
@@ -69,19 +71,20 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
                                       std::size_t,
                                       const salesforce::CallTerms& terms) override {
     rows_.clear();
+    shown_.clear();
     at_ = 0;
     priorities.push_back(terms.priority);
     if (refusal) return *refusal;
+    by_id_ = selection.where.starts_with("Id IN");
     for (const auto& record : records) {
       if (hidden || (record.second.deleted && !selection.with_deleted)) continue;
-      if (selection.where.starts_with("Id IN") &&
-          selection.where.find(record.first) == std::string::npos)
-        continue;
+      if (by_id_ && selection.where.find(record.first) == std::string::npos) continue;
       static constexpr std::string_view kSince = "SystemModstamp >= ";
       if (selection.where.starts_with(kSince) &&
           record.second.stamp < *parse_datetime(selection.where.substr(kSince.size())))
         continue;
       rows_.push_back(json(record, selection.fields));
+      shown_.push_back(record);
     }
     return give();
   }
@@ -96,27 +99,58 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   Result<std::uint64_t> count(const salesforce::Selection&, const salesforce::CallTerms&) override {
     return no();
   }
-  Result<salesforce::BulkJob> create_job(const salesforce::Selection&,
-                                         const salesforce::CallTerms&) override {
-    return no();
+  Result<salesforce::BulkJob> create_job(const salesforce::Selection& selection,
+                                         const salesforce::CallTerms& terms) override {
+    priorities.push_back(terms.priority);
+    ++jobs;
+    polls = 2;
+    if (auto selected = query(selection, 0, terms); !selected) return selected.error();
+    job_rows_.clear();
+    for (const auto& [id, record] : shown_) {
+      std::string& row = job_rows_.emplace_back();
+      for (const auto& name : selection.fields)
+        row += (row.empty() ? "\"" : ",\"") + cell(id, record, name) + '"';
+    }
+    return job("", terms);
   }
   Result<salesforce::BulkJob> job(const std::string&, const salesforce::CallTerms&) override {
-    return no();
+    salesforce::BulkJob out;
+    out.id = "750" + std::to_string(jobs);
+    out.object = "Account";
+    out.records = job_rows_.size();
+    using State = salesforce::BulkJob::State;
+    out.state = polls-- > 0            ? State::Running
+                : jobs <= jobs_failing ? State::Failed
+                                       : State::Complete;
+    return out;
   }
   Result<salesforce::BulkJob> wait_for_job(const std::string&,
                                            const salesforce::CallTerms&) override {
     return no();
   }
   Result<salesforce::BulkPage> job_page(const std::string&,
-                                        std::span<const std::string>,
-                                        const std::string&,
+                                        std::span<const std::string> fields,
+                                        const std::string& locator,
                                         std::size_t,
                                         const salesforce::CallTerms&) override {
-    return no();
+    if (on_page) on_page(++pages);
+    salesforce::CsvParser parser(fields, 1U << 20);
+    std::size_t at = locator.empty() ? 0 : std::stoul(locator);
+    std::string text;
+    for (const auto& name : fields) text += (text.empty() ? "" : ",") + name;
+    text += '\n';
+    const auto to = std::min(job_rows_.size(), at + page);
+    for (; at < to; ++at) text += job_rows_[at] + '\n';
+    if (auto fed = parser.feed(text); !fed) return fed.error();
+    auto rows = parser.finish();
+    if (!rows) return rows.error();
+    return salesforce::BulkPage{std::move(*rows),
+                                at < job_rows_.size() ? std::to_string(at) : std::string()};
   }
   Result<void> abort_job(const std::string&, const salesforce::CallTerms&) override { return no(); }
   Result<void> delete_job(const std::string&, const salesforce::CallTerms&) override {
-    return no();
+    ++jobs_freed;
+    return {};
   }
 
  private:
@@ -141,14 +175,24 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   Result<salesforce::QueryPage> give() {
     if (on_page) on_page(++pages);
     salesforce::QueryPage out;
-    out.total = rows_.size();
+    out.total = std::max<std::uint64_t>(rows_.size(), by_id_ ? 0 : announced);
     const auto to = std::min(rows_.size(), at_ + page);
     for (; at_ < to; ++at_) out.records.push_back(rows_[at_]);
     if (at_ < rows_.size()) out.next = "more";
     return out;
   }
+  static std::string cell(const std::string& id, const Record& record, const std::string& name) {
+    if (name == "Id") return id;
+    if (name == "SystemModstamp") return format_datetime(record.stamp);
+    if (name == "IsDeleted") return record.deleted ? "true" : "false";
+    if (name == "Name") return record.name;
+    return name == "Industry" ? record.industry : "7";
+  }
   std::vector<std::string> rows_;
+  std::vector<std::pair<std::string, Record>> shown_;
+  std::vector<std::string> job_rows_;
   std::size_t at_ = 0;
+  bool by_id_ = false;
 };
 
 }  // namespace headwater::test

@@ -1,0 +1,125 @@
+#include "daemon/audit/row_walk.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon/observe/log.hpp"
+#include "daemon/pipeline/read_task.hpp"
+
+namespace headwater::audit {
+namespace {
+
+/// Rows of one page of a Bulk result, of which one is held in memory.
+constexpr std::size_t kBulkPageRows = 2'000;
+/// A job is asked for after this, and then after half as long again each time.
+constexpr std::int64_t kLookFirstMs = 250, kLookMaxMs = 30'000;
+
+bool too_much_for_rest(const Error& error) {
+  return error.code == "QUERY_TIMEOUT" || error.code == "URI_TOO_LONG";
+}
+
+bool is_lost(const Error& error) {
+  return error.code == "JOB_FAILED" || error.code == "JOB_ABORTED" || error.code == "NOT_FOUND";
+}
+
+}  // namespace
+
+RowWalk::RowWalk(salesforce::OrgReader& reader,
+                 salesforce::Selection selection,
+                 salesforce::CallTerms terms,
+                 const Clock& clock)
+    : reader_(reader), selection_(std::move(selection)), terms_(std::move(terms)), clock_(clock) {
+  query_.emplace(reader, selection_, terms_);
+}
+
+Result<RowWalk::Next> RowWalk::next(const salesforce::RowDecoder& decoder,
+                                    salesforce::RecordRow& row,
+                                    const Visit& visit) {
+  return by_bulk_ ? bulk(decoder, row, visit) : rest(decoder, row, visit);
+}
+
+Result<RowWalk::Next> RowWalk::rest(const salesforce::RowDecoder& decoder,
+                                    salesforce::RecordRow& row,
+                                    const Visit& visit) {
+  auto page = query_->next();
+  const bool may_be_bulk = !begun_ && jobs_lost_ < kJobsMax;
+  if (may_be_bulk &&
+      (page ? *page && (*page)->total >= kBulkRowsMin : too_much_for_rest(page.error()))) {
+    by_bulk_ = true;
+    return Next::Rows;
+  }
+  if (!page) {
+    if (page.error().code == "RESULT_SHORT") begun_ = false;
+    return page.error();
+  }
+  if (!*page) return Next::End;
+  begun_ = true;
+  for (const auto& record : (*page)->records) {
+    if (auto read = decoder.decode(record, row); !read) return read.error();
+    if (auto taken = visit(row); !taken) return taken.error();
+  }
+  return Next::Rows;
+}
+
+Result<RowWalk::Next> RowWalk::bulk(const salesforce::RowDecoder& decoder,
+                                    salesforce::RecordRow& row,
+                                    const Visit& visit) {
+  if (job_.empty()) {
+    auto made = reader_.create_job(selection_, terms_);
+    if (!made) return made.error();
+    job_ = made->id;
+    look_pause_ = kLookFirstMs;
+    look_at_ = clock_.monotonic_ms() + look_pause_;
+    return Next::Later;
+  }
+  if (!pages_) return wait_for_job();
+  auto page = pages_->next();
+  if (!page) return is_lost(page.error()) ? job_lost(page.error()) : page.error();
+  if (!*page) {
+    // Should it fail: Salesforce drops the results after seven days.
+    if (auto freed = reader_.delete_job(job_, terms_); !freed) log::info(freed.error().message, {});
+    return Next::End;
+  }
+  for (std::size_t i = 0; i < (*page)->rows(); ++i) {
+    if (auto read = decoder.decode(**page, i, selection_.fields, row); !read) return read.error();
+    if (auto taken = visit(row); !taken) return taken.error();
+  }
+  return Next::Rows;
+}
+
+Result<RowWalk::Next> RowWalk::wait_for_job() {
+  const auto now = clock_.monotonic_ms();
+  if (now < look_at_) return Next::Later;
+  const auto state = reader_.job(job_, terms_);
+  if (!state) return is_lost(state.error()) ? job_lost(state.error()) : state.error();
+  if (!state->over()) {
+    look_pause_ = std::min(kLookMaxMs, look_pause_ * 3 / 2);
+    look_at_ = now + look_pause_;
+    return Next::Later;
+  }
+  if (state->state != salesforce::BulkJob::State::Complete)
+    return job_lost(rejected(fmt::format("Bulk job {} for {} ended badly{}{}",
+                                         state->id,
+                                         selection_.object,
+                                         state->error.empty() ? "" : ": ",
+                                         state->error)));
+  pages_ = std::make_unique<salesforce::BulkWalk>(
+      reader_, *state, selection_.fields, salesforce::BulkPosition{}, kBulkPageRows, terms_);
+  return Next::Rows;
+}
+
+/// All rows come again: by another job, or, after so many, by REST.
+Error RowWalk::job_lost(const Error& cause) {
+  job_.clear();
+  pages_.reset();
+  by_bulk_ = ++jobs_lost_ < kJobsMax;
+  query_.emplace(reader_, selection_, terms_);
+  begun_ = false;
+  return transient(fmt::format("{}; {}",
+                               cause.message,
+                               by_bulk_ ? "it is made again" : "the rows are read by REST instead"),
+                   "RESULT_SHORT");
+}
+
+}  // namespace headwater::audit
