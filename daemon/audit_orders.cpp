@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <set>
 
 #include "daemon/audit/sink_audit.hpp"
 #include "daemon/ledger/audit_book.hpp"
@@ -22,6 +23,14 @@ std::optional<std::string> value_of(std::string_view word, std::string_view key)
     return std::nullopt;
   const auto value = word.substr(key.size() + 1);
   return value == "*" ? std::string() : std::string(value);
+}
+
+/// Takes the text up to the next tab off a line.
+std::string_view next_item(std::string_view& line) {
+  const auto end = std::min(line.find('\t'), line.size());
+  const auto item = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return item;
 }
 
 struct Words {
@@ -55,8 +64,9 @@ std::string AuditOrders::answer(const std::string& arguments, const runtime::Pee
   if (verb == "start") return start(line, peer);
   if (verb == "show") return show(line);
   if (verb == "receipts") return receipts(line);
-  if (verb == "restate") return restate(line, peer);
-  return refused("unknown command; known are audit start, show, receipts, restate");
+  if (verb == "drift") return drift(line, peer);
+  if (verb == "proven") return proven(line, peer);
+  return refused("unknown command; known are audit start, show, receipts, drift, proven");
 }
 
 std::vector<std::string> AuditOrders::orgs_of(const std::string& name) const {
@@ -110,20 +120,55 @@ std::string AuditOrders::receipts(std::string_view line) const {
   return out.empty() ? "[]" : out + "\n]";
 }
 
-std::string AuditOrders::restate(std::string_view line, const runtime::Peer& peer) {
+std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer) {
   if (const auto lack = lacks_right(peer)) return refused(*lack);
   const std::string by = who_asks(line, peer);
+  const auto sink = value_of(next_word(line), "sink");
+  if (!sink) return refused("audit drift: needs sink=NAME");
   std::vector<RecordKey> keys;
+  std::vector<ledger::Hole> holes;
   while (!line.empty()) {
-    const std::string word = next_word(line);
-    const auto key = RecordKey::parse(word);
+    std::string_view item = next_item(line);
+    const std::string rkey = next_word(item);
+    const auto key = RecordKey::parse(rkey);
     if (!key) return refused(key.error().message);
+    const auto head = ledger_.heads({&rkey, 1});
+    if (!head) return refused(head.error().message);
+    if (!head->front()) continue;  // never seen: there is nothing to tell
     keys.push_back(*key);
+    holes.push_back(
+        ledger::sink_hole(*sink, *key, fmt::format("asked by {}: {}; told again", by, item)));
   }
-  const auto told = ledger::AuditBook(ledger_).restate(keys);
+  ledger::AuditBook book(ledger_);
+  if (auto opened = book.open(holes); !opened) return refused(opened.error().message);
+  const auto told = book.restate(keys);
   if (!told) return refused(told.error().message);
-  log::info("records are told again to every sink", {{"records", *told}, {"by", by}});
+  log::info("records are told again to every sink",
+            {{"sink", *sink}, {"records", *told}, {"by", by}});
   return json::serialize(json::object{{"restated", *told}});
+}
+
+std::string AuditOrders::proven(std::string_view line, const runtime::Peer& peer) {
+  if (const auto lack = lacks_right(peer)) return refused(*lack);
+  const std::string by = who_asks(line, peer);
+  const auto sink = value_of(next_word(line), "sink");
+  if (!sink) return refused("audit proven: needs sink=NAME");
+  std::set<std::string> keys;
+  while (!line.empty()) keys.emplace(next_item(line));
+  ledger::AuditBook book(ledger_);
+  std::vector<ledger::Hole> closed;
+  for (const auto& org : orgs_) {
+    for (auto& hole : book.sink_holes(org, *sink)) {
+      if (!keys.contains(fmt::format("{}:{}:{}", hole.org, hole.object, hole.id))) continue;
+      hole.closing.how = ledger::Closing::How::Repaired;
+      hole.closing.by = by;
+      hole.closing.evidence =
+          "headwater audit --sinks compared all that the sink holds with the ledger: equal";
+      closed.push_back(std::move(hole));
+    }
+  }
+  if (auto done = book.close(closed); !done) return refused(done.error().message);
+  return json::serialize(json::object{{"closed", closed.size()}});
 }
 
 }  // namespace headwater

@@ -14,7 +14,10 @@ namespace headwater {
 ///   audit start by=WHO org=NAME|* object=NAME|* [repair] [full]   -> {"run": N}
 ///   audit show N                          -> {"run","done","doing","receipts"}
 ///   audit receipts org=NAME|* object=NAME|*  -> [receipts, oldest first]
-///   audit restate by=WHO KEY…             -> {"restated": N}
+///   audit drift by=WHO sink=NAME KEY WHAT\tKEY WHAT…  -> {"restated": N}: the sink holds these
+///   records
+///       wrongly. Each is a hole from now on, and told again to every sink
+///   audit proven by=WHO sink=NAME KEY\tKEY…  -> {"closed": N}: read anew, these are right
 ///
 /// An audit spends the org's API requests, and telling records again writes to every sink: both
 /// need the right to operate.
@@ -29,7 +32,8 @@ class AuditOrders {
   std::string start(std::string_view line, const runtime::Peer& peer);
   std::string show(std::string_view line) const;
   std::string receipts(std::string_view line) const;
-  std::string restate(std::string_view line, const runtime::Peer& peer);
+  std::string drift(std::string_view line, const runtime::Peer& peer);
+  std::string proven(std::string_view line, const runtime::Peer& peer);
   /// Of `org=`: one, or all; none: no such org.
   std::vector<std::string> orgs_of(const std::string& name) const;
 

@@ -31,6 +31,8 @@ std::string_view scope_text(ledger::Hole::Scope scope) {
       return "stretch";
     case ledger::Hole::Scope::Deletion:
       return "deletion";
+    case ledger::Hole::Scope::Sink:
+      return "sink";
   }
   return "?";
 }
@@ -63,6 +65,7 @@ json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   if (!hole.object.empty()) out["object"] = hole.object;
   if (!hole.id.empty()) out["id"] = hole.id;
   if (!hole.topic.empty()) out["topic"] = hole.topic;
+  if (!hole.sink.empty()) out["sink"] = hole.sink;
   out["cause"] = hole.cause;
   out["detail"] = hole.detail;
   out["from"] = time_or_null(hole.from_ts);
@@ -170,15 +173,16 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
   for (const auto& hole : sources.ledger.holes()) {
     // What became of a deleted record adds to what is known; it takes nothing back.
     if (hole.scope == ledger::Hole::Scope::Deletion) continue;
-    const bool record = hole.scope == ledger::Hole::Scope::Record;
-    if (record && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
-    out.push_back(fmt::format("{} hole open since {}: {} {}{}{}",
+    if (!hole.wide() && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
+    out.push_back(fmt::format("{} hole open since {}: {} {}{}{}{}{}",
                               scope_text(hole.scope),
                               format_datetime(hole.opened_at),
                               hole.cause,
                               hole.object.empty() ? hole.topic : hole.object,
                               hole.id.empty() ? "" : " ",
-                              hole.id));
+                              hole.id,
+                              hole.sink.empty() ? "" : " in ",
+                              hole.sink));
   }
   return out;
 }

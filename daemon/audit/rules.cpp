@@ -31,7 +31,7 @@ std::string_view cause_of(What what) {
     case What::Gone:
       return "audit_gone";
     case What::Held:
-      return "audit_sink";
+      return "sink_drift";
   }
   return "";
 }

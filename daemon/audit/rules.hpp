@@ -33,7 +33,7 @@ enum class What : std::uint8_t {
   Gone,     ///< it lives in the ledger alone
   Held,     ///< a sink holds it wrongly: of sinks' audits only
 };
-/// A hole's cause: `audit_missing audit_stale audit_gone audit_sink`; empty for Nothing.
+/// A hole's cause: `audit_missing audit_stale audit_gone sink_drift`; empty for Nothing.
 std::string_view cause_of(What what);
 
 /// What ids and stamps alone tell. A stamp after everything that the ledger knows of a record is

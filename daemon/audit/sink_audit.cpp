@@ -19,7 +19,8 @@ constexpr std::int64_t kPollMs = 1'000;
 constexpr std::int64_t kAgainMs = 1'000;
 constexpr std::size_t kLookMax = 50;
 constexpr std::int64_t kHealMs = 60'000;
-/// A target that could not be read is tried again after this, if `every` is not shorter still.
+/// A target that could not be read, or holds something wrongly still, is looked at again after
+/// this, if `every` is not shorter still.
 constexpr EpochMs kRetryMs = 15 * 60'000;
 
 std::optional<verify::LedgerRecord> record_of(const EntryView& entry) {
@@ -28,6 +29,18 @@ std::optional<verify::LedgerRecord> record_of(const EntryView& entry) {
   std::string text;
   append_record_json(text, shown);
   return verify::read_record(std::move(text));
+}
+
+/// Empty: the target holds the record as the ledger does.
+std::string difference(const verify::LedgerRecord& record, const std::optional<Held>& held) {
+  if (record.deleted && (!held || held->deleted)) return {};
+  if (!held) return "it is missing";
+  if (held->deleted != record.deleted)
+    return record.deleted ? "it lives there, but is deleted" : "it is deleted there, but lives";
+  if (held->rev != record.rev)
+    return fmt::format(
+        "it stands at rev {} there, at rev {} in the ledger", held->rev.value, record.rev.value);
+  return verify::held_difference(record, *held, {});
 }
 
 std::string_view org_of(std::string_view rkey) { return rkey.substr(0, rkey.find(':')); }
@@ -78,11 +91,18 @@ Result<Step> SinkAudit::idle() {
   if (due_ == 0) {
     const auto last = receipts_.last(kOrg, parts_.sink, false);
     if (!last) return last.error();
-    due_ = (*last ? (*last)->ended_at : now) + every;
+    read_holes();
+    due_ = holes_.empty() ? (*last ? (*last)->ended_at : now) + every : now;
     const auto all = receipts_.list(kOrg, parts_.sink);
     if (all && !all->empty()) parts_.desk.remember(kOrg, parts_.sink, all->back());
   }
   if (now < due_) return rest;
+  if (auto begun = begin(now); !begun) return begun.error();
+  phase_ = Phase::Walk;
+  return Step::again();
+}
+
+Result<void> SinkAudit::begin(EpochMs now) {
   receipt_ = {};
   receipt_.run = parts_.desk.number();
   receipt_.org = kOrg;
@@ -93,10 +113,11 @@ Result<Step> SinkAudit::idle() {
   after_.clear();
   suspects_.clear();
   findings_.clear();
+  // What an earlier pass, or a person's, left open.
+  read_holes();
+  for (const auto& [rkey, hole] : holes_) suspects_.push_back(rkey);
   reader_ = parts_.make();
-  if (auto opened = reader_->open(); !opened) return opened.error();
-  phase_ = Phase::Walk;
-  return Step::again();
+  return reader_->open();
 }
 
 Result<void> SinkAudit::read_cursors() {
@@ -118,27 +139,27 @@ bool SinkAudit::owed(const verify::LedgerRecord& record) const {
   return false;
 }
 
-Result<std::vector<std::string>> SinkAudit::wrong(
+Result<std::vector<SinkAudit::Looked>> SinkAudit::look(
     const std::vector<verify::LedgerRecord>& records) {
-  std::vector<std::string> out;
+  std::vector<Looked> out;
   std::vector<RecordName> names;
-  std::vector<const verify::LedgerRecord*> asked;
-  for (const auto& record : records) {
-    if (!owed(record)) continue;
-    names.push_back({record.rkey, record.entity});
-    asked.push_back(&record);
+  std::vector<std::size_t> asked;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    out.push_back({records[i].rkey, records[i].rev, Look::NotOwed, {}});
+    if (!owed(records[i])) continue;
+    names.push_back({records[i].rkey, records[i].entity});
+    asked.push_back(i);
   }
   if (names.empty()) return out;
   const auto held = reader_->read(names);
   if (!held) return held.error();
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    const auto& record = *asked[i];
+    const auto& record = records[asked[i]];
     const auto& there = (*held)[i];
     if (there && there->rev > record.rev) continue;  // it moved on since the state was read
-    if (record.deleted && (!there || there->deleted)) continue;
-    const bool same = there && there->rev == record.rev && there->deleted == record.deleted &&
-                      verify::held_difference(record, *there, {}).empty();
-    if (!same) out.push_back(record.rkey);
+    auto& looked = out[asked[i]];
+    looked.what = difference(record, there);
+    looked.look = looked.what.empty() ? Look::Right : Look::Wrong;
   }
   return out;
 }
@@ -153,12 +174,13 @@ Result<Step> SinkAudit::walk() {
     if (auto record = record_of(entry)) records.push_back(std::move(*record));
   }
   if (auto read = read_cursors(); !read) return read.error();
-  auto found = wrong(records);
+  auto found = look(records);
   if (!found) return found.error();
   receipt_.compared += records.size();
-  receipt_.suspects += found->size();
-  for (auto& rkey : *found) {
-    if (suspects_.size() < kSuspectsMax) suspects_.push_back(std::move(rkey));
+  for (auto& looked : *found) {
+    if (looked.look != Look::Wrong || holes_.contains(looked.rkey)) continue;
+    ++receipt_.suspects;
+    suspects_.push_back(std::move(looked.rkey));
   }
   after_ = last;
   const auto now = parts_.clock.monotonic_ms();
@@ -167,9 +189,8 @@ Result<Step> SinkAudit::walk() {
   return Step::wait(now + (suspects_.empty() ? 0 : kAgainMs));
 }
 
-Result<std::vector<verify::LedgerRecord>> SinkAudit::records(
-    std::span<const std::string> rkeys) const {
-  std::vector<verify::LedgerRecord> out;
+Result<std::vector<SinkAudit::Looked>> SinkAudit::look_at(std::span<const std::string> rkeys) {
+  std::vector<verify::LedgerRecord> states;
   for (const auto& rkey : rkeys) {
     const auto key = RecordKey::parse(rkey);
     if (!key) return key.error();
@@ -177,60 +198,121 @@ Result<std::vector<verify::LedgerRecord>> SinkAudit::records(
     const auto found = parts_.ledger.get(*key, batch);
     if (!found) return found.error();
     if (!*found) continue;
-    if (auto record = record_of(batch.entries().front())) out.push_back(std::move(*record));
+    if (auto record = record_of(batch.entries().front())) states.push_back(std::move(*record));
   }
-  return out;
+  if (auto read = read_cursors(); !read) return read.error();
+  return look(states);
 }
 
 Result<Step> SinkAudit::again() {
   const auto some = std::min(kLookMax, suspects_.size());
-  const auto states = records(std::span(suspects_).last(some));
-  if (!states) return states.error();
-  if (auto read = read_cursors(); !read) return read.error();
-  auto found = wrong(*states);
+  auto found = look_at(std::span(suspects_).last(some));
   if (!found) return found.error();
+  if (auto closed = close_proven(*found); !closed) return closed.error();
   suspects_.resize(suspects_.size() - some);
-  findings_.insert(findings_.end(), found->begin(), found->end());
+  for (auto& looked : *found) {
+    if (looked.look == Look::Wrong) findings_.push_back(std::move(looked));
+  }
   if (!suspects_.empty()) return Step::again();
-  receipt_.proven = findings_.size();
-  if (findings_.empty()) return end(Receipt::Result::Equal, {});
+  if (findings_.empty()) return go_on();
+  receipt_.proven += findings_.size();
+  if (auto opened = open_holes(findings_); !opened) return opened.error();
   std::vector<RecordKey> keys;
-  for (const auto& rkey : findings_) keys.push_back(*RecordKey::parse(rkey));
+  for (const auto& finding : findings_) keys.push_back(*RecordKey::parse(finding.rkey));
   if (auto told = book_.restate(keys); !told) return told.error();
   heal_until_ = parts_.clock.monotonic_ms() + kHealMs;
   phase_ = Phase::Heal;
   return Step::again();
 }
 
+Result<void> SinkAudit::open_holes(std::span<const Looked> wrong) {
+  std::vector<ledger::Hole> fresh;
+  for (const auto& finding : wrong) {
+    if (holes_.contains(finding.rkey)) continue;
+    fresh.push_back(
+        ledger::sink_hole(parts_.sink,
+                          *RecordKey::parse(finding.rkey),
+                          fmt::format("audit {}: {}; told again", receipt_.run, finding.what)));
+  }
+  if (fresh.empty()) return {};
+  if (auto opened = book_.open(fresh); !opened) return opened;
+  read_holes();  // with the numbers that the ledger gave them
+  return {};
+}
+
+void SinkAudit::read_holes() {
+  holes_.clear();
+  for (const auto& org : parts_.orgs) {
+    for (auto& hole : book_.sink_holes(org, parts_.sink)) {
+      auto rkey = fmt::format("{}:{}:{}", hole.org, hole.object, hole.id);
+      holes_.emplace(std::move(rkey), std::move(hole));
+    }
+  }
+}
+
+Result<void> SinkAudit::close_proven(std::span<const Looked> looked) {
+  std::vector<ledger::Hole> proven;
+  for (const auto& one : looked) {
+    const auto at = holes_.find(one.rkey);
+    if (one.look != Look::Right || at == holes_.end()) continue;
+    auto& hole = proven.emplace_back(std::move(at->second));
+    hole.closing.how = ledger::Closing::How::Repaired;
+    hole.closing.by = "audit of " + parts_.sink;
+    hole.closing.evidence = fmt::format(
+        "audit {} read it anew: it stands at rev {} with the same content as the ledger's",
+        receipt_.run,
+        one.rev.value);
+    holes_.erase(at);
+  }
+  return proven.empty() ? Result<void>() : book_.close(proven);
+}
+
+/// Once the cursor is past what was told again. What is right then is healed.
 Result<Step> SinkAudit::heal() {
-  std::set<std::string> left;
+  std::vector<Looked> left;
   bool late = false;
   for (std::size_t i = 0; i < findings_.size(); i += kLookMax) {
-    const auto some = std::span(findings_).subspan(i, std::min(kLookMax, findings_.size() - i));
-    const auto states = records(some);
-    if (!states) return states.error();
-    if (auto read = read_cursors(); !read) return read.error();
-    for (const auto& record : *states) {
-      if (owed(record)) continue;
-      late = true;
-      left.insert(record.rkey);
+    std::vector<std::string> rkeys;
+    const auto some = std::min(kLookMax, findings_.size() - i);
+    for (const auto& finding : std::span(findings_).subspan(i, some)) rkeys.push_back(finding.rkey);
+    auto looked = look_at(rkeys);
+    if (!looked) return looked.error();
+    if (auto closed = close_proven(*looked); !closed) return closed.error();
+    for (auto& one : *looked) {
+      late = late || one.look == Look::NotOwed;
+      if (one.look == Look::Right) {
+        ++receipt_.healed;
+        name(one, true);
+      } else {
+        left.push_back(std::move(one));
+      }
     }
-    auto found = wrong(*states);
-    if (!found) return found.error();
-    left.insert(found->begin(), found->end());
   }
+  findings_ = std::move(left);
   const auto now = parts_.clock.monotonic_ms();
   if (late && now < heal_until_) return Step::wait(now + kPollMs / 2);
-  for (const auto& rkey : findings_) {
-    const bool healed = !left.contains(rkey);
-    receipt_.healed += healed ? 1 : 0;
-    if (receipt_.findings.size() < Receipt::kFindingsMax)
-      receipt_.findings.push_back({rkey, What::Held, {}, healed});
+  for (const auto& finding : findings_) name(finding, false);
+  return go_on();
+}
+
+void SinkAudit::name(const Looked& finding, bool healed) {
+  if (receipt_.findings.size() < Receipt::kFindingsMax)
+    receipt_.findings.push_back({finding.rkey, What::Held, {}, healed});
+}
+
+/// The next piece of the walk, or the end.
+Result<Step> SinkAudit::go_on() {
+  findings_.clear();
+  if (!after_.empty()) {
+    phase_ = Phase::Walk;
+    return Step::again();
   }
-  if (left.empty()) return end(Receipt::Result::Repaired, {});
-  return end(
-      Receipt::Result::Different,
-      fmt::format("{} records were told again, and are not there yet or not alike", left.size()));
+  if (!holes_.empty())
+    return end(Receipt::Result::Different,
+               fmt::format("{} records were told again, and are not there yet or not alike: see "
+                           "`headwater holes`",
+                           holes_.size()));
+  return end(receipt_.proven == 0 ? Receipt::Result::Equal : Receipt::Result::Repaired, {});
 }
 
 Step SinkAudit::end(Receipt::Result result, std::string note) {
@@ -241,7 +323,7 @@ Step SinkAudit::end(Receipt::Result result, std::string note) {
   phase_ = Phase::Idle;
   const bool looked = result != Receipt::Result::Failed;
   const EpochMs every = parts_.options.every.count();
-  due_ = receipt_.ended_at + (looked ? every : std::min(every, kRetryMs));
+  due_ = receipt_.ended_at + (looked && holes_.empty() ? every : std::min(every, kRetryMs));
   const observe::Labels labels{{"sink", parts_.sink}};
   parts_.metrics
       .counter("headwater_audit_sink_mismatches_total",
@@ -249,6 +331,12 @@ Step SinkAudit::end(Receipt::Result result, std::string note) {
                labels)
       .add(static_cast<double>(receipt_.proven));
   if (looked) {
+    parts_.metrics
+        .gauge("headwater_audit_sink_drift_ppm",
+               "Records per million that the sink held wrongly, at the last audit",
+               labels)
+        .set(static_cast<double>(receipt_.proven) * 1e6 /
+             static_cast<double>(std::max<std::uint64_t>(receipt_.compared, 1)));
     parts_.metrics
         .gauge("headwater_audit_sink_last_success_timestamp_seconds",
                "When the last audit of the sink that could look ended",

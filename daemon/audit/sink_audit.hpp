@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,14 +24,16 @@ namespace headwater::audit {
 ///
 ///   walk   the ledger's states in key order, a page a step and no faster than kPageMs apiece. What
 ///          lies at or below the target's cursor must be there: its rev, alive or deleted, its
-///          content
-///   again  suspects once more, a moment later: what still differs is a finding
+///          content. With kSuspectsMax suspects: again and heal, then on from there
+///   again  suspects once more, a moment later, and what earlier passes left open: what still
+///          differs is a finding, and a hole of cause `sink_drift`
 ///   heal   findings are told again (AuditBook::restate), which reaches every sink; once the cursor
-///          is past that, they are looked at a third time
+///          is past that, they are looked at a third time. What is right then closes its hole, with
+///          the rev and the cursor as evidence; what is not is looked at again within kRetryMs
 ///
 /// A record of the target that the ledger has never seen is not looked for: `headwater audit
 /// --sinks` does that. In memory: a page of both, and kSuspectsMax keys. A pass that meets an
-/// error, or a restart, begins again later. One thread of its own.
+/// error, or a restart, begins again later; holes outlive it. One thread of its own.
 class SinkAudit {
  public:
   struct Parts {
@@ -52,18 +55,37 @@ class SinkAudit {
 
  private:
   enum class Phase : std::uint8_t { Idle, Walk, Again, Heal };
+  enum class Look : std::uint8_t {
+    NotOwed,  ///< the cursor is before it, or it moved on since its state was read
+    Right,
+    Wrong
+  };
+  struct Looked {
+    std::string rkey;
+    Rev rev;  ///< of the ledger's record
+    Look look = Look::NotOwed;
+    std::string what;  ///< is wrong: names, never values
+  };
+
   Result<Step> work();
   Result<Step> idle();
+  Result<void> begin(EpochMs now);
   Result<Step> walk();
   Result<Step> again();
   Result<Step> heal();
   Step end(Receipt::Result result, std::string note);
   Result<void> read_cursors();
   bool owed(const verify::LedgerRecord& record) const;
-  /// Of these records those that the target holds wrongly. REQUIRES: the cursors were read after
-  /// the records, and before this.
-  Result<std::vector<std::string>> wrong(const std::vector<verify::LedgerRecord>& records);
-  Result<std::vector<verify::LedgerRecord>> records(std::span<const std::string> rkeys) const;
+  /// How the target holds these records. REQUIRES: the cursors were read after the records, and
+  /// before this.
+  Result<std::vector<Looked>> look(const std::vector<verify::LedgerRecord>& records);
+  /// Reads them from the ledger, then the cursors, and looks.
+  Result<std::vector<Looked>> look_at(std::span<const std::string> rkeys);
+  Result<void> open_holes(std::span<const Looked> wrong);
+  Result<void> close_proven(std::span<const Looked> looked);
+  void read_holes();
+  void name(const Looked& finding, bool healed);
+  Result<Step> go_on();
 
   static constexpr std::size_t kSuspectsMax = 2'000;
 
@@ -77,7 +99,9 @@ class SinkAudit {
   Receipt receipt_;
   std::string after_;
   std::vector<std::pair<std::string, std::optional<Cursor>>> cursors_;  // by org
-  std::vector<std::string> suspects_, findings_;
+  std::vector<std::string> suspects_;
+  std::vector<Looked> findings_;               // of this piece of the walk
+  std::map<std::string, ledger::Hole> holes_;  // open ones of this sink, by rkey
   std::int64_t heal_until_ = 0;
 };
 

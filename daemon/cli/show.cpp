@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <map>
 
 namespace headwater::cli {
 namespace {
@@ -61,6 +63,65 @@ std::string show_jobs(const json::array& jobs) {
   return out;
 }
 
+double number(const json::value& item, const char* key) {
+  const auto* found = item.as_object().if_contains(key);
+  boost::system::error_code fault;
+  return found == nullptr ? 0 : found->to_number<double>(fault);
+}
+
+/// The last audits of one org, or of the sinks.
+struct Audits {
+  std::string oldest, newest;  // ends
+  std::size_t objects = 0, failed = 0;
+  double proven = 0, healed = 0, drift_ppm = 0;  // the worst object's
+  std::string notes;
+};
+
+Audits sum_of(const json::array& receipts, const std::string& org) {
+  Audits out;
+  for (const auto& receipt : receipts) {
+    if (at(receipt, "org") != org) continue;
+    const auto ended = at(receipt, "ended_at");
+    if (out.objects == 0 || ended < out.oldest) out.oldest = ended;
+    out.newest = std::max(out.newest, ended);
+    ++out.objects;
+    out.failed += at(receipt, "result") == "failed" ? 1 : 0;
+    out.proven += number(receipt, "proven");
+    out.healed += number(receipt, "healed");
+    out.drift_ppm = std::max(out.drift_ppm, number(receipt, "drift_ppm"));
+    if (!receipt.at("note").is_null())
+      out.notes += fmt::format("      {}: {}\n", at(receipt, "object"), at(receipt, "note"));
+  }
+  return out;
+}
+
+/// A line for each org, and one for the sinks: when, how much was wrong, what is going on.
+std::string show_audits(const json::value& audit) {
+  std::map<std::string, std::string> doing;
+  const auto& receipts = audit.at("last").as_array();
+  for (const auto& receipt : receipts) doing.emplace(at(receipt, "org"), "");
+  for (const auto& [org, sentence] : audit.at("doing").as_object())
+    doing[std::string(org)] = text(sentence);
+  std::string out;
+  for (const auto& [org, sentence] : doing) {
+    const Audits sum = sum_of(receipts, org);
+    if (sum.objects > 0) {
+      out += fmt::format("  {:<34} {} audited, {} to {}; {} findings, {} healed, drift {:.1f} ppm",
+                         org,
+                         sum.objects,
+                         sum.oldest,
+                         sum.newest,
+                         sum.proven,
+                         sum.healed,
+                         sum.drift_ppm);
+      if (sum.failed > 0) out += fmt::format(", {} COULD NOT LOOK", sum.failed);
+      out += "\n" + sum.notes;
+    }
+    if (!sentence.empty()) out += fmt::format("  {:<34} now {}\n", org, sentence);
+  }
+  return out.empty() ? "  none yet\n" : out;
+}
+
 std::string show_status(const json::value& s) {
   std::string out = fmt::format("headwaterd {} up since {}: {}\n",
                                 at(s, "version"),
@@ -99,6 +160,8 @@ std::string show_status(const json::value& s) {
                        at(sink, "lag_seconds"),
                        sink.at("materializing").as_bool() ? ", sending record states" : "");
   }
+  if (const auto* audit = s.as_object().if_contains("audit"))
+    out += "audits\n" + show_audits(*audit);
   out += fmt::format(
       "holes open {}, quarantine open {}\n", at(s, "holes_open"), at(s, "quarantine_open"));
   return out;
@@ -120,13 +183,16 @@ std::string show_holes(const json::array& holes) {
   std::string out;
   for (const auto& hole : holes) {
     const bool numbered = hole.as_object().contains("number");
-    out += fmt::format("{}{} {} {} {}{} since {}, {} attempts\n    {}\n",
+    const auto sink = at(hole, "sink");
+    out += fmt::format("{}{} {} {} {}{}{}{} since {}, {} attempts\n    {}\n",
                        numbered ? at(hole, "number") + " " : "",
                        at(hole, "scope"),
                        at(hole, "cause"),
                        at(hole, "org"),
                        at(hole, "object"),
                        hole.as_object().contains("id") ? " " + at(hole, "id") : at(hole, "topic"),
+                       sink.empty() ? "" : " in ",
+                       sink,
                        at(hole, "opened_at"),
                        at(hole, "attempts"),
                        at(hole, "detail"));

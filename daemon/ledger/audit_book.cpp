@@ -34,6 +34,18 @@ Standing standing_of(const RecordId& id, const RecordState& state) {
 
 }  // namespace
 
+Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detail) {
+  Hole hole;
+  hole.scope = Hole::Scope::Sink;
+  hole.org = record.org;
+  hole.object = record.object;
+  hole.id = record.id.str();
+  hole.sink = sink;
+  hole.cause = "sink_drift";
+  hole.detail = std::move(detail);
+  return hole;
+}
+
 Result<std::vector<Standing>> AuditBook::standings(std::string_view org,
                                                    std::string_view object,
                                                    std::string_view after,
@@ -87,6 +99,21 @@ Result<void> AuditBook::open(std::span<const Hole> holes) {
     }
     return impl.commit();
   });
+}
+
+Result<void> AuditBook::close(std::span<const Hole> holes) {
+  auto& impl = *ledger_.impl_;
+  return impl.write([&]() -> Result<void> {
+    for (const Hole& hole : holes) {
+      if (auto closed = impl.holes_.close(impl.writer_.batch(), hole, hole.closing); !closed)
+        return closed;
+    }
+    return impl.commit();
+  });
+}
+
+std::vector<Hole> AuditBook::sink_holes(std::string_view org, std::string_view sink) const {
+  return ledger_.impl_->holes_.of_sink(org, sink);
 }
 
 Result<std::optional<Hole>> AuditBook::hole_of(std::string_view org,

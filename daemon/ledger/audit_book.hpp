@@ -30,6 +30,9 @@ struct RawRecord {
   std::span<const Member> fields;  ///< sorted by name number
 };
 
+/// A doubt that this sink's target holds the record otherwise than the ledger.
+Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detail);
+
 /// What the audit asks of a ledger and writes to it: states as the org would tell them, holes many
 /// at a time, records told again, receipts. Thread-safe.
 class AuditBook {
@@ -52,6 +55,10 @@ class AuditBook {
 
   /// Opens all in one write.
   Result<void> open(std::span<const Hole> holes);
+  /// Closes all in one write, each as its `closing` says.
+  Result<void> close(std::span<const Hole> holes);
+  /// The open holes of records that this sink's target holds wrongly.
+  std::vector<Hole> sink_holes(std::string_view org, std::string_view sink) const;
   /// The record's hole, if one is open.
   Result<std::optional<Hole>> hole_of(std::string_view org,
                                       std::string_view object,

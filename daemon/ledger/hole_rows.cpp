@@ -29,6 +29,8 @@ std::string_view scope_text(Hole::Scope scope) {
       return "stretch";
     case Hole::Scope::Deletion:
       return "deletion";
+    case Hole::Scope::Sink:
+      return "sink";
   }
   return {};
 }
@@ -112,6 +114,8 @@ std::string hole_key(const Hole& hole) {
       return make_key(hole.org, "r", hole.object, hole.id);
     case Hole::Scope::Deletion:
       return make_key(hole.org, "d", hole.object, hole.id);
+    case Hole::Scope::Sink:
+      return make_key(hole.org, "k", hole.object, hole.id, hole.sink);
     case Hole::Scope::Object:
       return object_key(hole);
     case Hole::Scope::Stretch:
@@ -146,6 +150,14 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
     hole.scope = kind == 'r' ? Hole::Scope::Record : Hole::Scope::Deletion;
     hole.object = rest.substr(0, colon);
     hole.id = rest.substr(colon + 1);
+  } else if (kind == 'k') {
+    const auto colon = rest.find(':');
+    const auto second = rest.find(':', colon + 1);
+    if (colon == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+    hole.scope = Hole::Scope::Sink;
+    hole.object = rest.substr(0, colon);
+    hole.id = rest.substr(colon + 1, second - colon - 1);
+    hole.sink = rest.substr(second + 1);
   } else if (kind == 'o') {
     hole.scope = Hole::Scope::Object;
     hole.object = rest.substr(0, rest.find(':'));
@@ -170,7 +182,7 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
 }
 
 std::string shown_key(const Hole& hole) {
-  if (hole.scope == Hole::Scope::Object) return object_key(hole);
+  if (hole.scope != Hole::Scope::Stretch) return hole_key(hole);
   return make_key(hole.org, "s", hole.topic, std::to_string(hole.rev.value));
 }
 

@@ -221,9 +221,9 @@ std::vector<Hole> Holes::list(std::size_t most) const {
   for (; scan->valid() && out.size() < most; scan->next()) {
     auto hole = read_hole(scan->key(), scan->value());
     if (!hole) continue;
-    if (!hole->of_record()) {
+    if (hole->wide()) {
       out.push_back(std::move(*hole));
-    } else if (auto& kept = hole->scope == Hole::Scope::Record ? records : deletions;
+    } else if (auto& kept = hole->scope == Hole::Scope::Deletion ? deletions : records;
                kept.size() < most) {
       kept.push_back(std::move(*hole));
     }
@@ -244,6 +244,17 @@ std::vector<Hole> Holes::wide(std::string_view org) const {
     for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
       if (auto hole = read_hole(scan->key(), scan->value())) out.push_back(std::move(*hole));
     }
+  }
+  return out;
+}
+
+std::vector<Hole> Holes::of_sink(std::string_view org, std::string_view sink) const {
+  std::vector<Hole> out;
+  const std::string prefix = make_key(org, "k", "");
+  auto scan = store_.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    auto hole = read_hole(scan->key(), scan->value());
+    if (hole && hole->sink == sink) out.push_back(std::move(*hole));
   }
   return out;
 }

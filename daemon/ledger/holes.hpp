@@ -56,6 +56,8 @@ class Holes {
 
   std::vector<Hole> list(std::size_t most) const;
   std::vector<Hole> wide(std::string_view org) const;
+  /// Records of the org that the sink's target holds wrongly.
+  std::vector<Hole> of_sink(std::string_view org, std::string_view sink) const;
   std::vector<Hole> due(std::string_view org, EpochMs now, std::size_t most) const;
   std::vector<Hole> due_fates(std::string_view org, EpochMs now, std::size_t most) const;
   std::vector<Hole> closed(std::size_t most) const;

@@ -75,12 +75,14 @@ std::string_view to_string(Closing::How how);
 struct Hole {
   /// Deletion: a record is known to be gone, or back; what became of it and of those that refer to
   /// it is not (fates.hpp).
-  enum class Scope : std::uint8_t { Record, Object, Stretch, Deletion };
+  /// Sink: a target holds a record otherwise than the ledger; it is told again (audit/sink_audit).
+  enum class Scope : std::uint8_t { Record, Object, Stretch, Deletion, Sink };
   Scope scope = Scope::Record;
   std::string org;
   std::string object;  ///< empty for a stretch
-  std::string id;      ///< of a record or deletion
+  std::string id;      ///< of a record, a deletion or a record in a sink
   std::string topic;   ///< of a stretch
+  std::string sink;    ///< that holds it wrongly
   std::string
       cause;  ///< incomplete tie gap overflow wildcard expired diff undecodable mass_delete …
   std::string detail;
@@ -88,12 +90,14 @@ struct Hole {
   EpochMs opened_at = 0;
   EpochMs next_try = 0;  ///< record holes: not before this time
   std::uint32_t attempts = 0;
-  Rev rev;          ///< its number: of the entry that opened it (stretch, object); 0 for records
+  Rev rev;          ///< its number: of the entry that opened it; 0 if of_record()
   Version version;  ///< records: only a row noted at or after this one closes it
   Closing closing;
 
-  /// Those of one record are counted, and make no entry.
+  /// Those of one record of the ledger's are counted, and make no entry.
   bool of_record() const { return scope == Scope::Record || scope == Scope::Deletion; }
+  /// It doubts many records: a stretch's, or an object's.
+  bool wide() const { return scope == Scope::Object || scope == Scope::Stretch; }
 };
 
 /// What could not be decoded, mapped, validated or accepted. One event, or one entry of the
@@ -196,8 +200,8 @@ class Ledger : public NameTables {
   Result<void> bind_org(std::string_view org, std::string_view org_id);
   std::string org_id(std::string_view org) const;  ///< empty: not yet bound
   /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the
-  /// org are projected again by reproject(). While another re-projection runs they wait for its end,
-  /// in memory: an org tells them at every start.
+  /// org are projected again by reproject(). While another re-projection runs they wait for its
+  /// end, in memory: an org tells them at every start.
   Result<void> set_org_facts(const crm::OrgFacts& facts);
   std::optional<crm::OrgFacts> org_facts(std::string_view org) const;
 
@@ -208,8 +212,8 @@ class Ledger : public NameTables {
   /// One bounded piece of the re-projection that is owed (ruling 8); nothing while the journal is
   /// full. True: there is more to do at once.
   Result<bool> reproject();
-  /// Records owe a projection that can be made: what sinks hold of them is what the one before made.
-  /// Cheap.
+  /// Records owe a projection that can be made: what sinks hold of them is what the one before
+  /// made. Cheap.
   bool reprojecting() const;
 
   // ---- schemas: kept for ever, by id

@@ -56,7 +56,7 @@ headwater --json verify --wait 1 --truth "$org_control/truth" >"$work/verify.jso
 audit 1 Lead
 [ "$(headwater get "demo:Lead:$stale" | jq -r .fields.company)" = Acme ] || fail "an audit without --repair repaired"
 # Healed.
-lost | jq -r 'select((.seen_after or .told) | not) | "demo:\(.object):\(.id)"' | sort -u >"$work/must"
+lost | jq -r 'select(.change_type != "SILENT" and ((.seen_after or .told) | not)) | "demo:\(.object):\(.id)"' | sort -u >"$work/must"
 revs() { while read -r key; do echo "$key $(headwater get "$key" 2>/dev/null | jq -r .meta.rev)"; done <"$work/must"; }
 revs >"$work/before"
 audit 0 --repair
@@ -109,6 +109,12 @@ for id in "$one" "$two" "$three" "$four"; do
 done
 [ "$(jq '.restated | length' "$work/sinks.json")" = 4 ] || fail "more is told again than was damaged: $(jq -c .restated "$work/sinks.json")"
 [ "$(sql "select count(*) from crm.account where name = 'damaged'")" = 0 ] || fail "the damaged row is still there"
+# Each was a hole of its sink until it was proven right.
+drifted() { headwater --json holes --all | jq -r '.[] | select(.cause == "sink_drift" and .status == "repaired" and .evidence != "") | "\(.sink) \(.id)"' | sort; }
+for hole in "postgres $one" "postgres $two" "redis $three" "kafka $four"; do
+  drifted | grep -qx "$hole" || fail "$hole was no hole, or is none that was proven: $(headwater holes --all)"
+done
+headwater --json holes | jq -e 'all(.cause != "sink_drift")' >/dev/null || fail "a hole of a sink stays open: $(headwater holes)"
 in_step 30
 prints 0 "equal: " headwater verify --wait 20 --truth "$org_control/truth"
 
@@ -131,8 +137,14 @@ sink_healed() {
   [ "$(sql "select count(*) from crm.account where name = 'damaged'")" = 0 ] && [ "$(redis-cli -p "$redis_port" hget "crm:{demo:Account:$two}:rec" j)" != '{}' ]
 }
 wait_for 60 "the sinks' audit" sink_healed || fail "the sinks are not healed: $(stack_status | jq -c .audit)"
+closed_by_schedule() { headwater --json holes --all | jq -e --arg id "$two" 'any(.cause == "sink_drift" and .sink == "redis" and .id == $id and .closed_by == "audit of redis")' >/dev/null; }
+wait_for 20 "the end of the sink's hole" closed_by_schedule || fail "the schedule proved no hole: $(headwater holes --all)"
 named() { stack_status | jq -e '.audit.last | any(.org == "sinks" and .object == "postgres")' >/dev/null; }
 wait_for 20 "the sinks' receipts" named || fail "no receipt of the sinks: $(stack_status | jq -c .audit)"
+
+prints 0 " audited, " headwater status
+headwater status | grep -Eq '^  demo +[0-9]+ audited, .* findings, ' || fail "status has no line of the org's audits: $(headwater status)"
+headwater status | grep -Eq '^  sinks +2 audited, ' || fail "status has no line of the sinks' audits: $(headwater status)"
 
 # A withdrawn read permission deletes nothing and is said; an unknown org or no right is refused.
 org_post /faults '{"hide_records": "Lead"}'

@@ -49,6 +49,9 @@ class SinkAuditTest : public test::PipelineTest {
     PipelineTest::SetUp();
     create_accounts(1, 500);
     write();
+    restart();
+  }
+  void restart() {
     audit.emplace(SinkAudit::Parts{"redis",
                                    {"emea"},
                                    [this] { return std::make_unique<Reader>(target); },
@@ -59,12 +62,13 @@ class SinkAuditTest : public test::PipelineTest {
                                    health.add("audit redis", Millis(60'000)),
                                    metrics});
   }
-  /// What a sink does: every state, and the cursor.
+  /// What a sink does: every state that is new to it, and the cursor.
   void write() {
     EntryBatch batch;
     std::string last;
     ASSERT_TRUE(ledger->read_keys("", 10'000, 1U << 30, batch, last));
     for (const auto& entry : batch.entries()) {
+      if (target.cursor && entry.meta.rev <= target.cursor->rev) continue;
       Held& held = target.held[std::string(entry.rkey)];
       held.rev = entry.meta.rev;
       held.deleted = entry.meta.deleted;
@@ -76,10 +80,13 @@ class SinkAuditTest : public test::PipelineTest {
   std::string key(int number) { return "emea:Account:" + account(number); }
   /// Until the next receipt.
   json::object run() {
+    clock.ms += 24 * 3'600'000;
+    return run_for(3'600'000);
+  }
+  json::object run_for(std::int64_t ms) {
     const auto count = [this] { return Receipts(*ledger).list("sinks", "redis")->size(); };
     const auto before = count();
-    clock.ms += 24 * 3'600'000;
-    for (int i = 0; i < 5'000; ++i) {
+    for (const auto until = clock.ms + ms; clock.ms <= until;) {
       const auto stepped = audit->step();
       if (stepped.next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped.until_ms);
       if (sink_works && target.cursor->rev < ledger->head()) write();
@@ -145,7 +152,10 @@ TEST_F(SinkAuditTest, ARecordThatMovedOnInBetweenIsNoFinding) {
   for (int i = 0; i < 20; ++i) {
     const auto stepped = audit->step();
     if (stepped.next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped.until_ms);
-    if (i == 3) write();
+    if (i == 3) {
+      target.cursor.reset();  // all of it
+      write();
+    }
   }
   const auto receipts = Receipts(*ledger).list("sinks", "redis");
   ASSERT_EQ(receipts->size(), 1U);
@@ -175,6 +185,64 @@ TEST_F(SinkAuditTest, AHealThatDoesNotArriveIsSaid) {
   EXPECT_EQ(receipt.at("result"), "different");
   EXPECT_EQ(receipt.at("proven"), 1);
   EXPECT_EQ(receipt.at("healed"), 0);
+}
+
+TEST_F(SinkAuditTest, EachFindingIsAHoleUntilItIsProvenHealed) {
+  audit->step();
+  sink_works = false;
+  target.held.erase(key(7));
+  target.held[key(9)].deleted = true;
+  run();
+  auto open = ledger->holes();
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_EQ(ledger->holes_open(), 2U);
+  EXPECT_EQ(open[0].scope, ledger::Hole::Scope::Sink);
+  EXPECT_EQ(open[0].cause, "sink_drift");
+  EXPECT_EQ(open[0].sink, "redis");
+  EXPECT_EQ(open[0].object, "Account");
+  EXPECT_EQ(open[0].id, account(7));
+  EXPECT_NE(open[0].detail.find("it is missing"), std::string::npos) << open[0].detail;
+  EXPECT_NE(open[1].detail.find("it is deleted there"), std::string::npos) << open[1].detail;
+
+  // Written, it is looked at again before the next audit is due: only then the holes close.
+  sink_works = true;
+  write();
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("result"), "equal");
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  const auto closed = ledger->closed_holes();
+  ASSERT_EQ(closed.size(), 2U);
+  EXPECT_EQ(closed[0].closing.how, ledger::Closing::How::Repaired);
+  EXPECT_EQ(closed[0].closing.by, "audit of redis");
+  EXPECT_NE(closed[0].closing.evidence.find("read it anew"), std::string::npos);
+}
+
+TEST_F(SinkAuditTest, AnOpenHoleIsDueAtOnceAndNotWithTheNextAudit) {
+  audit->step();
+  target.held.erase(key(7));
+  const auto hole = ledger::sink_hole("redis", *RecordKey::parse(key(3)), "by a person");
+  const auto other = ledger::sink_hole("kafka", *RecordKey::parse(key(3)), "of another sink");
+  ASSERT_TRUE(ledger::AuditBook(*ledger).open(std::array{hole, other}));
+  // A start finds it, long before a day is over.
+  restart();
+  const auto from = clock.ms;
+  EXPECT_EQ(run_for(60'000).at("result"), "repaired");
+  EXPECT_LE(clock.ms, from + 60'000);
+  ASSERT_EQ(ledger->holes().size(), 1U);
+  EXPECT_EQ(ledger->holes()[0].sink, "kafka");
+}
+
+TEST_F(SinkAuditTest, ATargetThatLostMoreThanOnePieceIsMendedInOnePass) {
+  create_accounts(501, 5'000);
+  write();
+  audit->step();
+  for (int i = 1; i <= 5'000; i += 2) target.held.erase(key(i));
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_EQ(receipt.at("proven"), 2'500);
+  EXPECT_EQ(receipt.at("healed"), 2'500);
+  EXPECT_EQ(receipt.at("compared"), 5'000);
+  EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
 }  // namespace
