@@ -33,6 +33,12 @@ struct Held {
   std::uint64_t relations_missing = 0;  ///< of the relations its document names; Document only
 };
 
+/// A platform event that a target holds.
+struct HeldEvent {
+  std::string topic, replay_id, uuid;  ///< replay_id in hex
+  Rev rev;
+};
+
 /// Reads a target for comparing: never writes, never claims. Blocking, each call with a deadline;
 /// one thread. Errors: Transient, Blocked; after a Transient one open() again.
 ///
@@ -48,6 +54,12 @@ class TargetReader {
   /// Every living record of the org that it holds, in any order, a few hundred at a time.
   using KeyVisitor = std::function<Result<void>(std::span<const std::string> rkeys)>;
   virtual Result<void> each_key(const std::string& org, const KeyVisitor& visit) = 0;
+  /// Every platform event of the org that it holds, in rev order. False: it keeps none.
+  using EventVisitor = std::function<Result<void>(const HeldEvent&)>;
+  virtual Result<bool> each_event([[maybe_unused]] const std::string& org,
+                                  [[maybe_unused]] const EventVisitor& visit) {
+    return false;
+  }
   /// Records of the org that relations lead to although they do not state them, at most `most`:
   /// what read() cannot see, because no record names it. While the target moves, one may come and
   /// go.

@@ -108,6 +108,28 @@ std::string journal(const std::string& rest, ledger::Ledger& ledger) {
                                       {"first", ledger.journal().first.value}});
 }
 
+std::string events(const std::string& rest, ledger::Ledger& ledger) {
+  std::uint64_t after = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), after);
+  EntryBatch batch;
+  if (auto read = ledger.read(Rev{after}, kStretchEntries, kStretchBytes, batch); !read)
+    return refused(read.error().message);
+  json::array out;
+  for (const auto& entry : batch.entries()) {
+    if (entry.kind != EntryKind::Event) continue;
+    out.push_back(json::object{{"rev", entry.meta.rev.value},
+                               {"org", entry.org},
+                               {"topic", entry.topic},
+                               {"replay_id", to_hex(entry.origin.replay_id)},
+                               {"uuid", entry.origin.event_uuid}});
+  }
+  const auto read_to = batch.entries().empty() ? after : batch.entries().back().meta.rev.value;
+  return json::serialize(json::object{{"events", std::move(out)},
+                                      {"read_to", read_to},
+                                      {"done", batch.entries().empty()},
+                                      {"first", ledger.journal().first.value}});
+}
+
 }  // namespace
 
 std::optional<std::string> inspect(const std::string& verb,
@@ -117,6 +139,7 @@ std::optional<std::string> inspect(const std::string& verb,
   if (verb == "heads") return heads(rest, ledger);
   if (verb == "facts") return facts(rest, ledger);
   if (verb == "journal") return journal(rest, ledger);
+  if (verb == "events") return events(rest, ledger);
   return std::nullopt;
 }
 

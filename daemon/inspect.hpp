@@ -14,6 +14,7 @@ namespace headwater {
 ///   heads RKEY…           rev and deletion of each, null for what the ledger never saw
 ///   facts RKEY            versions of a record and its fields
 ///   journal RKEY [REV]    its entries in a stretch of the journal after REV, and how far it looked
+///   events [REV]          platform events in a stretch of the journal after REV, as above
 ///
 /// Nothing if the verb is none of these.
 std::optional<std::string> inspect(const std::string& verb,

@@ -158,4 +158,22 @@ Result<void> PostgresReader::each_key(const std::string& org, const KeyVisitor& 
   return {};
 }
 
+Result<bool> PostgresReader::each_event(const std::string& org, const EventVisitor& visit) {
+  HeldEvent event;
+  const std::string sql = fmt::format(
+      "select rev, topic, replay_id, event_uuid from platform_event where org = $1 and rev > $2 "
+      "order by rev limit {}",
+      kKeysPage);
+  while (true) {
+    const std::string parameters[] = {org, std::to_string(event.rev.value)};
+    auto rows = connection_->query(sql, parameters);
+    if (!rows) return std::move(rows).error();
+    for (auto& row : *rows) {
+      event = {row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), Rev{number(row[0])}};
+      if (auto done = visit(event); !done) return done.error();
+    }
+    if (rows->size() < kKeysPage) return true;
+  }
+}
+
 }  // namespace headwater::postgres

@@ -22,6 +22,7 @@ class PostgresReader final : public TargetReader {
   Result<std::optional<Cursor>> cursor(const std::string& org) override;
   Result<std::vector<std::optional<Held>>> read(std::span<const RecordName> names) override;
   Result<void> each_key(const std::string& org, const KeyVisitor& visit) override;
+  Result<bool> each_event(const std::string& org, const EventVisitor& visit) override;
 
  private:
   struct Row {

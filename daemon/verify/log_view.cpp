@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstring>
 #include <functional>
@@ -52,9 +53,22 @@ bool same_digest(std::uint64_t held, std::uint64_t wanted) {
   return held == kShortened || held == wanted;
 }
 
+const LogStory::Latest* LogStory::newest() const {
+  const auto at = std::ranges::max_element(records, {}, &Latest::rev);
+  return at == records.end() ? nullptr : &*at;
+}
+
+std::string LogStory::lives_on_in() const {
+  const auto* last = newest();
+  for (const auto& one : records)
+    if (&one != last && !one.tombstone) return one.topic;
+  return {};
+}
+
 /// One message, as small as it can be kept.
 struct LogView::Fact {
   std::uint64_t rev = 0, before = 0, digest = 0;
+  std::uint32_t topic = 0;  ///< records: its number
   bool change = false, begins = false, deletes = false, cut = false, broken = false;
   bool before_left_out = false;  ///< the message was too long with it
 };
@@ -95,6 +109,10 @@ std::optional<LogView::Fact> LogView::fact_of_change(const kafka::ReadMessage& m
 
 LogView::Fact LogView::fact_of_record(const kafka::ReadMessage& message) {
   Fact fact;
+  const auto [at, fresh] = topic_numbers_.try_emplace(std::string(message.topic),
+                                                      static_cast<std::uint32_t>(topics_.size()));
+  if (fresh) topics_.emplace_back(message.topic);
+  fact.topic = at->second;
   fact.rev = message.rev;
   fact.deletes = !message.value;
   if (message.value)
@@ -102,13 +120,15 @@ LogView::Fact LogView::fact_of_record(const kafka::ReadMessage& message) {
   return fact;
 }
 
-void LogView::tell(LogStory& story, const Fact& fact) {
+void LogView::tell(LogStory& story, const Fact& fact) const {
   if (!fact.change) {
-    story.has_record = true;
-    story.record_rev = fact.rev;
-    story.record_rev_max = std::max(story.record_rev_max, fact.rev);
-    story.tombstone = fact.deletes;
-    story.record_digest = fact.digest;
+    const auto& topic = topics_[fact.topic];
+    auto at = std::ranges::find(story.records, topic, &LogStory::Latest::topic);
+    if (at == story.records.end()) at = story.records.insert(at, LogStory::Latest{topic});
+    at->rev = fact.rev;
+    at->rev_max = std::max(at->rev_max, fact.rev);
+    at->tombstone = fact.deletes;
+    at->digest = fact.digest;
     return;
   }
   ++story.changes;
@@ -135,10 +155,24 @@ void LogView::tell(LogStory& story, const Fact& fact) {
   story.last_digest = fact.digest;
 }
 
+/// Changes of one record come out in the order of their revs, whichever topics they stand in;
+/// behind them what the records topics hold, each in its own order.
+Result<void> LogView::keep(std::string_view key, const Fact& fact) {
+  std::string place(key);
+  place.push_back('\0');
+  if (fact.change)
+    for (int shift = 56; shift >= 0; shift -= 8)
+      place.push_back(static_cast<char>(fact.rev >> shift));
+  else
+    place.push_back('\xff');  // no rev begins so: they stay below 2^53
+  return spool_.add(place, {reinterpret_cast<const char*>(&fact), sizeof fact});
+}
+
 Result<void> LogView::read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling) {
   const bool changes = std::string_view(kind) == "changes.";
   auto& end = changes ? changes_end_ : records_end_;
-  Result<void> spooled;
+  Result<void> kept;
+  std::map<std::string, std::vector<Fact>, std::less<>> told;  // of watched ones
   auto done = reader_.read(
       spooling ? extent.first : end, extent.ends, [&](const kafka::ReadMessage& message) {
         const auto first = extent.first.find(message.topic);
@@ -148,16 +182,18 @@ Result<void> LogView::read_kind(const char* kind, kafka::LogReader::Extent exten
             changes ? fact_of_change(message, cut) : std::optional<Fact>(fact_of_record(message));
         if (!fact) return;
         if (spooling) {
-          if (spooled)
-            spooled = spool_.add(
-                message.key, std::string_view(reinterpret_cast<const char*>(&*fact), sizeof *fact));
-        } else if (const auto story = watched_.find(message.key); story != watched_.end()) {
-          tell(story->second, *fact);
+          if (kept) kept = keep(message.key, *fact);
+        } else if (watched_.contains(message.key)) {
+          told[std::string(message.key)].push_back(*fact);
         }
       });
   if (!done) return done;
+  for (auto& [key, facts] : told) {
+    if (changes) std::ranges::stable_sort(facts, {}, &Fact::rev);
+    for (const auto& fact : facts) tell(watched_.find(key)->second, fact);
+  }
   end = std::move(extent.ends);
-  return spooled;
+  return kept;
 }
 
 Result<void> LogView::read() {
@@ -185,9 +221,12 @@ Result<void> LogView::catch_up() {
 
 bool LogView::next(LogStory& out) {
   if (!ahead_) return false;
+  const auto key_of = [](const Spool::Pair& pair) {
+    return std::string_view(pair.key).substr(0, pair.key.find('\0'));
+  };
   out = {};
-  out.rkey = ahead_->key;
-  while (ahead_ && ahead_->key == out.rkey) {
+  out.rkey = key_of(*ahead_);
+  while (ahead_ && key_of(*ahead_) == out.rkey) {
     Fact fact;
     std::memcpy(&fact, ahead_->value.data(), sizeof fact);
     tell(out, fact);

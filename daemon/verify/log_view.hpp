@@ -23,12 +23,20 @@ struct LogStory {
   std::uint64_t last_digest = 0;  ///< of its after-image
   bool cut = false;               ///< its partition has lost its beginning to retention
   std::string fault;              ///< the first break in its order, empty: none
-  // records topic
-  bool has_record = false;       ///< a message under its key
-  std::uint64_t record_rev = 0;  ///< of the last one
-  std::uint64_t record_rev_max = 0;
-  bool tombstone = false;  ///< the last one has no value
-  std::uint64_t record_digest = 0;
+  // records topics: several, of an object that another mapping moved to another entity
+  struct Latest {
+    std::string topic;
+    std::uint64_t rev = 0;  ///< of the last message under its key
+    std::uint64_t rev_max = 0;
+    bool tombstone = false;  ///< the last one has no value
+    std::uint64_t digest = 0;
+  };
+  std::vector<Latest> records;
+  /// What the topic with the newest message says; nothing: none has one.
+  const Latest* newest() const;
+  /// A record that lives in the topic of one entity must be gone from those of others. Empty: it
+  /// is; else where it lives still.
+  std::string lives_on_in() const;
 };
 
 /// Digest of a document's sections: equal sections, equal digest. Never kShortened.
@@ -40,6 +48,9 @@ bool same_digest(std::uint64_t held, std::uint64_t wanted);
 
 /// The changes and records topics of a Kafka sink, read from their beginning to where they ended
 /// when it began, then, for records to look at again, from there on.
+///
+/// A record whose object moved to another entity has its history in the topics of both, one after
+/// the other by rev: a delete there, a whole state here.
 ///
 /// Changes: a message whose rev is at or below the last accepted one of its org and partition is a
 /// late repeat: dropped and counted, as consumers do. Between two accepted changes of a record
@@ -70,8 +81,9 @@ class LogView {
   struct Fact;
   Result<void> read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling);
   std::optional<Fact> fact_of_change(const kafka::ReadMessage& message, bool cut);
-  static Fact fact_of_record(const kafka::ReadMessage& message);
-  static void tell(LogStory& story, const Fact& fact);
+  Fact fact_of_record(const kafka::ReadMessage& message);
+  void tell(LogStory& story, const Fact& fact) const;
+  Result<void> keep(std::string_view key, const Fact& fact);
 
   kafka::LogReader& reader_;
   const bool history_;
@@ -81,6 +93,8 @@ class LogView {
   std::map<std::string, std::uint64_t, std::less<>>
       seen_;  // topic/partition/org -> last accepted rev
   std::map<std::string, LogStory, std::less<>> watched_;
+  std::map<std::string, std::uint32_t, std::less<>> topic_numbers_;
+  std::vector<std::string> topics_;
   std::uint64_t messages_ = 0, accepted_ = 0, late_repeats_ = 0;
 };
 

@@ -269,12 +269,19 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
     what = "changes: " + story.fault;
     return Judgement::Different;
   }
-  if (story.record_rev < story.record_rev_max) {
+  for (const auto& held : story.records) {
+    if (held.rev == held.rev_max) continue;
     what = fmt::format(
         "records: the last message has rev {}, but one before it rev {}: compaction "
         "keeps the older one",
-        story.record_rev,
-        story.record_rev_max);
+        held.rev,
+        held.rev_max);
+    return Judgement::Different;
+  }
+  if (const auto elsewhere = story.lives_on_in(); !elsewhere.empty()) {
+    what = fmt::format(
+        "records: it lives on in {}, the topic of the entity that its object had before",
+        elsewhere);
     return Judgement::Different;
   }
   const auto behind = [&](std::uint64_t held, std::string_view kind) {
@@ -284,12 +291,13 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
   const bool tell_changes = place.history && !(story.changes == 0 && story.cut);
   if (tell_changes && story.last_rev != rev && (lives || story.last_rev != 0))
     return behind(story.last_rev, "changes");
-  const bool gone = !story.has_record || story.tombstone;
-  if (!lives && !gone) return behind(story.record_rev, "records");
+  const auto* held = story.newest();
+  const bool gone = held == nullptr || held->tombstone;
+  if (!lives && !gone) return behind(held->rev, "records");
   if (!lives) return Judgement::Equal;
-  if (gone || story.record_rev != rev) return behind(gone ? 0 : story.record_rev, "records");
+  if (gone || held->rev != rev) return behind(gone ? 0 : held->rev, "records");
   const auto digest = digest_of(sections_of((*record)->document));
-  if (!same_digest(story.record_digest, digest)) {
+  if (!same_digest(held->digest, digest)) {
     what = "records: the message with the ledger's rev holds another image";
     return Judgement::Different;
   }
@@ -329,10 +337,11 @@ Result<json::value> Verifier::story_of(const Difference& difference) {
   for (std::size_t i = 0; i < logs_.size(); ++i) {
     if (!logs_[i] || difference.check.find(places_.logs[i].name) == std::string::npos) continue;
     const auto& story = logs_[i]->watched(rkey);
+    const auto* last = story.newest();
     held[places_.logs[i].name] = json::object{{"changes", story.changes},
                                               {"last_change_rev", story.last_rev},
-                                              {"record_rev", story.record_rev},
-                                              {"tombstone", story.tombstone}};
+                                              {"record_rev", last == nullptr ? 0 : last->rev},
+                                              {"tombstone", last != nullptr && last->tombstone}};
   }
   out["held"] = std::move(held);
   return json::value(std::move(out));

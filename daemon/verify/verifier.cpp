@@ -24,6 +24,13 @@ std::string org_check(const std::string& name) { return std::string(kOrgCheck) +
 std::string records_check(const std::string& name) { return name + " records = ledger"; }
 std::string changes_check(const std::string& name) { return name + " changes"; }
 
+/// The sink whose records the check compares, or empty.
+std::string sink_of(std::string_view check) {
+  for (const std::string_view end : {" records = ledger", " = ledger", " changes"})
+    if (check.ends_with(end)) return std::string(check.substr(0, check.size() - end.size()));
+  return {};
+}
+
 }  // namespace
 
 std::string rev_difference(std::uint64_t held, std::uint64_t ledger, std::uint64_t cursor) {
@@ -57,13 +64,38 @@ bool Outcome::could_check() const {
   return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.failed.empty(); });
 }
 
+std::vector<std::pair<std::string, std::string>> Outcome::proven() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (!holes.is_array() || wrong.size() >= Verifier::kWrongMax) return out;
+  std::set<std::string> failed;
+  for (const auto& check : checks)
+    if (!check.failed.empty()) failed.insert(sink_of(check.name));
+  std::set<std::string> looked;
+  for (const auto& check : checks)
+    if (!failed.contains(sink_of(check.name))) looked.insert(sink_of(check.name));
+  for (const auto& hole : holes.as_array()) {
+    const auto& it = hole.as_object();
+    if (!it.contains("sink")) continue;
+    const std::string sink(it.at("sink").as_string());
+    const auto rkey = fmt::format("{}:{}:{}",
+                                  std::string_view(it.at("org").as_string()),
+                                  std::string_view(it.at("object").as_string()),
+                                  std::string_view(it.at("id").as_string()));
+    const bool differs = std::ranges::any_of(
+        wrong, [&](const Wrong& one) { return one.sink == sink && one.rkey == rkey; });
+    if (looked.contains(sink) && !differs) out.emplace_back(sink, rkey);
+  }
+  return out;
+}
+
 Verifier::Verifier(LedgerView ledger, Places places, Patience patience, const Clock& clock)
     : ledger_(std::move(ledger)), places_(std::move(places)), patience_(patience), clock_(clock) {}
 
 void Verifier::differ(Work& work, const std::string& rkey, std::string what) {
   ++work.check.different;
-  const bool of_target = !work.check.name.starts_with(kOrgCheck);
-  if (of_target && !rkey.empty() && wrong_.size() < kWrongMax) wrong_.insert(rkey);
+  const auto sink = sink_of(work.check.name);
+  if (!sink.empty() && !rkey.empty() && wrong_.size() < kWrongMax)
+    wrong_.emplace(std::pair(sink, rkey), what);
   if (differences_.size() < kDifferencesMax)
     differences_.push_back({work.check.name, rkey, std::move(what)});
 }
@@ -87,6 +119,7 @@ Result<Outcome> Verifier::run() {
   if (auto opened = open_places(); !opened) return std::move(opened).error();
   if (auto walked = walk(); !walked) return std::move(walked).error();
   if (auto done = compare_keys(); !done) return std::move(done).error();
+  if (auto done = compare_events(); !done) return std::move(done).error();
   if (auto done = settle(); !done) return std::move(done).error();
 
   Outcome out;
@@ -116,7 +149,7 @@ Result<Outcome> Verifier::run() {
     out.checks.push_back(done.check);
   }
   out.differences = differences_;
-  out.wrong.assign(wrong_.begin(), wrong_.end());
+  for (const auto& [place, what] : wrong_) out.wrong.push_back({place.first, place.second, what});
   for (auto& difference : out.differences) {
     if (difference.rkey.empty()) continue;
     auto story = story_of(difference);
@@ -305,7 +338,8 @@ void Verifier::compare_log(std::size_t log, const std::vector<LedgerRecord>& rec
   };
   const auto unknown = [&](const LogStory& story) {
     logs_[log]->watch(story);
-    if ((story.has_record && !story.tombstone) || (story.changes > 0 && !story.last_deletes))
+    const auto* held = story.newest();
+    if ((held != nullptr && !held->tombstone) || (story.changes > 0 && !story.last_deletes))
       suspect(mine, story.rkey, "the ledger does not know it");
   };
   for (const auto& record : records) {
@@ -320,12 +354,14 @@ void Verifier::compare_log(std::size_t log, const std::vector<LedgerRecord>& rec
       advance();
     }
     ++mine.check.compared;
-    const bool gone = record.deleted && (!story.has_record || story.tombstone);
+    const auto* held = story.newest();
+    const bool gone = record.deleted && (held == nullptr || held->tombstone);
     const auto digest = digest_of(sections_of(record.document));
     const bool records_same =
-        gone || (story.has_record && !story.tombstone && !record.deleted &&
-                 story.record_rev == record.rev.value && story.record_rev == story.record_rev_max &&
-                 same_digest(story.record_digest, digest));
+        story.lives_on_in().empty() &&
+        (gone ||
+         (held != nullptr && !held->tombstone && !record.deleted && held->rev == record.rev.value &&
+          held->rev == held->rev_max && same_digest(held->digest, digest)));
     const bool changes_same =
         !history || (story.fault.empty() &&
                      (story.last_rev == record.rev.value || (story.changes == 0 && story.cut)) &&

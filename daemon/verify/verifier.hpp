@@ -11,6 +11,7 @@
 
 #include "connectors/target_reader.hpp"
 #include "daemon/verify/compare.hpp"
+#include "daemon/verify/event_view.hpp"
 #include "daemon/verify/ledger_view.hpp"
 #include "daemon/verify/log_view.hpp"
 #include "daemon/verify/truth.hpp"
@@ -37,6 +38,7 @@ struct Places {
   std::vector<Org> orgs;
   std::vector<Target> targets;
   std::vector<Log> logs;
+  bool platform_events = false;  ///< a stream brings them: compare them too
 };
 
 struct Difference {
@@ -54,15 +56,22 @@ struct Check {
   std::string failed;  ///< why it could not be done; empty: it was
 };
 
+/// A record that a sink's target holds wrongly.
+struct Wrong {
+  std::string sink, rkey, what;
+};
+
 struct Outcome {
   std::vector<Check> checks;
   std::vector<Difference> differences;   ///< the first ones
   boost::json::value holes, quarantine;  ///< the open ones, as the daemon lists them
   boost::json::value story;              ///< of the first difference's record; null: none
-  std::vector<std::string> wrong;        ///< records that some target holds wrongly, kWrongMax
+  std::vector<Wrong> wrong;              ///< the first kWrongMax
   std::vector<std::string> restated;     ///< those that were told again before this comparison
   bool equal() const;
   bool could_check() const;
+  /// Sink and rkey of open holes whose records came out equal.
+  std::vector<std::pair<std::string, std::string>> proven() const;
 };
 
 struct Patience {
@@ -126,6 +135,9 @@ class Verifier {
   void compare_log(std::size_t log, const std::vector<LedgerRecord>& records, bool last);
   Result<void> compare_keys();
   Result<void> unknown_keys(Work& work, std::span<const std::string> rkeys, const char* where);
+  Result<void> compare_events();
+  Result<void> events_of_ledger(EventView& view, Check& check);
+  Result<void> events_of_log(Places::Log& log, EventView& view, Check& check);
   Result<void> settle();
   Result<bool> settle_round();
   Result<bool> strays_round();
@@ -149,7 +161,7 @@ class Verifier {
   std::vector<std::unique_ptr<LogView>> logs_;
   std::vector<std::optional<LogStory>> log_ahead_;
   std::vector<Difference> differences_;
-  std::set<std::string> wrong_;
+  std::map<std::pair<std::string, std::string>, std::string> wrong_;  // (sink, rkey) -> what
   std::map<std::string, std::set<std::string>> objects_;  // by org, that the ledger holds
   std::string ledger_id_;
 };

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
-#include <span>
+#include <map>
+#include <set>
 
 #include "config/mapping_file.hpp"
 #include "config/node.hpp"
@@ -61,6 +62,8 @@ Result<Places> open_places(const Settings& settings, const Options& options, con
     else if (options.truth != "none")
       place.truth = make_dump_truth(org, settings.mapping, clock, options.truth);
     places.orgs.push_back(std::move(place));
+    places.platform_events |= std::ranges::any_of(
+        org.streams, [](const auto& stream) { return stream.topic.starts_with("/event/"); });
   }
   for (const auto& [name, config] : settings.postgres)
     places.targets.push_back({name,
@@ -76,23 +79,39 @@ Result<Places> open_places(const Settings& settings, const Options& options, con
   return places;
 }
 
-/// Keys of one order: a line of the control socket holds 4,096 bytes.
-constexpr std::size_t kKeysPerOrder = 50;
+/// Most bytes of one order: a line of the control socket holds 4,096.
+constexpr std::size_t kOrderBytes = 3'500;
+constexpr std::size_t kWhatBytes = 300;
 
 using Ask = LedgerView::Ask;
 
-Result<void> tell_again(const Ask& ask, const std::string& by, std::span<const std::string> rkeys) {
-  for (std::size_t i = 0; i < rkeys.size(); i += kKeysPerOrder) {
-    std::string line = "audit restate by=" + by;
-    for (const auto& rkey : rkeys.subspan(i, std::min(kKeysPerOrder, rkeys.size() - i)))
-      line += " " + rkey;
-    const auto reply = ask(line);
-    if (!reply) return reply.error();
-    boost::system::error_code broken;
-    const auto document = boost::json::parse(*reply, broken);
-    if (broken || !document.is_object()) return blocked("restate: the answer cannot be read");
-    if (const auto* why = document.as_object().if_contains("error"))
-      return blocked("restate: " + std::string(why->as_string()));
+Result<void> order(const Ask& ask, const std::string& line) {
+  const auto reply = ask(line);
+  if (!reply) return reply.error();
+  boost::system::error_code broken;
+  const auto document = boost::json::parse(*reply, broken);
+  if (broken || !document.is_object()) return blocked("audit: the answer cannot be read");
+  if (const auto* why = document.as_object().if_contains("error"))
+    return blocked("audit: " + std::string(why->as_string()));
+  return {};
+}
+
+/// `audit VERB by=WHO sink=NAME ITEM\tITEM…`, in as many lines as it takes.
+Result<void> order_of_sinks(const Ask& ask,
+                            const std::string& verb,
+                            const std::string& by,
+                            const std::map<std::string, std::vector<std::string>>& items) {
+  for (const auto& [sink, list] : items) {
+    const auto head = fmt::format("audit {} by={} sink={} ", verb, by, sink);
+    std::string line;
+    for (const auto& item : list) {
+      if (line.size() + item.size() > kOrderBytes) {
+        if (auto done = order(ask, head + line); !done) return done;
+        line.clear();
+      }
+      line += (line.empty() ? "" : "\t") + item;
+    }
+    if (auto done = order(ask, head + line); !done) return done;
   }
   return {};
 }
@@ -114,11 +133,25 @@ Result<Outcome> compare_and_restate(const Settings& settings,
                                     const Ask& ask,
                                     const Clock& clock) {
   auto first = compare(settings, options, ask, clock);
-  if (!first || !options.restate || first->wrong.empty()) return first;
-  if (auto told = tell_again(ask, options.by, first->wrong); !told) return told.error();
-  auto second = compare(settings, options, ask, clock);
-  if (second) second->restated = std::move(first->wrong);
-  return second;
+  if (!first || !options.restate) return first;
+  auto last = std::move(first);
+  if (!last->wrong.empty()) {
+    std::map<std::string, std::vector<std::string>> wrong;
+    std::set<std::string> told;
+    for (const auto& one : last->wrong) {
+      wrong[one.sink].push_back(one.rkey + " " + one.what.substr(0, kWhatBytes));
+      told.insert(one.rkey);
+    }
+    if (auto done = order_of_sinks(ask, "drift", options.by, wrong); !done) return done.error();
+    last = compare(settings, options, ask, clock);
+    if (!last) return last;
+    last->restated.assign(told.begin(), told.end());
+  }
+  std::map<std::string, std::vector<std::string>> proven;
+  for (auto& [sink, rkey] : last->proven()) proven[sink].push_back(std::move(rkey));
+  if (auto done = order_of_sinks(ask, "proven", options.by, proven); !done) return done.error();
+  if (auto holes = LedgerView(ask).document("holes")) last->holes = std::move(*holes);
+  return last;
 }
 
 }  // namespace

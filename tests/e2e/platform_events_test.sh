@@ -77,6 +77,14 @@ publish Order_Event__e 10
 check "after a lost position"
 [ "$(metric headwater_source_repeats_total)" -gt 0 ] || fail "no repeat was counted"
 
+# verify compares the journal, the table and the topic, and sees what any of them lacks or has twice.
+prints 0 "platform events              equal: $published" headwater verify --wait 20 --truth "$org_control/truth"
+sql "create table kept as select * from crm.platform_event where rev = (select max(rev) from crm.platform_event)" >/dev/null
+sql "delete from crm.platform_event where rev = (select rev from kept)" >/dev/null
+prints 1 "postgres lacks the event demo /event/" headwater verify --wait 1 --truth "$org_control/truth"
+sql "insert into crm.platform_event select * from kept; drop table kept" >/dev/null
+prints 0 "platform events              equal: $published" headwater verify --wait 20 --truth "$org_control/truth"
+
 # A sink that begins anew is given what the journal still has.
 sql 'set client_min_messages = error; drop schema crm cascade' >/dev/null
 stack_daemon_kill KILL

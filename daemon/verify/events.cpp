@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "daemon/verify/verifier.hpp"
+
+// Platform events: the journal, the tables and the topics against each other.
+
+namespace headwater::verify {
+namespace {
+
+namespace json = boost::json;
+
+const char* const kEvents = "platform events";
+
+std::string member(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// Nothing: no envelope of an event.
+std::optional<HeldEvent> event_of(const kafka::ReadMessage& message) {
+  boost::system::error_code broken;
+  const auto text = message.value.value_or("");
+  const auto envelope = json::parse({text.data(), text.size()}, broken);
+  if (broken || !envelope.is_object()) return std::nullopt;
+  const auto* source = envelope.get_object().if_contains("source");
+  if (source == nullptr || !source->is_object()) return std::nullopt;
+  const auto& told = source->get_object();
+  return HeldEvent{member(told, "topic"),
+                   member(told, "replay_id"),
+                   member(told, "event_uuid"),
+                   Rev{message.rev}};
+}
+
+}  // namespace
+
+Result<void> Verifier::events_of_ledger(EventView& view, Check& check) {
+  EventView::Place place;
+  place.name = "the journal";
+  place.journal = true;
+  const auto status = ledger_.document("status");
+  if (!status) return status.error();
+  const auto head = status->at("ledger").at("head_rev").to_number<std::uint64_t>();
+  for (const auto& org : places_.orgs) place.passed[org.name] = head;
+  const auto at = view.add_place(std::move(place));
+  std::uint64_t after = 0, events = 0, first = 0;
+  while (true) {
+    const auto told = ledger_.document(fmt::format("events {}", after));
+    if (!told) return told.error();
+    for (const auto& item : told->at("events").as_array()) {
+      const auto& it = item.as_object();
+      const HeldEvent event{member(it, "topic"),
+                            member(it, "replay_id"),
+                            member(it, "uuid"),
+                            Rev{it.at("rev").to_number<std::uint64_t>()}};
+      if (auto added = view.add(at, member(it, "org"), event); !added) return added;
+      ++events;
+    }
+    first = told->at("first").to_number<std::uint64_t>();
+    if (told->at("done").as_bool()) break;
+    after = told->at("read_to").to_number<std::uint64_t>();
+  }
+  // What was trimmed while we read is not expected any more.
+  for (const auto& org : places_.orgs) view.begins(at, org.name, first);
+  check.note += fmt::format("{} in the journal", events);
+  return {};
+}
+
+Result<void> Verifier::events_of_log(Places::Log& log, EventView& view, Check& check) {
+  EventView::Place place;
+  place.name = log.name;
+  place.passed = work(log.name + " records = ledger").cursors;
+  const auto at = view.add_place(std::move(place));
+  auto extent = log.reader->extent("events.");
+  if (!extent) return std::move(extent).error();
+  std::map<std::string, std::uint64_t> seen;  // topic/partition/org -> last accepted rev
+  std::uint64_t events = 0, late = 0;
+  Result<void> added;
+  const auto done =
+      log.reader->read(extent->first, extent->ends, [&](const kafka::ReadMessage& message) {
+        auto& last = seen[fmt::format("{}/{}/{}", message.topic, message.partition, message.org)];
+        if (message.rev <= last) {
+          ++late;
+          return;
+        }
+        last = message.rev;
+        ++events;
+        const auto event = event_of(message);
+        if (!event)
+          differ(work(kEvents),
+                 "",
+                 fmt::format("{}: the message at offset {} of partition {} of {} is no event",
+                             log.name,
+                             message.offset,
+                             message.partition,
+                             message.topic));
+        else if (added)
+          added = view.add(at, std::string(message.org), *event);
+      });
+  if (!done) return done;
+  if (log.transactions && late > 0)
+    differ(work(kEvents),
+           "",
+           fmt::format("{}: {} events came twice, though in transactions", log.name, late));
+  check.note += fmt::format("{} in {} ({} late repeats dropped), ", events, log.name, late);
+  return added;
+}
+
+Result<void> Verifier::compare_events() {
+  if (!places_.platform_events) return {};
+  Work& mine = work(kEvents);
+  mine.check.name = kEvents;
+  EventView view;
+  for (auto& target : places_.targets) {
+    EventView::Place place;
+    place.name = target.name;
+    place.passed = work(target.name + " = ledger").cursors;
+    const auto at = view.add_place(std::move(place));
+    std::uint64_t events = 0;
+    for (const auto& org : places_.orgs) {
+      const auto held = target.reader->each_event(org.name, [&](const HeldEvent& event) {
+        ++events;
+        return view.add(at, org.name, event);
+      });
+      if (!held) return failed(mine, held.error()), Result<void>{};
+      if (!*held) view.keeps_none(at);
+    }
+    if (events > 0) mine.check.note += fmt::format("{} in {}, ", events, target.name);
+  }
+  // The journal last: what it no longer has then was not to be expected before either.
+  for (std::size_t i = 0; i < places_.logs.size(); ++i) {
+    if (auto read = events_of_log(places_.logs[i], view, mine.check); !read)
+      return failed(mine, read.error()), Result<void>{};
+  }
+  if (auto read = events_of_ledger(view, mine.check); !read) return read;
+  const auto compared = view.compare([&](std::string what) { differ(mine, "", std::move(what)); });
+  if (!compared) return compared.error();
+  mine.check.compared = *compared;
+  return {};
+}
+
+}  // namespace headwater::verify
