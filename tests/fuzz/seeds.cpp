@@ -297,14 +297,17 @@ void text_seeds(const fs::path& corpus) {
           "\x01\x02\x03\x04\x05\x06\x07\x08"
           "0015f00002JUXA8");
   Folder expressions(corpus, "expression");
-  for (const char* text : {"concat(A__c, ' ', Name.LastName) | squeeze",
+  for (const char* text : {"concat(A__c, \" \", Name.LastName) | squeeze",
                            "if(B__c > 3 and not is_null(C__c), mul(C__c, 100), null)",
                            "coalesce(domain(A__c), $org.name)",
                            "date_add_min(D__c, 5)",
-                           "person_name(Name) | default('x')",
+                           "person_name(Name) | default(\"x\")",
                            "money(C__c, $org.currency)",
-                           "A__c in ['a', 'b'] or B__c <= -1.5e3"})
+                           "A__c in [\"a\", \"b\"] or B__c <= -1.5e3"})
     expressions.add(std::string("\0\0\0\0\x05\x09", 6) + "www.a.com" + text);
+  for (const char* choices : {"\1\6", "\2\3A", "\3ab", "\4", "\5mno", "\6xyz"})
+    expressions.add(std::string("\0\0\0\0\x05\x03", 6) + "a b" + "\1" + choices +
+                    "0123456789abcdef");
   Folder(corpus, "mapping_file")
       .add(
           "version: 1\nmapping_rev: 7\nentities:\n  custom:Invoice__c:\n    object: Invoice__c\n   "
@@ -321,6 +324,20 @@ void text_seeds(const fs::path& corpus) {
           "'postgresql://h/crm'}\n"
           "  redis: {url: 'redis://127.0.0.1:6379/0'}\n  kafka: {brokers: 'k:9092', properties: "
           "{linger.ms: 5}}\njournal: {bytes_max: 16GiB, keep: 1h}\n")
+      .add(
+          "state_dir: /tmp\norgs:\n  - name: emea\n    login_url: http://127.0.0.1:1\n    "
+          "insecure: "
+          "true\n    auth: {flow: client_credentials, client_id: x, client_secret_file: /nowhere, "
+          "refresh_every: 45m}\n    pubsub: {endpoint: '127.0.0.1:1', tls: false, insecure: true, "
+          "silence_max: 5m}\n    streams:\n      - {topic: /data/AccountChangeEvent, start: "
+          "snapshot}\n      - topic: /event/Order_Event__e\n    snapshot: {objects: [Account, "
+          "Order]}\n    currency: EUR\n    region: DE\nsinks:\n  main: {type: postgres, url: "
+          "'host=/tmp', entries_max: 10, lock_timeout: 1s}\n  cache: {type: redis, url: "
+          "'redis+unix:///r', feed: false, tombstone_ttl: 96h}\n  log: {type: kafka, brokers: "
+          "'k:9092,l:1', transactions: true, partitions: 3, properties: {sasl.username: "
+          "x}}\nmapping: {files: [a.yaml, b.yaml]}\njournal: {bytes_max: 1MiB, keep: 0s}\naudit: "
+          "{every: 24h, objects: [Account], settle: 2m}\nhttp: {listen: '[::1]:0'}\ncontrol: "
+          "{socket: s}\nlog: {level: debug}\nstop_deadline: 5s\n")
       .add("state_dir: [a\n")
       .add("a: &x {b: 1}\nc: *x\n<<: *x\nstate_dir: '${HOME}'\n");
 }
