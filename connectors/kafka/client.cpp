@@ -20,6 +20,12 @@ using ConfPtr = std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy
 
 int in_ms(Millis timeout) { return static_cast<int>(std::max<std::int64_t>(timeout.count(), 1)); }
 
+/// Ours gave up, or the broker did: what was asked for may still happen.
+bool is_timeout(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
+         code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+}
+
 /// What we set before the operator's properties (they may be overridden) and after them (they may
 /// not).
 using Settings = std::vector<std::pair<std::string, std::string>>;
@@ -188,9 +194,9 @@ Result<PartitionCounts> Client::list_topics(Millis timeout) {
   return out;
 }
 
-std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics, Millis timeout) {
+Creation Client::create_topics(std::span<const TopicSpec> topics, Millis timeout) {
   std::vector<rd_kafka_NewTopic_t*> wanted;
-  std::vector<std::string> refused;
+  Creation out;
   for (const TopicSpec& topic : topics) {
     char why[256] = "";
     auto* one = rd_kafka_NewTopic_new(topic.name.c_str(),
@@ -199,7 +205,7 @@ std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics
                                       why,
                                       sizeof why);
     if (one == nullptr) {
-      refused.push_back(fmt::format("{}: {}", topic.name, why));
+      out.refused.push_back(fmt::format("{}: {}", topic.name, why));
       continue;
     }
     for (const auto& [key, value] : topic.settings) {
@@ -217,9 +223,10 @@ std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics
   auto* event = rd_kafka_queue_poll(queue, in_ms(timeout) + 1'000);
   const auto* result = event == nullptr ? nullptr : rd_kafka_event_CreateTopics_result(event);
   if (result == nullptr || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    out.answered = event != nullptr && !is_timeout(rd_kafka_event_error(event));
     const char* what = event == nullptr ? "no answer" : rd_kafka_event_error_string(event);
     for (const TopicSpec& topic : topics)
-      refused.push_back(fmt::format("{}: {}", topic.name, what));
+      out.refused.push_back(fmt::format("{}: {}", topic.name, what));
   } else {
     std::size_t count = 0;
     const auto** results = rd_kafka_CreateTopics_result_topics(result, &count);
@@ -227,17 +234,18 @@ std::vector<std::string> Client::create_topics(std::span<const TopicSpec> topics
       const auto err = rd_kafka_topic_result_error(results[i]);
       if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         continue;
+      if (is_timeout(err)) out.answered = false;
       const char* text = rd_kafka_topic_result_error_string(results[i]);
-      refused.push_back(fmt::format("{}: {}",
-                                    rd_kafka_topic_result_name(results[i]),
-                                    text != nullptr ? text : rd_kafka_err2str(err)));
+      out.refused.push_back(fmt::format("{}: {}",
+                                        rd_kafka_topic_result_name(results[i]),
+                                        text != nullptr ? text : rd_kafka_err2str(err)));
     }
   }
   if (event != nullptr) rd_kafka_event_destroy(event);
   rd_kafka_queue_destroy(queue);
   rd_kafka_AdminOptions_destroy(options);
   rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
-  return refused;
+  return out;
 }
 
 Result<std::map<std::string, std::uint64_t>> Client::message_bytes_max(

@@ -51,9 +51,8 @@ class Client {
   rd_kafka_s* handle() const { return handle_; }
 
   Result<PartitionCounts> list_topics(Millis timeout);
-  /// Asks the controller to create them. Returns, for each refused one, `name: why`; an existing
-  /// one is fine.
-  std::vector<std::string> create_topics(std::span<const TopicSpec> topics, Millis timeout);
+  /// Asks the controller to create them; an existing one is fine.
+  Creation create_topics(std::span<const TopicSpec> topics, Millis timeout);
 
   /// `max.message.bytes` of topics, as the broker applies it now. Left out: what it does not tell
   /// us (an older one, or no right to DescribeConfigs).

@@ -99,15 +99,14 @@ Result<void> KafkaSink::prepare_topics() {
   if (!missing) return std::move(missing).error();
   // Others are asked for again when an entry needs them.
   if (counts_.contains(topics_.cursors().name)) return {};
-  return blocked(fmt::format("kafka: topic {} does not exist and could not be created; run: {}",
-                             topics_.cursors().name,
-                             create_command(topics_.cursors(), config_.brokers)));
+  return missing_topic(topics_.cursors(), config_.brokers, missing->answered);
 }
 
-Result<std::vector<TopicSpec>> KafkaSink::create_missing(std::vector<TopicSpec> wanted) {
+Result<KafkaSink::Missing> KafkaSink::create_missing(std::vector<TopicSpec> wanted) {
   std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
-  if (wanted.empty()) return wanted;
-  const auto refused = reader_->create_topics(wanted, std::min(config_.timeout, kCreateTimeout));
+  if (wanted.empty()) return Missing{};
+  const auto [refused, answered] =
+      reader_->create_topics(wanted, std::min(config_.timeout, kCreateTimeout));
   // A created topic shows in a broker's metadata a little later.
   const Deadline until = deadline();
   for (;;) {
@@ -128,7 +127,7 @@ Result<std::vector<TopicSpec>> KafkaSink::create_missing(std::vector<TopicSpec> 
                     why == refused.end() ? "not seen yet" : why->substr(topic.name.size() + 2),
                     create_command(topic, config_.brokers)));
   }
-  return wanted;
+  return Missing{std::move(wanted), answered};
 }
 
 void KafkaSink::adopt(const PartitionCounts& counts) {

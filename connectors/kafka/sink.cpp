@@ -104,13 +104,12 @@ Result<void> KafkaSink::ensure_topics(Entries entries) {
   }
   if (wanted.empty()) return {};
   auto missing = create_missing(std::move(wanted));
-  if (missing && missing->empty()) return {};
+  if (missing && missing->topics.empty()) return {};
   entities_ready_.clear();
   events_ready_.clear();
   if (!missing) return std::move(missing).error();
-  return blocked(fmt::format("kafka: topic {} does not exist and could not be created; run: {}",
-                             missing->front().name,
-                             create_command(missing->front(), config_.brokers)));
+  // A broker that creates no topics leaves this unanswered as well: a person should see it.
+  return missing_topic(missing->topics.front(), config_.brokers, true);
 }
 
 KafkaSink::Org* KafkaSink::org_of(std::string_view name) {

@@ -127,7 +127,12 @@ class KafkaSink final : public Sink {
   // open.cpp
   Result<void> connect();
   Result<void> prepare_topics();
-  Result<std::vector<TopicSpec>> create_missing(std::vector<TopicSpec> wanted);
+  /// Topics that are not there although they were asked for.
+  struct Missing {
+    std::vector<TopicSpec> topics;
+    bool answered = true;
+  };
+  Result<Missing> create_missing(std::vector<TopicSpec> wanted);
   void adopt(const PartitionCounts& counts);
   Result<void> read_cursors(Client& reader);
   Result<void> check_holders();

@@ -87,6 +87,19 @@ std::vector<std::string> Topics::clashes(const std::vector<std::string>& entitie
   return out;
 }
 
+Error missing_topic(const TopicSpec& topic, std::string_view brokers, bool answered) {
+  const auto command = create_command(topic, brokers);
+  if (!answered) {
+    return transient(
+        fmt::format("kafka: topic {} does not exist yet: its creation was not answered in time; "
+                    "trying again. If that goes on, run: {}",
+                    topic.name,
+                    command));
+  }
+  return blocked(fmt::format(
+      "kafka: topic {} does not exist and could not be created; run: {}", topic.name, command));
+}
+
 std::string create_command(const TopicSpec& topic, std::string_view brokers) {
   std::string out =
       fmt::format("kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {}",

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "schemas/core/result.hpp"
+
 namespace headwater::kafka {
 
 /// A topic as it should be created (unified-model.md section 15).
@@ -45,6 +47,16 @@ class Topics {
   std::string prefix_;
   int partitions_, replication_;
 };
+
+/// What came of asking for topics.
+struct Creation {
+  std::vector<std::string> refused;  ///< `name: why`
+  bool answered = true;              ///< false: not for all in time; they may come yet
+};
+
+/// What to say of a topic that is needed and not there. Transient while its creation may only be
+/// slow, else Blocked.
+Error missing_topic(const TopicSpec& topic, std::string_view brokers, bool answered);
 
 /// The kafka-topics command that creates the topic, for a person to run.
 std::string create_command(const TopicSpec& topic, std::string_view brokers);

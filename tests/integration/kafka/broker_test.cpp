@@ -129,7 +129,7 @@ TEST_F(KafkaBroker, EveryChangeLandsOnceAndInOrderHoweverOftenTheSinkIsReopened)
 TEST_F(KafkaBroker, WhatATopicWouldTakeIsToldByItsLimit) {
   TopicSpec narrow{topic("changes.contact"), 6, 1, {{"max.message.bytes", "20000"}}};
   auto client = Client::create(kafka->config, {});
-  ASSERT_TRUE((*client)->create_topics({&narrow, 1}, kafka->config.timeout).empty());
+  ASSERT_TRUE((*client)->create_topics({&narrow, 1}, kafka->config.timeout).refused.empty());
   auto sink = kafka->sink();
   ASSERT_TRUE(sink->open(kafka->orgs).ok());
   ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 1)).ok());

@@ -36,6 +36,15 @@ TEST(KafkaTopics, NamesThatDifferInDotsAndUnderscoresOnlyClash) {
       << told[0];
 }
 
+TEST(KafkaTopics, ATopicThatIsOnlySlowToComeIsNoPersonsBusiness) {
+  const Error slow = missing_topic(kTopics.cursors(), "b:9092", false);
+  EXPECT_EQ(slow.kind, ErrorKind::Transient) << "tried again at once, not after a minute";
+  const Error refused = missing_topic(kTopics.cursors(), "b:9092", true);
+  EXPECT_EQ(refused.kind, ErrorKind::Blocked);
+  for (const Error& error : {slow, refused})
+    EXPECT_NE(error.message.find(create_command(kTopics.cursors(), "b:9092")), std::string::npos);
+}
+
 TEST(KafkaTopics, TheCommandCreatesTheTopicAsWeWould) {
   EXPECT_EQ(create_command(kTopics.changes("contact"), "b:9092"),
             "kafka-topics.sh --bootstrap-server b:9092 --create --topic crm.changes.contact "
