@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <map>
 
 #include "daemon/observe/log.hpp"
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Simulates the daemon under faults, one seed after another"};
   app.add_option("--from", from, "first seed");
   app.add_option("--seeds", seeds, "how many");
-  app.add_option("--seconds", seconds_max, "stop after so long; 0: only after all seeds");
+  app.add_option(
+      "--seconds", seconds_max, "stop after so much time of one core; 0: only after all seeds");
   app.add_option("--changes", options.changes, "changes that the org makes in each run");
   app.add_option("--failures", failures_max, "stop after so many failed seeds");
   app.add_flag("--trace", options.print, "print what happens, step by step");
@@ -48,10 +49,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   headwater::log::set_level(logs ? headwater::log::Level::Debug : headwater::log::Level::None);
 
-  const auto began = std::chrono::steady_clock::now();
-  const auto elapsed = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  };
+  // Of our own core: on a busy machine as many seeds are run.
+  const auto elapsed = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
   std::size_t failures = 0, done = 0, entries = 0, crashes = 0;
   std::map<std::string, std::uint64_t> reached;
   for (options.seed = from; options.seed < from + seeds && failures < failures_max;

@@ -304,6 +304,7 @@ void Simulation::strike_target(SimTarget& target, std::vector<TargetState>& copi
   }
   if (world_.roll(faults.flush)) {
     world_.trace.line(fmt::format("{} {} is emptied", world_.now_ms(), target.name()));
+    target.land_late();  // in what is emptied: nothing of before comes after
     TargetState empty;
     empty.log.resize(target.state().log.size());
     target.state() = std::move(empty);
