@@ -66,7 +66,9 @@ EpochMs AuditTask::due_at(const std::string& object) const {
   const EpochMs every = parts_.bench.options.every.count();
   const auto last = last_.find(object);
   if (last == last_.end()) return since_ + every;
-  return last->second.ended_at + (last->second.complete ? every : std::min(every, kRetryMs));
+  // From start to start: what is lost is found within one period and the time that a pass takes.
+  if (last->second.complete) return last->second.started_at + every;
+  return last->second.ended_at + std::min(every, kRetryMs);
 }
 
 /// A snapshot or resync of it is open: what it has yet to read is not missing.
