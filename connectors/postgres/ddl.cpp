@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "connectors/postgres/identifiers.hpp"
 
@@ -220,7 +221,7 @@ Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, in
                       plan.table));
     }
     bool changed = true;
-    const bool lost_before = out.lost;
+    const bool lost_before = std::exchange(out.lost, false);
     const auto table = catalog.relations.find(plan.table);
     if (table == catalog.relations.end()) {
       out.lost = out.lost || catalog.known.contains(place(plan.table, kKey));
@@ -238,8 +239,9 @@ Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, in
     const std::string view = plan.table + "_live";
     const auto found = catalog.relations.find(view);
     // What was lost comes back in another place, and a view cannot follow.
-    if (out.lost && !lost_before && found != catalog.relations.end())
+    if (out.lost && found != catalog.relations.end())
       out.together.push_back(fmt::format("drop view {}", quoted(view)));
+    out.lost = out.lost || lost_before;
     if (changed || found == catalog.relations.end() ||
         found->second.size() < table->second.size()) {
       out.together.push_back(

@@ -112,6 +112,19 @@ TEST(Ddl, ATableThatSomeoneTookAwayIsLostAndANewOneIsNot) {
   EXPECT_TRUE(ddl_for(kPlans, catalog, 80)->lost);
 }
 
+TEST(Ddl, OfSeveralThatLostAColumnEachGetsItsViewAnew) {
+  Catalog catalog = catalog_with({{"account_id", "character(18)"}});
+  auto plans = kPlans;
+  plans.insert(plans.begin(), {"account", "account", {{"site", ColumnType::Text, "site", false}}});
+  catalog.relations["account"] = catalog.relations["account_live"] = {{"org", "text"}};
+  catalog.known = {"account.site", "contact.email"};
+  const auto out = ddl_for(plans, catalog, 80);
+  ASSERT_TRUE(out.ok());
+  EXPECT_TRUE(out->lost);
+  EXPECT_THAT(out->together, testing::Contains("drop view \"account_live\""));
+  EXPECT_THAT(out->together, testing::Contains("drop view \"contact_live\""));
+}
+
 TEST(Ddl, WhatTheLayoutDoesNotKnowIsNoted) {
   auto catalog = catalog_with({{"email", "text"}, {"account_id", "character(18)"}});
   EXPECT_THAT(
