@@ -103,10 +103,10 @@ void append_person_name(std::string& out, const RawSlots& raw, const SourcePath&
     const ValueView& value = slot(raw, path.child(part));
     if (!value.holds_text() || trimmed(value.text).empty()) continue;
     if (out.size() != from) out.push_back(' ');
-    append_squeezed(out, value.text);
+    out += trimmed(value.text);
   }
   const ValueView& plain = slot(raw, path.self);
-  if (out.size() == from && plain.holds_text()) append_squeezed(out, plain.text);
+  if (out.size() == from && plain.holds_text()) out += plain.text;
 }
 
 }  // namespace headwater::crm

@@ -79,7 +79,8 @@ bool append_parts(std::string& out,
 /// Appends all known children under their own names.
 bool append_children(std::string& out, const RawSlots& raw, const SourcePath& path);
 
-/// `FirstName MiddleName LastName Suffix` of a compound, or the text of a plain name.
+/// `FirstName MiddleName LastName Suffix` of a compound, or the text of a plain name as it is:
+/// Salesforce keeps white space inside a name, and so does its own Name.
 void append_person_name(std::string& out, const RawSlots& raw, const SourcePath& path);
 
 }  // namespace headwater::crm
