@@ -142,7 +142,9 @@ Result<void> AuditTask::start(const std::string& object, const Desk::Order& orde
   pass.since = since_;
   const auto last = receipts_.last(parts_.bench.tools.org, object, true);
   if (!last) return last.error();
-  if (*last && !order.full) pass.window_from = (*last)->started_at - kOverlapMs;
+  if (*last && !order.full) {
+    pass.window_from = (*last)->settled ? (*last)->started_at - kOverlapMs : (*last)->window_from;
+  }
   pass_ = std::make_unique<ObjectPass>(parts_.bench, std::move(pass));
   return {};
 }

@@ -122,8 +122,10 @@ std::string Receipt::json() const {
     if (broken || !receipt.is_object()) continue;
     const auto& told = receipt.get_object();
     const auto* result = told.if_contains("result");
-    LastAudit last{time_of(told, "started_at"), time_of(told, "ended_at"), false};
+    LastAudit last{time_of(told, "started_at"), time_of(told, "ended_at")};
     last.complete = result != nullptr && *result != "failed";
+    last.settled = last.complete && *result != "different";
+    last.window_from = time_of(told, "window_from");
     if (!complete || last.complete) return std::optional<LastAudit>(last);
   }
   return std::optional<LastAudit>();

@@ -58,6 +58,10 @@ std::string_view to_string(Receipt::Result result);  ///< `equal repaired differ
 struct LastAudit {
   EpochMs started_at = 0, ended_at = 0;
   bool complete = false;  ///< it could look
+  /// All that it found is healed. Else the next one must look at its window again: a field that
+  /// differs need not show in the stamps.
+  bool settled = false;
+  EpochMs window_from = 0;  ///< as Receipt::window_from
 };
 
 /// The receipts of a ledger. Thread-safe.

@@ -257,6 +257,22 @@ TEST_F(AuditTest, WithoutRepairFindingsAreListedAndNothingElse) {
   EXPECT_EQ(held(3), "N3/Steel");
 }
 
+TEST_F(AuditTest, WhatWasListedAndNotHealedIsComparedAgain) {
+  ten_accounts();
+  save(4, 21, "Newer", "Paper");
+  tell(Kind::Update, 4, 21, {{"Name", "Newer"}});  // Industry was lost: both stamps are equal
+  clock.ms = kStart + 10 * 3'600'000;
+  EXPECT_EQ(findings(audit(false)).size(), 1U);
+  clock.ms += 3'600'000;
+  EXPECT_EQ(findings(audit(false)).size(), 1U);
+  const auto receipt = audit();
+  EXPECT_EQ(receipt.at("compared"), 10);
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
+  EXPECT_EQ(held(4), "Newer/Paper");
+  clock.ms += 3'600'000;
+  EXPECT_EQ(audit().at("compared"), 0) << "all is settled";
+}
+
 TEST_F(AuditTest, ChangesDuringThePassAreNoFindings) {
   ten_accounts();
   streams = {{kStart, kStart}};
