@@ -41,6 +41,14 @@ std::set<std::string> names_in(const std::string& fields) {
   return out;
 }
 
+bool any_retyped(const std::map<std::string, std::string>& before,
+                 const std::map<std::string, std::string>& now) {
+  return std::ranges::any_of(now, [&](const auto& field) {
+    const auto was = before.find(field.first);
+    return was != before.end() && was->second != field.second;
+  });
+}
+
 }  // namespace
 
 std::string object_of_topic(std::string_view topic) {
@@ -76,7 +84,7 @@ Result<Step> JobPlanner::step() {
   if (auto planned = plan_repairs(); !planned) return planned.error();
   if (!plan_.snapshot_topics.empty() && anchored()) {
     if (auto planned = plan_snapshots(); !planned) return planned.error();
-    if (auto planned = plan_widened(); !planned) return planned.error();
+    if (auto planned = plan_reshaped(); !planned) return planned.error();
   }
   return Step::wait(next_);
 }
@@ -139,14 +147,14 @@ Result<void> JobPlanner::plan_snapshots() {
   return {};
 }
 
-/// One object a round: a field that the last reading lacked is told by no event for records that
-/// nobody changes.
-Result<void> JobPlanner::plan_widened() {
+/// One object a round. A field that the last reading lacked is told by no event for records that
+/// nobody changes, nor are the values of one whose type was changed (salesforce.md section 7.7).
+Result<void> JobPlanner::plan_reshaped() {
   const auto objects = known_objects();
   if (objects.empty()) return {};
-  auto at = objects.upper_bound(widened_at_);
+  auto at = objects.upper_bound(reshaped_at_);
   if (at == objects.end()) at = objects.begin();
-  widened_at_ = *at;
+  reshaped_at_ = *at;
   const auto last = tools_.ledger.last_snapped(tools_.org, *at);
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (!last || describe_failed_[*at] > now) return {};
@@ -162,7 +170,14 @@ Result<void> JobPlanner::plan_widened() {
   const auto had = names_in(last->fields);
   const bool wider = std::ranges::any_of(
       (*described)->fields, [&](const std::string& field) { return !had.contains(field); });
-  return wider ? add_job(*at, ReadJob::Why::Snapshot) : Result<void>();
+  std::map<std::string, std::string> types;
+  for (const auto& field : (*described)->description.fields) types.emplace(field.name, field.type);
+  const auto before = types_.find(*at);
+  if (wider || (before != types_.end() && any_retyped(before->second, types))) {
+    if (auto added = add_job(*at, ReadJob::Why::Snapshot); !added) return added;
+  }
+  types_.insert_or_assign(*at, std::move(types));
+  return {};
 }
 
 Result<void> JobPlanner::plan_repairs() {

@@ -35,9 +35,11 @@ class JobPlanner final : public OrgTask {
   Result<Step> step() override;
 
  private:
+  using FieldTypes = std::map<std::string, std::string>;  // describe's type, by REST name
+
   Result<void> plan_snapshots();
   Result<void> plan_repairs();
-  Result<void> plan_widened();
+  Result<void> plan_reshaped();
   Result<void> close(const ledger::Hole& hole, const std::vector<const ledger::ReadJob*>& jobs);
   Result<void> add_job(const std::string& object, ledger::ReadJob::Why why);
   bool anchored() const;
@@ -47,7 +49,8 @@ class JobPlanner final : public OrgTask {
   OrgTools& tools_;
   const Plan plan_;
   std::int64_t next_ = 0;                                // monotonic ms
-  std::string widened_at_;                               // object that was looked at last
+  std::string reshaped_at_;                              // object that was looked at last
+  std::map<std::string, FieldTypes> types_;              // as described last, by object
   std::map<std::string, std::int64_t> describe_failed_;  // not before; monotonic ms
 };
 

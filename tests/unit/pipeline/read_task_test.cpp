@@ -517,6 +517,13 @@ TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
   EXPECT_EQ(ledger->jobs().size(), 2U);
   run();
   EXPECT_EQ(ledger->jobs().size(), 2U);
+  // Its type changed: every value is another one, and no event tells.
+  org.fields.back().second = "textarea";
+  clock.ms += 3'700'000;
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 3U);
+  run();
+  EXPECT_EQ(ledger->jobs().size(), 3U) << "once";
 }
 
 TEST_F(ReadTaskTest, NothingIsReadInBeforeTheLastOfSeveralStreamsIsAnchored) {
