@@ -221,6 +221,19 @@ HttpResponse stats(Org& org) {
                                         {"streams", streams}})};
 }
 
+HttpResponse record_type(Org& org, const object& body) {
+  auto id = text(body, "id");
+  const auto name = text(body, "developer_name");
+  if (id.empty()) {
+    auto added = org.record_types().add(text(body, "object"), name);
+    if (!added) return refuse(added.error().message);
+    id = std::move(*added);
+  } else if (auto renamed = org.record_types().rename(id, name); !renamed) {
+    return refuse(renamed.error().message);
+  }
+  return {200, boost::json::serialize(object{{"id", id}})};
+}
+
 HttpResponse get(Org& org, const HttpRequest& request) {
   if (request.path == "/truth") return records(org, request, false);
   if (request.path == "/deleted") return records(org, request, true);
@@ -267,6 +280,7 @@ HttpResponse Control::handle(const HttpRequest& request) const {
     auto done = org.platform().publish(body);
     return done ? HttpResponse{200, std::move(*done)} : refuse(done.error().message);
   }
+  if (path == "/record-types") return record_type(org, body);
   if (path == "/retention") return org.bus().drop_all(), org.platform().drop_all(), ok();
   if (path == "/stop") return org.request_stop(), ok();
   return {404, R"({"error":"no such call"})"};

@@ -35,13 +35,36 @@ HttpResponse Rest::describe_global(const std::string& version) {
                                           {"label", name},
                                           {"keyPrefix", prefix},
                                           {"custom", false},
-                                          {"queryable", false},
+                                          {"queryable", name == "RecordType"},
                                           {"retrieveable", false},
                                           {"replicateable", false}});
   }
   return {200,
           boost::json::serialize(boost::json::object{
               {"encoding", "UTF-8"}, {"maxBatchSize", 200}, {"sobjects", objects}})};
+}
+
+boost::json::array Rest::record_types(const ObjectDef& object) const {
+  const auto& type = types_.store().catalog().get("RecordType");
+  const auto text_of = [&](const Record& record, std::string_view field) {
+    return std::get<std::string>(record.values[type.leaf(field)]);
+  };
+  boost::json::array out;
+  const auto add = [&out](std::string_view id, std::string_view name, bool master) {
+    out.push_back(boost::json::object{{"active", true},
+                                      {"available", true},
+                                      {"defaultRecordTypeMapping", false},
+                                      {"developerName", name},
+                                      {"master", master},
+                                      {"name", name},
+                                      {"recordTypeId", id}});
+  };
+  types_.store().each(type, false, [&](const Record& record) {
+    if (text_of(record, "SobjectType") == object.name)
+      add(record.id, text_of(record, "DeveloperName"), false);
+  });
+  add("012000000000000AAA", "Master", true);
+  return out;
 }
 
 HttpResponse Rest::describe(const ObjectDef& object) {
@@ -86,7 +109,8 @@ HttpResponse Rest::describe(const ObjectDef& object) {
                                                      {"queryable", true},
                                                      {"retrieveable", true},
                                                      {"replicateable", true},
-                                                     {"fields", fields}})};
+                                                     {"fields", fields},
+                                                     {"recordTypeInfos", record_types(object)}})};
 }
 
 }  // namespace headwater::org

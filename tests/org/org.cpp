@@ -22,8 +22,13 @@ Org::Org(OrgOptions options)
       catalog_(Catalog::standard_table(), options_.multi_currency),
       bus_(options_.retention),
       platform_(options_.retention, options_.standard_retention),
+      record_types_(options_.seed),
       store_(catalog_, bus_, options_.clock_lag, options_.seed),
-      workload_(store_, options_.seed) {}
+      workload_(store_, options_.seed) {
+  store_.set_default_type([this](const ObjectDef& object, const Record& record) {
+    return record_types_.default_of(object, record);
+  });
+}
 
 Org::~Org() { stop(); }
 
@@ -43,7 +48,7 @@ Result<OrgAddresses> Org::start() {
                       options_.audiences,
                       options_.token_lifetime};
   oauth_ = std::make_unique<Oauth>(std::move(oauth), faults_);
-  rest_ = std::make_unique<Rest>(store_, *oauth_, faults_);
+  rest_ = std::make_unique<Rest>(store_, record_types_, *oauth_, faults_);
   http_ = std::make_unique<HttpServer>([this](const HttpRequest& request) -> HttpResponse {
     if (request.path.starts_with("/services/oauth2/")) return oauth_->handle(request);
     if (request.path.starts_with("/services/data")) return rest_->handle(request);

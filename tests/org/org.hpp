@@ -17,6 +17,7 @@
 #include "tests/org/oauth.hpp"
 #include "tests/org/platform.hpp"
 #include "tests/org/pubsub_service.hpp"
+#include "tests/org/record_types.hpp"
 #include "tests/org/rest.hpp"
 #include "tests/org/schema.hpp"
 #include "tests/org/store.hpp"
@@ -73,6 +74,7 @@ class Org {
   Bus& bus() { return bus_; }
   PlatformEvents& platform() { return platform_; }
   Store& store() { return store_; }
+  RecordTypes& record_types() { return record_types_; }
   Oauth& oauth() { return *oauth_; }
   Rest& rest() { return *rest_; }
   Faults& faults() { return faults_; }
@@ -90,6 +92,7 @@ class Org {
   Bus bus_;
   PlatformEvents platform_;
   Faults faults_;
+  RecordTypes record_types_;
   Store store_;
   Workload workload_;
   std::mutex workload_mutex_;

@@ -89,8 +89,8 @@ void append_record(std::string& out,
   out += '}';
 }
 
-Rest::Rest(Store& store, Oauth& oauth, Faults& faults)
-    : store_(store), oauth_(oauth), faults_(faults), bulk_(store, faults) {}
+Rest::Rest(Store& store, RecordTypes& types, Oauth& oauth, Faults& faults)
+    : store_(store), types_(types), oauth_(oauth), faults_(faults), bulk_(store, faults) {}
 
 HttpResponse Rest::handle(const HttpRequest& request) {
   const auto path = std::string_view(request.path).substr(kRoot.size());
@@ -247,12 +247,19 @@ HttpResponse Rest::row(const HttpRequest& request,
 }
 
 HttpResponse Rest::query(const HttpRequest& request, const std::string& version, bool all) {
-  auto parsed = parse_query(store_.catalog(), request.param("q"));
+  const Store* store = &store_;
+  auto parsed = parse_query(store->catalog(), request.param("q"));
+  if (!parsed && parsed.error().code == "INVALID_TYPE") {
+    if (auto setup = parse_query(types_.store().catalog(), request.param("q"))) {
+      parsed = std::move(setup);
+      store = &types_.store();
+    }
+  }
   if (!parsed) return rest_refusal(parsed.error());
   if (faults_.withdrawn(parsed->object->name))
     return rest_refusal(no_such_object(parsed->object->name));
   const auto each = [&](const std::function<void(const Record&)>& visit) {
-    if (!faults_.records_hidden(parsed->object->name)) select(store_, *parsed, all, visit);
+    if (!faults_.records_hidden(parsed->object->name)) select(*store, *parsed, all, visit);
   };
   if (parsed->count) {
     std::size_t count = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/json/array.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "tests/org/faults.hpp"
 #include "tests/org/http.hpp"
 #include "tests/org/oauth.hpp"
+#include "tests/org/record_types.hpp"
 #include "tests/org/soql.hpp"
 #include "tests/org/store.hpp"
 
@@ -22,7 +24,7 @@ namespace headwater::org {
 /// Thread-safe.
 class Rest {
  public:
-  Rest(Store& store, Oauth& oauth, Faults& faults);
+  Rest(Store& store, RecordTypes& types, Oauth& oauth, Faults& faults);
   HttpResponse handle(const HttpRequest& request);
   std::uint64_t calls() const { return calls_; }
   std::uint64_t jobs_created() const { return bulk_.created(); }
@@ -41,6 +43,7 @@ class Rest {
                         const std::string& rest);
   HttpResponse describe_global(const std::string& version);
   HttpResponse describe(const ObjectDef& object);
+  boost::json::array record_types(const ObjectDef& object) const;
   HttpResponse collection(const HttpRequest& request,
                           const std::string& version,
                           const ObjectDef& object);
@@ -59,6 +62,7 @@ class Rest {
   const ObjectDef* readable(const std::string& object) const;
 
   Store& store_;
+  RecordTypes& types_;
   Oauth& oauth_;
   Faults& faults_;
   BulkJobs bulk_;

@@ -293,7 +293,8 @@ void ObjectDef::derive() {
             place("CreatedById"),
             place("LastModifiedDate"),
             place("LastModifiedById"),
-            place("OwnerId")};
+            place("OwnerId"),
+            place("RecordTypeId")};
   schema_json = schema_text(*this);
   schema_id = fingerprint(schema_json);
 }

@@ -81,6 +81,7 @@ struct EventField {
 /// Where the fields stand that the org itself keeps.
 struct SystemLeaves {
   int created_date = -1, created_by = -1, modified_date = -1, modified_by = -1, owner = -1;
+  int record_type = -1;
 };
 
 /// An object: its fields, and what follows from them (leaves, Avro schema). Immutable; shared by

@@ -228,6 +228,10 @@ void Store::stamp(Touched& touched, EpochMs at, const std::string& user) const {
     if (system.owner >= 0 && is_null(values[static_cast<std::size_t>(system.owner)])) {
       set(system.owner, user);
     }
+    if (default_type_ && system.record_type >= 0 &&
+        is_null(values[static_cast<std::size_t>(system.record_type)])) {
+      set(system.record_type, default_type_(*touched.object, touched.after));
+    }
   }
   if ((touched.silent && !created) || touched.after.deleted) return;
   set(system.modified_date, at);

@@ -92,6 +92,10 @@ class Store {
  public:
   Store(const Catalog& catalog, Bus& bus, Millis clock_lag, std::uint64_t seed);
 
+  /// What RecordTypeId becomes of a record that is created without one. Before the first commit.
+  using DefaultType = std::function<Value(const ObjectDef& object, const Record& record)>;
+  void set_default_type(DefaultType type) { default_type_ = std::move(type); }
+
   /// An id for a record to be created.
   std::string new_id(const ObjectDef& object);
   /// Commits all or nothing. Several statements on one record give one event with the final data.
@@ -175,6 +179,7 @@ class Store {
   Bus& bus_;
   SilentLoss loss_;
   OrgClock clock_;
+  DefaultType default_type_;
   mutable std::mutex mutex_;
   std::vector<Table> tables_;
   std::mt19937_64 keys_;

@@ -17,7 +17,8 @@ struct RestTest : testing::Test {
   Oauth oauth{
       OauthSettings{"00D5f000000HeadEAC", "0055f0000000001AAA", "app", "secret", "u", "r", "", {}},
       faults};
-  Rest rest{store, oauth, faults};
+  RecordTypes types{1};
+  Rest rest{store, types, oauth, faults};
   std::string token = boost::json::parse(oauth
                                              .handle({"POST",
                                                       "/services/oauth2/token",
@@ -243,6 +244,23 @@ TEST_F(RestTest, DescribeNamesTheCompoundOfEachPart) {
   EXPECT_TRUE(fields.at("Email").at("compoundFieldName").is_null());
   EXPECT_EQ(fields.at("AccountId").at("referenceTo").at(0), "Account");
   EXPECT_EQ(body.at("keyPrefix"), "003");
+}
+
+TEST_F(RestTest, RecordTypesAreQueriedAndDescribed) {
+  const auto added = types.add("Case", "VIP");
+  ASSERT_TRUE(added);
+  const auto found =
+      query("SELECT Id, DeveloperName FROM RecordType WHERE Id > '012000000000000AAA' ORDER BY Id");
+  const auto& records = found.at("records").as_array();
+  ASSERT_EQ(records.size(), 6U);
+  EXPECT_EQ(records.back().at("Id").as_string(), *added);
+  EXPECT_EQ(records.back().at("DeveloperName").as_string(), "VIP");
+  ASSERT_TRUE(types.rename(*added, "Gold"));
+  const auto described =
+      boost::json::parse(call("GET", "/v66.0/sobjects/Case/describe").body).at("recordTypeInfos");
+  ASSERT_EQ(described.as_array().size(), 4U) << "the Master too";
+  EXPECT_EQ(described.at(2).at("developerName").as_string(), "Gold");
+  EXPECT_EQ(described.at(2).at("recordTypeId").as_string(), *added);
 }
 
 }  // namespace
