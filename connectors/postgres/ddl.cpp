@@ -95,7 +95,7 @@ std::map<std::string, std::string, std::less<>> columns_in(const Catalog& catalo
 
 /// Moves an object's rows out of custom_record into the table that it now has.
 std::string move_rows(const TablePlan& plan) {
-  std::string names = "customer_id, violations";
+  std::string names = "customer_id";
   for (const std::string_view name : head_columns()) names += ", " + quoted(name);
   for (const Column& column : common_columns()) names += ", " + quoted(column.name);
   const std::string_view object =

@@ -123,7 +123,7 @@ std::span<const Column> common_columns() {
 }
 
 std::span<const std::string_view> head_columns() {
-  static constexpr std::array<std::string_view, 17> kColumns{"org",
+  static constexpr std::array<std::string_view, 18> kColumns{"org",
                                                              "object",
                                                              "id",
                                                              "bu",
@@ -139,7 +139,8 @@ std::span<const std::string_view> head_columns() {
                                                              "merged_into",
                                                              "fields",
                                                              "extra",
-                                                             "raw"};
+                                                             "raw",
+                                                             "violations"};
   return kColumns;
 }
 

@@ -39,6 +39,11 @@ void add_section(ArrayBuffer& out, const ImageView& image, Section section) {
   add_json(out, [&](std::string& json) { append_section_json(json, image, section); });
 }
 
+void add_violations(ArrayBuffer& out, const ImageView& image, std::string_view violations) {
+  if (violations.empty()) return out.add_null();
+  add_json(out, [&](std::string& json) { append_violations(json, *image.names, violations); });
+}
+
 void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
   char digits[20];
   char* at = digits + sizeof digits;
@@ -112,6 +117,7 @@ RowSet make_rows(const TablePlan& plan) {
                         Timestamptz,
                         Text,
                         Text,
+                        Jsonb,
                         Jsonb,
                         Jsonb,
                         Jsonb});
@@ -274,6 +280,7 @@ Result<void> Renderer::add_head(RowSet& rows, const EntryView& entry, const Imag
   add_leftovers(next(), image);
   add_section(next(), image, Section::Extra);
   add_section(next(), image, Section::Raw);
+  add_violations(next(), image, entry.meta.violations);
   HEADWATER_ASSERT(at == head_columns().size());
   return {};
 }

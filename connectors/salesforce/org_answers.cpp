@@ -9,6 +9,7 @@
 
 #include "connectors/salesforce/errors.hpp"
 #include "connectors/salesforce/row.hpp"
+#include "schemas/core/json_members.hpp"
 
 namespace headwater::salesforce {
 namespace {
@@ -58,11 +59,6 @@ std::string_view array_text(std::string_view text) {
   return {};
 }
 
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
-
 std::int64_t number_of(const json::object& object, std::string_view key, std::int64_t otherwise) {
   const auto* value = object.if_contains(key);
   boost::system::error_code failed;
@@ -109,6 +105,14 @@ Result<QueryPage> read_query_page(std::string_view doing, std::string_view body)
   const auto* done = whole->if_contains("done");
   if (!done || !done->is_bool() || done->get_bool() != page.next.empty()) return not_json(doing);
   return page;
+}
+
+Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view record) {
+  const auto row = read_object(doing, record);
+  if (!row) return row.error();
+  const auto id = RecordId::parse(text_of(*row, "Id"));
+  if (!id) return not_json(doing);
+  return RecordTypeInfo{*id, text_of(*row, "DeveloperName")};
 }
 
 Result<BulkJob> read_job(std::string_view doing, std::string_view body) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "connectors/salesforce/http.hpp"
+#include "connectors/salesforce/org_api.hpp"
 #include "connectors/salesforce/org_reader.hpp"
 #include "schemas/core/result.hpp"
 
@@ -14,6 +15,8 @@ namespace headwater::salesforce {
 // Transient: not what the answer should be.
 
 Result<QueryPage> read_query_page(std::string_view doing, std::string_view body);
+/// A row of `SELECT Id, DeveloperName FROM RecordType`.
+Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view record);
 Result<BulkJob> read_job(std::string_view doing, std::string_view body);
 Result<OrgLimits> read_limits(std::string_view doing, std::string_view body);
 /// The header of a page of a Bulk result that says how many rows it has; nothing: it is not there.

@@ -35,6 +35,12 @@ struct ObjectDescription {
   std::vector<FieldInfo> fields;  ///< without compounds themselves: their parts are listed
 };
 
+/// A record type of some object, active or not.
+struct RecordTypeInfo {
+  RecordId id;
+  std::string developer_name;
+};
+
 /// A record read by id; `json` is its object as the org sent it. Nothing: deleted, hidden or never
 /// there.
 struct FetchedRecord {
@@ -52,6 +58,8 @@ class OrgApi {
   virtual Result<std::string> org_id() = 0;
   virtual Result<std::vector<ObjectInfo>> describe_global() = 0;
   virtual Result<ObjectDescription> describe(std::string_view object) = 0;
+  /// All of the org, by one query for 2,000 of them; but for the Master, which no row stands for.
+  virtual Result<std::vector<RecordTypeInfo>> record_types() = 0;
   /// sObject collections by id: at most 2,000 ids; the answer has one item per id, in order.
   virtual Result<std::vector<FetchedRecord>> fetch(std::string_view object,
                                                    std::span<const RecordId> ids,

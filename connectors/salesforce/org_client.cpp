@@ -7,6 +7,7 @@
 #include "connectors/salesforce/describe.hpp"
 #include "connectors/salesforce/errors.hpp"
 #include "connectors/salesforce/org.hpp"
+#include "connectors/salesforce/org_answers.hpp"
 #include "connectors/salesforce/row.hpp"
 #include "schemas/core/json_text.hpp"
 
@@ -54,6 +55,35 @@ Result<ObjectDescription> OrgClient::describe(std::string_view object) {
       call(fmt::format("describe {} of org {}", object, rest_.config().name), std::move(request));
   if (!body) return std::move(body).error();
   return read_describe(*body);
+}
+
+Result<std::vector<RecordTypeInfo>> OrgClient::record_types() {
+  const auto doing = fmt::format("query RecordType of org {}", rest_.config().name);
+  Selection selection;
+  selection.object = "RecordType";
+  selection.fields = {"Id", "DeveloperName"};
+  selection.order_by = "Id";
+  selection.limit = kQueryRecordsMax;
+  std::vector<RecordTypeInfo> out;
+  while (true) {
+    // By key, not by locator: a type that is added or removed meanwhile hides no other.
+    if (!out.empty()) selection.where = "Id > " + soql_quoted(out.back().id.view());
+    HttpRequest request;
+    request.path = rest_.path("/query?q=" + percent_encoded(soql(selection)));
+    const auto body = call(doing, std::move(request));
+    if (!body) return body.error();
+    const auto page = read_query_page(doing, *body);
+    if (!page) return page.error();
+    for (const auto& record : page->records) {
+      auto type = read_record_type(doing, record);
+      if (!type) return type.error();
+      if (!out.empty() && type->id.view() <= out.back().id.view())
+        return transient(fmt::format("{}: the rows are out of order; trying again", doing));
+      out.push_back(std::move(*type));
+    }
+    if (page->records.empty() || (page->next.empty() && page->records.size() < kQueryRecordsMax))
+      return out;
+  }
 }
 
 Result<std::vector<FetchedRecord>> OrgClient::fetch(std::string_view object,

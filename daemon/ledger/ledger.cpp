@@ -67,8 +67,7 @@ Result<void> Ledger::bind_org(std::string_view org, std::string_view org_id) {
 std::string Ledger::org_id(std::string_view org) const { return impl_->orgs_.id(org); }
 
 Result<void> Ledger::set_org_facts(const crm::OrgFacts& facts) {
-  return impl_->write(
-      [&] { return impl_->reprojection_.set_facts(impl_->writer_, facts); });
+  return impl_->write([&] { return impl_->reprojection_.set_facts(impl_->writer_, facts); });
 }
 
 Result<void> Ledger::set_mapping(std::shared_ptr<const crm::Mapping> mapping) {
@@ -84,6 +83,10 @@ bool Ledger::reprojecting() const { return impl_->reprojection_.running(); }
 
 std::optional<crm::OrgFacts> Ledger::org_facts(std::string_view org) const {
   return impl_->orgs_.facts(org);
+}
+
+std::vector<std::string> Ledger::unknown_record_types(std::string_view org) const {
+  return impl_->orgs_.unknown_record_types(org);
 }
 
 std::optional<std::string> Ledger::schema(std::string_view schema_id) const {

@@ -199,11 +199,13 @@ class Ledger : public NameTables {
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.
   Result<void> bind_org(std::string_view org, std::string_view org_id);
   std::string org_id(std::string_view org) const;  ///< empty: not yet bound
-  /// Facts that images depend on (key prefixes, currency); durable. If they changed, records of the
-  /// org are projected again by reproject(). While another re-projection runs they wait for its
-  /// end, in memory: an org tells them at every start.
+  /// Facts that images depend on (key prefixes, record types, currency); durable. If they changed,
+  /// records of the org are projected again by reproject(). While another re-projection runs they
+  /// wait for its end, in memory: an org tells them at every start.
   Result<void> set_org_facts(const crm::OrgFacts& facts);
   std::optional<crm::OrgFacts> org_facts(std::string_view org) const;
+  /// Ids of record types that records were given since the start and the facts have no name for.
+  std::vector<std::string> unknown_record_types(std::string_view org) const;
 
   // ---- projection
   /// Another mapping than the one in force: records are projected again by reproject(), events use

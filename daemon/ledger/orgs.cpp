@@ -8,6 +8,10 @@ namespace headwater::ledger {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+/// Format 2 of facts tells the record types.
+constexpr std::uint8_t kFactsFormat = 2;
+/// Far above what an org has; what is noted beyond it is learned with the others all the same.
+constexpr std::size_t kUnknownTypesMax = 1'000;
 /// An event this much later than the high-water mark, with a smaller number: the numbers restarted.
 constexpr EpochMs kBumpAfterMs = 10 * 60 * 1000;
 /// Commit times of one instance may be this much out of order around a restart.
@@ -67,9 +71,14 @@ void put_facts(std::string& out, const crm::OrgFacts& facts) {
     put_text(out, prefix);
     put_text(out, object);
   }
+  put_varint(out, facts.record_types.size());
+  for (const auto& [id, name] : facts.record_types) {
+    put_text(out, id);
+    put_text(out, name);
+  }
 }
 
-bool read_facts(ByteReader& reader, crm::OrgFacts& facts) {
+bool read_facts(ByteReader& reader, bool record_types, crm::OrgFacts& facts) {
   facts.name = reader.text();
   facts.currency = reader.text();
   facts.region = reader.text();
@@ -78,6 +87,13 @@ bool read_facts(ByteReader& reader, crm::OrgFacts& facts) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string prefix(reader.text());
     facts.object_by_prefix[prefix] = reader.text();
+  }
+  if (!record_types) return reader.ok();
+  const std::uint64_t types = reader.varint();
+  if (types > reader.left()) return false;
+  for (std::uint64_t i = 0; i < types; ++i) {
+    const std::string id(reader.text());
+    facts.record_types[id] = reader.text();
   }
   return reader.ok();
 }
@@ -100,7 +116,9 @@ Result<void> Orgs::load() {
     Org& org = of(scan->key().substr(kFactsPrefix.size()));
     ByteReader reader(scan->value());
     auto facts = std::make_shared<crm::OrgFacts>();
-    if (reader.byte() != kFormat || !read_facts(reader, *facts)) return damaged(scan->key());
+    const std::uint8_t format = reader.byte();
+    if (format != kFormat && format != kFactsFormat) return damaged(scan->key());
+    if (!read_facts(reader, format == kFactsFormat, *facts)) return damaged(scan->key());
     org.facts = std::move(facts);
     org.facts_known = true;
   }
@@ -135,12 +153,14 @@ void Orgs::set_id(Org& org, std::string_view id) {
 
 void Orgs::set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch) {
   std::string bytes;
-  put_byte(bytes, kFormat);
+  put_byte(bytes, kFactsFormat);
   put_facts(bytes, facts);
   batch.put(Family::Meta, std::string(kFactsPrefix) + org.name, bytes);
   const std::lock_guard lock(mutex_);
   org.facts = std::make_shared<crm::OrgFacts>(facts);
   org.facts_known = true;
+  std::erase_if(org.unknown_record_types,
+                [&](const std::string& id) { return facts.record_types.contains(id); });
 }
 
 void Orgs::stage(StoreBatch& batch) {
@@ -168,6 +188,19 @@ std::optional<crm::OrgFacts> Orgs::facts(std::string_view name) const {
   const auto at = orgs_.find(name);
   if (at == orgs_.end() || !at->second.facts_known) return std::nullopt;
   return *at->second.facts;
+}
+
+void Orgs::note_unknown_record_type(Org& org, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  if (org.unknown_record_types.size() < kUnknownTypesMax) org.unknown_record_types.emplace(id);
+}
+
+std::vector<std::string> Orgs::unknown_record_types(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = orgs_.find(name);
+  if (at == orgs_.end()) return {};
+  const auto& all = at->second.unknown_record_types;
+  return {all.begin(), all.end()};
 }
 
 std::shared_ptr<const crm::OrgFacts> Orgs::projection_facts(std::string_view name) {

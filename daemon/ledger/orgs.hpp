@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,12 @@ struct Org {
   std::shared_ptr<const crm::OrgFacts> facts;  ///< never null
   bool facts_known = false;                    ///< set_org_facts was called at some time
   bool dirty = false;
+  /// Record types that records were given and the facts have no name for; bounded.
+  std::set<std::string, std::less<>> unknown_record_types;
 };
 
-/// The orgs, in memory and as `org:` and `facts:` rows. Changed under the ledger's write lock; id()
-/// and facts() may be called by any thread.
+/// The orgs, in memory and as `org:` and `facts:` rows. Changed under the ledger's write lock;
+/// id(), facts() and unknown_record_types() may be called by any thread.
 class Orgs {
  public:
   explicit Orgs(Store& store) : store_(store) {}
@@ -59,6 +62,9 @@ class Orgs {
 
   std::string id(std::string_view name) const;
   std::optional<crm::OrgFacts> facts(std::string_view name) const;  ///< nothing: never set
+  void note_unknown_record_type(Org& org, std::string_view id);
+  /// Those noted that the facts still do not name.
+  std::vector<std::string> unknown_record_types(std::string_view name) const;
   /// What projection uses: the set ones, else just the name.
   std::shared_ptr<const crm::OrgFacts> projection_facts(std::string_view name);
 
@@ -69,6 +75,7 @@ class Orgs {
 };
 
 void put_facts(std::string& out, const crm::OrgFacts& facts);
-bool read_facts(ByteReader& reader, crm::OrgFacts& facts);
+/// `record_types`: false for bytes of a build that did not know them.
+bool read_facts(ByteReader& reader, bool record_types, crm::OrgFacts& facts);
 
 }  // namespace headwater::ledger

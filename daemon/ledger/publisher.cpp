@@ -54,8 +54,8 @@ bool Publisher::publish(StoreBatch& batch,
     hash = sha256_head(json_);
   }
   if (had && hash == before.hash && before.deleted == deleted &&
-      before.complete == state.complete && !change.merge_news && !change.force &&
-      !change.replaced) {
+      before.complete == state.complete && before.violations == change.after->violations &&
+      !change.merge_news && !change.force && !change.replaced) {
     return false;
   }
   const std::string_view before_bu = state.bu;
@@ -67,6 +67,7 @@ bool Publisher::publish(StoreBatch& batch,
   state.meta.mapping_rev = projector.mapping_rev();
   state.meta.complete = state.complete;
   state.meta.deleted = deleted;
+  state.meta.violations = keep(arena, change.after->violations);
   state.ts_ms = clock_.now_ms();
   state.origin = change.origin;
 

@@ -11,6 +11,8 @@ namespace {
 // distinct versions, then numbers into them. A record has few distinct versions however many fields
 // it has, so each is written once.
 constexpr std::uint8_t kFormat = 1;
+/// Of a state that sinks were told violations of, which builds before them cannot read.
+constexpr std::uint8_t kViolationsFormat = 2;
 constexpr std::size_t kRevAt = 1;
 
 enum Flag : std::uint8_t {
@@ -19,6 +21,7 @@ enum Flag : std::uint8_t {
   kDeleteNews = 4,  // deleted_at, deleted_by, merged_into follow
   kMetaDeleted = 8,
   kMetaComplete = 16,
+  kViolations = 32,
 };
 
 char* write_members(char* to, const std::vector<Member>& members) {
@@ -52,7 +55,7 @@ class Ascending {
 /// What a state takes beside its versions and members at most.
 std::size_t fixed_room(const RecordState& state) {
   return 64 + 16 * kVarintRoom + state.merged_into.size() + state.bu.size() +
-         origin_room(state.origin);
+         state.meta.violations.size() + origin_room(state.origin);
 }
 
 }  // namespace
@@ -107,12 +110,13 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
       fixed_room(state) + versions_.size() * kVersionRoom + state.fv.size() * 2 * kVarintRoom;
   for (const Member& member : state.src) room += kVarintRoom + value_room(member.value);
   char* to = scratch_.room(room);
-  *to++ = static_cast<char>(kFormat);
+  const bool violations = !state.meta.violations.empty();
+  *to++ = static_cast<char>(violations ? kViolationsFormat : kFormat);
   to = write_be64(to, state.meta.rev.value);
   *to++ =
       static_cast<char>((state.complete ? kComplete : 0) | (state.refetch_owed ? kRefetchOwed : 0) |
                         (delete_news ? kDeleteNews : 0) | (state.meta.deleted ? kMetaDeleted : 0) |
-                        (state.meta.complete ? kMetaComplete : 0));
+                        (state.meta.complete ? kMetaComplete : 0) | (violations ? kViolations : 0));
   to = write_varint(to, versions_.size());
   for (const Version& version : versions_) to = write_version(to, version);
   for (const std::size_t number : fixed) to = write_varint(to, number);
@@ -127,6 +131,7 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
   to = write_signed(to, state.ts_ms);
   to = write_text(to, state.bu);
   to = write_origin(to, state.origin);
+  if (violations) to = write_text(to, state.meta.violations);
   to = write_members(to, state.src);
   to = write_varint(to, state.fv.size());
   NameId last = 0;
@@ -141,10 +146,11 @@ void RecordCodec::encode(const RecordState& state, std::string& out) {
 bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
   state.clear();
   ByteReader reader(bytes);
-  if (reader.byte() != kFormat) return false;
+  const std::uint8_t format = reader.byte();
   state.known = true;
   state.meta.rev = Rev{reader.be64()};
   const std::uint8_t flags = reader.byte();
+  if (format != ((flags & kViolations) != 0 ? kViolationsFormat : kFormat)) return false;
   state.complete = (flags & kComplete) != 0;
   state.refetch_owed = (flags & kRefetchOwed) != 0;
   state.meta.deleted = (flags & kMetaDeleted) != 0;
@@ -175,6 +181,7 @@ bool RecordCodec::decode(std::string_view bytes, RecordState& state) {
   state.ts_ms = reader.signed_varint();
   state.bu = reader.text();
   read_origin(reader, state.origin);
+  if (flags & kViolations) state.meta.violations = reader.text();
   const std::uint64_t fields = reader.varint();
   if (fields > reader.left()) return false;
   state.src.resize(fields);

@@ -6,18 +6,34 @@
 
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/writer.hpp"
+#include "schemas/crm/expression.hpp"
 
 namespace headwater::ledger {
 namespace {
 
-/// Format 2 tells `begin`. A job of format 1 ran without any event in between, so none of the
-/// records that it still owes was told since.
-constexpr std::uint8_t kFormat = 2;
+/// Format 2 tells `begin`, format 3 the record types of `before`. A job of format 1 ran without any
+/// event in between, so none of the records that it still owes was told since.
+constexpr std::uint8_t kFormat = 3;
 
 /// An object of its own name gets a table of its own as soon as it has a column, and leaves it
 /// without any.
 bool has_columns(const crm::EntityMapping& entity) {
   return std::ranges::any_of(entity.fields, &crm::FieldMapping::column);
+}
+
+struct Home {
+  std::string_view org, object;
+};
+Home home_of(std::string_view rkey) {
+  const auto first = rkey.find(':');
+  const auto second = rkey.find(':', first + 1);
+  return {rkey.substr(0, first), rkey.substr(first + 1, second - first - 1)};
+}
+
+/// Where the keys of this one's object end: `;` follows `:`.
+std::string behind_object(std::string_view rkey) {
+  const auto [org, object] = home_of(rkey);
+  return make_key(org, object) + ";";
 }
 
 }  // namespace
@@ -42,7 +58,7 @@ Result<std::optional<Job>> Reprojector::load() const {
   job.org = reader.text();
   job.done = reader.text();
   job.target = reader.text();
-  bool ok = (format == 1 || format == kFormat) && read_facts(reader, job.before);
+  bool ok = format >= 1 && format <= kFormat && read_facts(reader, format >= 3, job.before);
   job.begin = format == 1 ? journal_.last() : Rev{reader.varint()};
   ok = ok && reader.ok();
   if (!ok) {
@@ -75,7 +91,42 @@ void Reprojector::begin(StoreBatch& batch,
   mapping_after_ = std::move(after);
   last_ = std::move(last);
   projectors_.clear();
+  find_retyped();
   stage(batch);
+}
+
+void Reprojector::find_retyped() {
+  retyped_.reset();
+  if (job_->kind != Job::Kind::Facts) return;
+  const auto now = orgs_.projection_facts(job_->org);
+  crm::OrgFacts otherwise = job_->before;
+  otherwise.record_types = now->record_types;
+  std::string before, after;
+  put_facts(before, otherwise);
+  put_facts(after, *now);
+  if (before != after) return;
+  retyped_.emplace();
+  const auto note = [this](const crm::RecordTypes& types, const crm::RecordTypes& others) {
+    for (const auto& [id, name] : types) {
+      const auto other = others.find(id);
+      if (other == others.end() || other->second != name) retyped_->insert(id);
+    }
+  };
+  note(job_->before.record_types, now->record_types);
+  note(now->record_types, job_->before.record_types);
+}
+
+std::optional<NameId> Reprojector::type_name(std::string_view rkey) const {
+  const auto [org, object] = home_of(rkey);
+  return names_.of(org, object).find(crm::kRecordTypeId);
+}
+
+bool Reprojector::concerns(std::string_view rkey, const RecordState& state) const {
+  if (!retyped_) return true;
+  const auto name = type_name(rkey);
+  if (!name) return false;
+  const auto type = std::ranges::lower_bound(state.src, *name, {}, &Member::name);
+  return type != state.src.end() && type->name == *name && retyped_->contains(type->value.text);
 }
 
 void Reprojector::use(std::shared_ptr<const crm::Mapping> after) {
@@ -89,20 +140,27 @@ Result<void> Reprojector::slice(Writer& writer, std::size_t records_max) {
   std::size_t records = 0;
   auto scan =
       store_.scan(Family::Records, job_->done.empty() ? prefix : job_->done + std::string(1, '\0'));
-  for (; scan->valid() && records < records_max; scan->next(), ++records) {
+  for (; scan->valid() && records < records_max; ++records) {
     if (!scan->key().starts_with(prefix)) break;
+    if (retyped_ && !type_name(scan->key())) {
+      job_->done = behind_object(scan->key());
+      scan = store_.scan(Family::Records, job_->done);
+      continue;
+    }
     arena_.release();
     if (!codec_.decode(scan->value(), state_)) {
       return fatal(
           fmt::format("ledger: the state of {} is damaged or of a newer format; restore a backup",
                       scan->key()));
     }
-    if (owes(scan->key(), state_) && tell(batch, scan->key(), state_, arena_)) {
+    if (owes(scan->key(), state_) && concerns(scan->key(), state_) &&
+        tell(batch, scan->key(), state_, arena_)) {
       bytes_.clear();
       codec_.encode(state_, bytes_);
       writer.put_state(scan->key(), bytes_);
     }
     job_->done = scan->key();
+    scan->next();
   }
   if (auto ok = scan->status(); !ok) return ok;
   if (records == records_max) {
@@ -128,11 +186,8 @@ bool Reprojector::owes(std::string_view rkey, const RecordState& state) const {
 }
 
 Reprojector::Pair& Reprojector::projectors(std::string_view rkey) {
-  const auto first = rkey.find(':');
-  const auto second = rkey.find(':', first + 1);
-  const std::string_view org = rkey.substr(0, first);
-  const std::string_view object = rkey.substr(first + 1, second - first - 1);
-  Pair& pair = projectors_[std::string(rkey.substr(0, second))];
+  const auto [org, object] = home_of(rkey);
+  Pair& pair = projectors_[make_key(org, object)];
   if (pair.after) return pair;
   NameTable& names = names_.of(org, object);
   const auto facts = orgs_.projection_facts(org);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/ledger/parts.hpp"
@@ -39,6 +40,9 @@ struct Job {
 /// Events use the new projection from the start of the job on. So that their `before` is what sinks
 /// hold, an event for a record that is still owed tells it first. A record with a rev since the
 /// begin was told, by whichever of the two, and is not told again.
+///
+/// If nothing but record types differs in an org's facts, only records of those types are looked
+/// at, and objects without RecordTypeId are passed over.
 ///
 /// A record whose entity the new mapping changes is told twice: deleted where it was, read where it
 /// is now.
@@ -80,6 +84,10 @@ class Reprojector {
     bool replaced = false;  ///< into another table: told although the image is the same
   };
   void stage(StoreBatch& batch) const;
+  void find_retyped();
+  /// Of the object's RecordTypeId; nothing: no record of it ever had one.
+  std::optional<NameId> type_name(std::string_view rkey) const;
+  bool concerns(std::string_view rkey, const RecordState& state) const;
   Pair& projectors(std::string_view rkey);
 
   Store& store_;
@@ -89,6 +97,7 @@ class Reprojector {
   const std::string key_;
   Publisher publisher_;
   std::optional<Job> job_;
+  std::optional<std::set<std::string, std::less<>>> retyped_;  // the record types in question
   std::function<void(StoreBatch&)> last_;
   std::shared_ptr<const crm::Mapping> mapping_before_, mapping_after_;
   std::map<std::string, Pair, std::less<>> projectors_;

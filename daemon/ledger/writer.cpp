@@ -263,6 +263,9 @@ Result<void> Writer::step(Touched& record,
   }
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());
   projector.project(state, facts_after, after_);
+  if (!after_.record_type_unknown.empty()) {
+    parts_.orgs.note_unknown_record_type(*record.context->org, after_.record_type_unknown);
+  }
   if (had) projector.project_before(outcome_.replaced, facts_before, after_, before_);
 
   Change change = like;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connectors/salesforce/org_facts.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -27,30 +28,55 @@ bool FactsTask::is_unknown_object_there() {
   return found;
 }
 
+bool FactsTask::is_unknown_type_there() {
+  bool found = false;
+  for (auto& id : tools_.ledger.unknown_record_types(tools_.org)) {
+    found = asked_types_.insert(std::move(id)).second || found;
+  }
+  return found;
+}
+
 Result<Step> FactsTask::step() {
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (now < next_) return Step::wait(next_);
-  if (now >= ask_again_) {
+  const bool hour_over = ask_again_ != 0 && now >= ask_again_;
+  if (ask_again_ == 0 || hour_over) {
     asked_.clear();
+    asked_types_.clear();
     ask_again_ = now + kAskAgainMs;
   }
   next_ = now + kLookMs;
-  if (!is_unknown_object_there()) return Step::wait(next_);
-  auto objects = tools_.api.describe_global();
-  if (!objects) {
+  const bool objects = is_unknown_object_there();
+  const bool types = is_unknown_type_there() || hour_over;
+  if (!objects && !types) return Step::wait(next_);
+  if (auto learned = learn(objects, types); !learned) {
     asked_.clear();
-    return objects.error();
+    asked_types_.clear();
+    if (hour_over) ask_again_ = now;
+    return learned.error();
   }
-  crm::OrgFacts facts = *tools_.ledger.org_facts(tools_.org);
-  const std::size_t before = facts.object_by_prefix.size();
-  for (const auto& object : *objects) {
-    if (!object.key_prefix.empty()) facts.object_by_prefix[object.key_prefix] = object.name;
+  return Step::wait(next_);
+}
+
+Result<void> FactsTask::learn(bool objects, bool types) {
+  auto facts = tools_.ledger.org_facts(tools_.org);
+  if (!facts) return {};
+  const std::size_t known = facts->object_by_prefix.size();
+  const auto types_known = facts->record_types;
+  if (objects) {
+    if (auto learned = salesforce::learn_objects(tools_.api, *facts); !learned) return learned;
   }
-  if (facts.object_by_prefix.size() == before) return Step::wait(next_);
-  log::info("the org has objects that are new to us",
-            {{"org", tools_.org}, {"new", facts.object_by_prefix.size() - before}});
-  if (auto set = tools_.ledger.set_org_facts(facts); !set) return set.error();
-  return Step::again();
+  if (types) {
+    auto learned = salesforce::learn_record_types(tools_.api, *facts);
+    if (!learned) return learned.error();
+  }
+  const bool retyped = facts->record_types != types_known;
+  if (facts->object_by_prefix.size() == known && !retyped) return {};
+  log::info("the org has objects or record types that are new to us",
+            {{"org", tools_.org},
+             {"objects", facts->object_by_prefix.size() - known},
+             {"record_types", facts->record_types.size() - types_known.size()}});
+  return tools_.ledger.set_org_facts(*facts);
 }
 
 }  // namespace headwater

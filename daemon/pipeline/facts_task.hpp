@@ -8,12 +8,14 @@
 
 namespace headwater {
 
-/// Learns of objects that appeared after the start. A stream of all objects tells of a new one by
-/// itself; but which object an id belongs to is known by its key prefix, so lookups to the new
-/// object name none until the org was asked. Facts that changed project the org's records again.
+/// Learns of objects and record types that appeared after the start. A stream of all objects tells
+/// of a new one by itself; but which object an id belongs to is known by its key prefix, so lookups
+/// to the new object name none until the org was asked. In the same way a record of a new type has
+/// no `record_type` until then. Facts that changed project the org's records again.
 ///
-/// Asked once per object that has records and is not known, and again only after an hour, for an
-/// object may be hidden from the user. One thread.
+/// Asked once per object that has records and is not known, and per record type that a record has.
+/// Again only after an hour: an object may be hidden from the user. All record types are asked for
+/// every hour, because their names may change and nothing tells. One thread.
 class FactsTask final : public OrgTask {
  public:
   explicit FactsTask(OrgTools& tools) : tools_(tools) {}
@@ -22,11 +24,13 @@ class FactsTask final : public OrgTask {
 
  private:
   bool is_unknown_object_there();
+  bool is_unknown_type_there();
+  Result<void> learn(bool objects, bool types);
 
   OrgTools& tools_;
-  std::set<std::string, std::less<>> asked_;
+  std::set<std::string, std::less<>> asked_, asked_types_;
   std::int64_t next_ = 0;       // monotonic ms
-  std::int64_t ask_again_ = 0;  // monotonic ms
+  std::int64_t ask_again_ = 0;  // monotonic ms; 0: not yet looked, all was asked for at the start
 };
 
 }  // namespace headwater

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "connectors/salesforce/org_facts.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/refetch_task.hpp"
 
@@ -104,15 +105,17 @@ Step OrgWorker::bring_up() {
 }
 
 Result<void> OrgWorker::learn_facts() {
-  auto objects = parts_.api.describe_global();
-  if (!objects) return objects.error();
   crm::OrgFacts facts;
   if (auto known = parts_.ledger.org_facts(parts_.org)) facts = std::move(*known);
   facts.name = parts_.org;
   facts.currency = parts_.currency;
   facts.region = parts_.region;
-  for (const auto& object : *objects) {
-    if (!object.key_prefix.empty()) facts.object_by_prefix[object.key_prefix] = object.name;
+  if (auto learned = salesforce::learn_objects(parts_.api, facts); !learned) return learned;
+  const auto types = salesforce::learn_record_types(parts_.api, facts);
+  if (!types) return types.error();
+  if (!*types) {
+    log::warning("the org shows the user no record types: record_type stays empty",
+                 {{"org", parts_.org}});
   }
   return parts_.ledger.set_org_facts(facts);
 }

@@ -19,8 +19,8 @@ namespace headwater {
 
 /// REST work of one org.
 ///
-///   first: log in, bind our name to the org's id, learn the key prefixes that relations need
-///          (streams may start now)
+///   first: log in, bind our name to the org's id, learn key prefixes and record types, which
+///          images need (streams may start now)
 ///   then:  the first task that has something to do does one piece of it, and again from the first
 ///
 /// Rows that find the lane full wait for room, and all tasks with them. A task that fails pauses

@@ -4,22 +4,13 @@
 
 #include <boost/json.hpp>
 
+#include "schemas/core/json_members.hpp"
 #include "schemas/core/time.hpp"
 
 namespace headwater::verify {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
-
-bool flag_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_bool() && value->get_bool();
-}
 
 std::string shown(const json::value* value, Wording wording) {
   if (value == nullptr) return "nothing";
@@ -86,6 +77,11 @@ bool later_text(const json::value* have, const json::value& want) {
          have->as_string() > want.as_string();
 }
 
+bool same_list(const json::value* want, const json::value* have) {
+  if (want == nullptr || have == nullptr) return want == have;
+  return *want == *have;
+}
+
 std::string row_difference(std::string_view sections, std::string_view text, Wording wording) {
   boost::system::error_code broken;
   const auto want = json::parse("{" + std::string(sections) + "}", broken);
@@ -104,6 +100,10 @@ std::string row_difference(std::string_view sections, std::string_view text, Wor
     if (have == nullptr || without_nul(want.at(section)) != *have)
       return differs(section, &want.at(section), have, wording);
   }
+  const auto* listed = want.as_object().if_contains("violations");
+  const auto* kept = row.if_contains("violations");
+  if (kept != nullptr && kept->is_null()) kept = nullptr;
+  if (!same_list(listed, kept)) return differs("violations", listed, kept, wording);
   const auto& refs = want.at("refs").as_object();
   for (const auto& [name, value] : refs) {
     const auto* edge = edges.if_contains(name);
@@ -118,11 +118,18 @@ std::string row_difference(std::string_view sections, std::string_view text, Wor
 
 }  // namespace
 
-std::string_view sections_of(std::string_view document) {
+std::string sections_of(std::string_view document) {
+  constexpr std::string_view kViolations = ",\"violations\":[";
   const auto from = document.find("\"fields\":");
-  const auto to = document.rfind(",\"meta\":");
+  const auto to = document.rfind(",\"meta\":{\"rev\":");
   if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
-  return document.substr(from, to - from);
+  std::string out(document.substr(from, to - from));
+  // Nothing else of meta is an object, and no name in the list holds a bracket.
+  const auto listed = document.find(kViolations, to);
+  if (listed < document.find('}', to)) {
+    out += document.substr(listed, document.find(']', listed) + 1 - listed);
+  }
+  return out;
 }
 
 std::optional<LedgerRecord> read_record(std::string document) {
@@ -158,7 +165,11 @@ std::string document_difference(std::string_view want,
   const auto wanted = json::parse("{" + std::string(want) + "}", broken);
   const auto found = broken ? json::value() : json::parse("{" + std::string(have) + "}", broken);
   if (broken || !found.is_object()) return "it is no canonical record";
+  const auto* listed = wanted.as_object().if_contains("violations");
+  const auto* kept = found.as_object().if_contains("violations");
+  if (!same_list(listed, kept)) return differs("violations", listed, kept, wording);
   for (const auto& [section, members] : wanted.as_object()) {
+    if (!members.is_object()) continue;
     const auto* there = found.as_object().if_contains(section);
     if (there == nullptr || !there->is_object())
       return fmt::format("it has no {}", std::string(section));

@@ -24,9 +24,11 @@ struct LedgerRecord {
 /// Nothing: the text is no canonical record.
 std::optional<LedgerRecord> read_record(std::string document);
 
-/// `"fields":{…},"extra":{…},"raw":{…},"refs":{…}` of a canonical record's text: equal records have
-/// equal bytes. Empty if there is none.
-std::string_view sections_of(std::string_view document);
+/// `"fields":{…},"extra":{…},"raw":{…},"refs":{…}` of a canonical record's text, and behind them
+/// its
+/// `"violations":[…]` if it has some: equal records have equal bytes. Empty if there is none.
+/// `document` may go on behind the record.
+std::string sections_of(std::string_view document);
 
 /// A member's name and, if `values`, what both sides say.
 struct Wording {

@@ -30,16 +30,13 @@ bool shortened(std::string_view value) {
   return value.find("{\"$ref\":\"/v1/records/") != std::string_view::npos;
 }
 
-/// The after-image's own bytes: from its key to its meta. Envelopes are written in a fixed order,
+/// The after-image's sections. Envelopes are written in a fixed order,
 /// `before` first.
-std::string_view after_sections(std::string_view envelope) {
+std::string after_sections(std::string_view envelope) {
   static constexpr std::string_view kAfter = ",\"after\":{";
   const auto at = envelope.rfind(kAfter);
   if (at == std::string_view::npos) return {};
-  const auto after = envelope.substr(at + kAfter.size() - 1);
-  const auto from = after.find("\"fields\":"), to = after.find(",\"meta\":{\"rev\"");
-  if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
-  return after.substr(from, to - from);
+  return sections_of(envelope.substr(at + kAfter.size() - 1));
 }
 
 }  // namespace

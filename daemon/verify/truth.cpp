@@ -11,6 +11,7 @@
 #include "connectors/salesforce/describe.hpp"
 #include "connectors/salesforce/http.hpp"
 #include "connectors/salesforce/org.hpp"
+#include "connectors/salesforce/org_facts.hpp"
 #include "connectors/salesforce/row.hpp"
 #include "schemas/crm/projector.hpp"
 #include "schemas/model/render.hpp"
@@ -75,7 +76,12 @@ class Projection {
     std::string text;
     append_hash_input(text, projection.bu, projection.image(o.names));
     const auto from = text.find("\"fields\":");
-    return TrueRecord{row.stamp, text.substr(from, text.size() - from - 1)};
+    std::string sections = text.substr(from, text.size() - from - 1);
+    if (!projection.violations.empty()) {
+      sections += ",\"violations\":";
+      append_violations(sections, o.names, projection.violations);
+    }
+    return TrueRecord{row.stamp, std::move(sections)};
   }
 
  private:
@@ -87,14 +93,14 @@ class Projection {
   };
 
   Result<void> learn_facts() {
-    auto listed = tried([&] { return api_->describe_global(); });
-    if (!listed) return std::move(listed).error();
     auto facts = std::make_shared<crm::OrgFacts>();
     facts->name = org_.name;
     facts->currency = org_.currency;
     facts->region = org_.region;
-    for (const auto& object : *listed)
-      if (!object.key_prefix.empty()) facts->object_by_prefix[object.key_prefix] = object.name;
+    if (auto learned = tried([&] { return learn_objects(*api_, *facts); }); !learned)
+      return learned;
+    if (auto types = tried([&] { return learn_record_types(*api_, *facts); }); !types)
+      return types.error();
     facts_ = std::move(facts);
     return {};
   }

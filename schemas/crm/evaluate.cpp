@@ -11,7 +11,8 @@ namespace headwater::crm {
 
 using Kind = Syntax::Kind;
 
-Program::Program(const Expression& expression, const SourceNames& names, const OrgVariables& org) {
+Program::Program(const Expression& expression, const SourceNames& names, const OrgVariables& org)
+    : record_types_(org.record_types) {
   nodes_.emplace_back();
   compile(0, expression.root(), names, org);
 }
@@ -49,6 +50,10 @@ void Program::compile(std::size_t at,
       if (syntax.variable == Variable::OrgBu) node.constant = text(org.bu);
       if (syntax.variable == Variable::OrgRegion) node.constant = text(org.region);
       if (syntax.variable == Variable::OrgCurrency) node.constant = text(org.currency);
+      if (syntax.variable == Variable::RecordType) {
+        node.path = static_cast<std::uint32_t>(paths_.size());
+        paths_.push_back(SourcePath::resolve(names, kRecordTypeId));
+      }
       break;
     default:
       break;
@@ -115,7 +120,8 @@ class Evaluation {
     return {};
   }
 
-  Datum variable(const Node& node) const {
+  Datum variable(const Node& node) {
+    if (node.variable == Variable::RecordType) return record_type(node);
     if (node.variable == Variable::MetaCommitTs) {
       return Datum::of(ValueView::of_number(input_.facts.commit_ts, Tag::DateTime));
     }
@@ -124,6 +130,19 @@ class Evaluation {
       return Datum::of(ValueView::of_number(input_.facts.touched_at, Tag::DateTime));
     }
     return node.constant;
+  }
+
+  /// Null while the org has not told the name: the record is projected again once it has.
+  Datum record_type(const Node& node) {
+    const ValueView& id = slot(input_.raw, program_.paths_[node.path].self);
+    if (nothing(id)) return {};
+    if (!id.holds_text()) return fail();
+    if (program_.record_types_ != nullptr) {
+      const auto known = program_.record_types_->find(id.text);
+      if (known != program_.record_types_->end()) return result(known->second);
+    }
+    if (input_.record_type_unknown != nullptr) *input_.record_type_unknown = id.text;
+    return {};
   }
 
   /// Nothing for null; an error if it is no boolean.

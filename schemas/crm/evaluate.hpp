@@ -23,19 +23,21 @@ struct Datum {
   bool is_null() const { return !exact && nothing(value); }
 };
 
-/// What `$org.…` stands for. Empty texts are null.
+/// What `$org.…` and `RecordType` stand for. Empty texts are null.
 struct OrgVariables {
   std::string_view name, bu, region, currency;
+  const RecordTypes* record_types = nullptr;  ///< nullptr: none is known
 };
 
 /// The record at hand and where results may live. `scratch` is only memory that is reused,
-/// `domains` what was found before.
+/// `domains` what was found before. `record_type_unknown`, if any, is told of an id without a name.
 struct EvaluationInput {
   const RawSlots& raw;
   const StateFacts& facts;
   std::pmr::memory_resource& arena;
   std::string& scratch;
   DomainMemo& domains;
+  std::string_view* record_type_unknown = nullptr;
 };
 
 /// An expression compiled against the name table of one object: paths are slots. Borrows texts from
@@ -59,7 +61,7 @@ class Program {
     Function function = Function::If;
     Variable variable = Variable::OrgName;
     std::uint32_t first = 0, count = 0;  // children in nodes_
-    std::uint32_t path = 0;              // in paths_
+    std::uint32_t path = 0;              // in paths_; of RecordType: its id's
     Datum constant;
   };
   void compile(std::size_t at,
@@ -69,6 +71,7 @@ class Program {
 
   std::vector<Node> nodes_;  // the root first, the children of a node side by side
   std::vector<SourcePath> paths_;
+  const RecordTypes* record_types_;
 };
 
 }  // namespace headwater::crm

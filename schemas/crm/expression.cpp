@@ -307,9 +307,14 @@ class Parser {
       }
       out.text += field.text;
       ++at_;
-      if (!take(".")) return out;
+      if (!take(".")) break;
       out.text.push_back('.');
     }
+    if (out.text == "RecordType") {  // of no event: the org's facts name it
+      out.kind = Kind::Variable;
+      out.variable = Variable::RecordType;
+    }
+    return out;
   }
 
   Parsed no_value(const Token& token) {
@@ -337,7 +342,10 @@ class Checker {
       fail(node, "a list fits only after in and as a function's list argument");
     }
     if (node.kind == Kind::Map && !map_fits) fail(node, "a map fits only as map's second argument");
-    if (node.kind == Kind::Path) check_path(node);
+    if (node.kind == Kind::Path) paths_.push_back(node.text);
+    if (node.kind == Kind::Variable && node.variable == Variable::RecordType) {
+      paths_.emplace_back(kRecordTypeId);
+    }
     if (node.kind == Kind::Call) check_call(node);
     const bool maps = node.kind == Kind::Call && node.text == "map";
     const bool lists = node.kind == Kind::Call && takes_lists(node.text);
@@ -354,12 +362,6 @@ class Checker {
   }
   void fail(const Syntax& node, std::string what) {
     problems_.push_back({node.offset, std::move(what)});
-  }
-  void check_path(const Syntax& node) {
-    paths_.push_back(node.text);
-    if (node.text == "RecordType") {
-      fail(node, "RecordType, the developer name behind RecordTypeId, is not available yet");
-    }
   }
   void check_call(Syntax& node) {
     const FunctionInfo* info = find_function(node.text);

@@ -36,8 +36,12 @@ enum class Variable : std::uint8_t {
   OrgRegion,
   OrgCurrency,
   MetaCommitTs,
-  MetaTouchedAt
+  MetaTouchedAt,
+  RecordType,  ///< written as a path
 };
+
+/// The source path behind `RecordType`, the developer name of a record's type.
+inline constexpr std::string_view kRecordTypeId = "RecordTypeId";
 
 /// A node of the syntax tree. `x | f(a)` is the call f(x, a).
 struct Syntax {

@@ -37,7 +37,7 @@ struct Mapping::Unmapped {
   std::unordered_map<std::string, std::unique_ptr<EntityMapping>> entities;
 };
 
-std::string projection_tables() { return "projection 1; " + public_suffix_version(); }
+std::string projection_tables() { return "projection 2; " + public_suffix_version(); }
 
 const EntityMapping& Mapping::of_object(std::string_view object) const {
   const auto at = std::lower_bound(entities_.begin(), entities_.end(), object, by_object);

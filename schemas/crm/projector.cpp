@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "schemas/core/bytes.hpp"
 #include "schemas/core/ids.hpp"
 #include "schemas/core/time.hpp"
 #include "schemas/crm/plan.hpp"
@@ -37,6 +38,8 @@ void Projection::begin() {
   for (const auto which : {Section::Extra, Section::Raw, Section::Refs}) {
     sections[static_cast<std::size_t>(which)].clear();
   }
+  violations.clear();
+  record_type_unknown = {};
   arena.release();
 }
 
@@ -61,7 +64,7 @@ struct Projector::Plan {
         entity(mapping->of_object(object)),
         names(table),
         keys(*org) {
-    variables = {org->name, org->name, org->region, org->currency};
+    variables = {org->name, org->name, org->region, org->currency, &org->record_types};
     if (const OrgBlock* block = mapping->org(org->name)) {
       if (!block->bu.empty()) variables.bu = block->bu;
       if (!block->region.empty()) variables.region = block->region;
@@ -136,6 +139,11 @@ void Projector::Plan::fields_fed_by(std::span<const Member> changed) {
 void Projector::Plan::rest(const RawSlots& raw, Projection& out) {
   const bool all_as_is =
       std::all_of(fits.begin(), fits.end(), [](Fit fit) { return fit == Fit::Same; });
+  if (!all_as_is) {
+    for (std::size_t i = 0; i < fits.size(); ++i) {
+      if (fits[i] == Fit::Error) put_varint(out.violations, layout.fields[i].name);
+    }
+  }
   raws(raw, all_as_is, out);
   refs(raw, out);
   extras(raw, out);
@@ -161,7 +169,7 @@ Fit Projector::Plan::computed(const FieldPlan& field,
                               const StateFacts& facts,
                               Projection& out,
                               ValueView& value) {
-  const EvaluationInput input{raw, facts, out.arena, scratch, domains};
+  const EvaluationInput input{raw, facts, out.arena, scratch, domains, &out.record_type_unknown};
   const auto outcome = layout.programs[field.index].run(input);
   if (outcome.failed) return Fit::Error;
   if (outcome.datum.is_null()) return Fit::Same;

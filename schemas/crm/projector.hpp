@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -18,6 +20,9 @@
 
 namespace headwater::crm {
 
+/// Record type id (18 characters) -> developer name.
+using RecordTypes = std::map<std::string, std::string, std::less<>>;
+
 /// What projection needs to know of an org, besides the record. Part of what a record's image is a
 /// function of: when it changes, records are projected again.
 struct OrgFacts {
@@ -25,6 +30,7 @@ struct OrgFacts {
   std::string currency;  ///< default currency, may be empty
   std::string region;    ///< default region, may be empty
   std::unordered_map<std::string, std::string> object_by_prefix;  ///< `a0B` -> `Invoice__c`
+  RecordTypes record_types = {};
 };
 
 /// A record's raw image laid out for projection: slot i holds the value of the source path with
@@ -44,6 +50,8 @@ struct Projection {
   std::string_view bu;
   std::optional<EpochMs> sort_at;  ///< of the record in relation lists
   std::array<std::vector<Member>, kSections> sections;
+  std::string violations;                ///< as Meta has them
+  std::string_view record_type_unknown;  ///< a RecordTypeId that the facts have no name for
   std::pmr::monotonic_buffer_resource arena;
 
   ImageView image(const NameTable& names) const;

@@ -12,10 +12,14 @@ namespace {
 // Layout of a journal value: format, kind, op, flags, then typed values in fixed order. A format
 // that an older build does not know is refused, never guessed at.
 constexpr std::uint8_t kFormat = 1;
-/// Of entries of the kind Event, which builds before it cannot read.
-constexpr std::uint8_t kEventFormat = 2;
+/// Of entries of the kind Event, and of those with violations, which builds before them cannot
+/// read.
+constexpr std::uint8_t kEventFormat = 2, kViolationsFormat = 3;
 
-std::uint8_t format_of(EntryKind kind) { return kind == EntryKind::Event ? kEventFormat : kFormat; }
+std::uint8_t format_of(EntryKind kind, bool violations) {
+  if (kind == EntryKind::Event) return kEventFormat;
+  return violations ? kViolationsFormat : kFormat;
+}
 
 enum Flag : std::uint32_t {
   kLate = 1,
@@ -29,6 +33,8 @@ enum Flag : std::uint32_t {
   kBeforeSortAt = 256,
   kClosed = 512,
   kMergedFrom = 1024,
+  kViolations = 2048,
+  kBeforeViolations = 4096,
 };
 
 std::uint32_t flags_of(const EntryView& e) {
@@ -36,7 +42,9 @@ std::uint32_t flags_of(const EntryView& e) {
          (e.meta.complete ? kComplete : 0U) | (e.meta.deleted ? kDeleted : 0U) |
          (e.before.complete ? kBeforeComplete : 0U) | (e.before.deleted ? kBeforeDeleted : 0U) |
          (e.sort_at ? kSortAt : 0U) | (e.before_sort_at ? kBeforeSortAt : 0U) |
-         (e.closed ? kClosed : 0U) | (e.merged_from.empty() ? 0U : kMergedFrom);
+         (e.closed ? kClosed : 0U) | (e.merged_from.empty() ? 0U : kMergedFrom) |
+         (e.meta.violations.empty() ? 0U : kViolations) |
+         (e.before.violations.empty() ? 0U : kBeforeViolations);
 }
 
 void put_meta(std::string& out, const Meta& meta) {
@@ -95,6 +103,16 @@ std::span<const NameId> read_names(ByteReader& reader,
   return {names, static_cast<std::size_t>(count)};
 }
 
+/// Numbers that the table knows, or none and a failed reader.
+std::string_view read_violations(ByteReader& reader, const NameTable& names) {
+  const std::string_view violations = reader.text();
+  ByteReader numbers(violations);
+  bool known = true;
+  while (known && !numbers.done()) known = numbers.varint() < names.size() && numbers.ok();
+  if (!known) reader.take(reader.left() + 1);
+  return known ? violations : std::string_view();
+}
+
 /// Cuts an rkey into its parts. False if it is not one.
 bool cut_rkey(EntryView& e) {
   const auto first = e.rkey.find(':');
@@ -145,7 +163,9 @@ void put_record(std::string& out, const EntryView& e) {
     put_varint(out, e.before.rev.value);
     put_meta(out, e.before);
     put_image(out, e.old);
+    if (!e.before.violations.empty()) put_text(out, e.before.violations);
   }
+  if (!e.meta.violations.empty()) put_text(out, e.meta.violations);
 }
 
 void read_record(ByteReader& reader,
@@ -180,7 +200,9 @@ void read_record(ByteReader& reader,
     e.before.complete = (flags & kBeforeComplete) != 0;
     e.before.deleted = (flags & kBeforeDeleted) != 0;
     e.old = read_image(reader, names, arena);
+    if (flags & kBeforeViolations) e.before.violations = read_violations(reader, names);
   }
+  if (flags & kViolations) e.meta.violations = read_violations(reader, names);
 }
 
 void put_event(std::string& out, const EntryView& e) {
@@ -232,7 +254,7 @@ void read_origin(ByteReader& reader, Origin& origin) {
 }
 
 void put_entry(std::string& out, const EntryView& e) {
-  put_byte(out, format_of(e.kind));
+  put_byte(out, format_of(e.kind, !e.meta.violations.empty() || !e.before.violations.empty()));
   put_byte(out, static_cast<std::uint8_t>(e.kind));
   put_byte(out, static_cast<std::uint8_t>(e.op));
   put_varint(out, flags_of(e));
@@ -256,15 +278,17 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
   };
   ByteReader reader(keep(bytes));
   const std::uint8_t format = reader.byte();
-  if (format != kFormat && format != kEventFormat) {
+  if (format != kFormat && format != kEventFormat && format != kViolationsFormat) {
     return damaged("unknown format; it was written by a newer build or is damaged");
   }
   EntryView e;
   e.meta.rev = rev;
   e.kind = static_cast<EntryKind>(reader.byte());
-  if (format != format_of(e.kind)) return damaged("its kind is not of its format");
   e.op = static_cast<Op>(reader.byte());
   const auto flags = static_cast<std::uint32_t>(reader.varint());
+  if (format != format_of(e.kind, (flags & (kViolations | kBeforeViolations)) != 0)) {
+    return damaged("its kind is not of its format");
+  }
   e.late = (flags & kLate) != 0;
   e.purge = (flags & kPurge) != 0;
   e.closed = (flags & kClosed) != 0;

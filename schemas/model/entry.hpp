@@ -34,6 +34,8 @@ struct Meta {
   std::uint32_t mapping_rev = 0;
   bool complete = false;  ///< a full image was applied
   bool deleted = false;
+  /// Fields whose transform failed, so that they are null: their name numbers as varints.
+  std::string_view violations;
 };
 
 /// Where a change came from.

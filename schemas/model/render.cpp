@@ -52,7 +52,10 @@ void append_version_member(std::string& out, std::string_view key_colon, const V
   out.push_back('"');
 }
 
-void append_meta(std::string& out, const Meta& meta, std::string_view merged_into) {
+void append_meta(std::string& out,
+                 const Meta& meta,
+                 std::string_view merged_into,
+                 const NameTable* names) {
   append_number_member(out, "\"meta\":{\"rev\":", meta.rev.value);
   append_version_member(out, ",\"ver\":", meta.version);
   append_time_or_null(out, ",\"commit_ts\":", meta.commit_ts);
@@ -61,6 +64,10 @@ void append_meta(std::string& out, const Meta& meta, std::string_view merged_int
   append_text_or_null(out, ",\"merged_into\":", merged_into);
   append_number_member(out, ",\"mapping_rev\":", meta.mapping_rev);
   append_hash(out, meta.hash);
+  if (!meta.violations.empty()) {
+    out.append(",\"violations\":");
+    append_violations(out, *names, meta.violations);
+  }
   out.push_back('}');
 }
 
@@ -115,12 +122,17 @@ void append_head(std::string& out, const EntryView& e, std::string_view bu) {
   out.append(",\"customer\":null,");
 }
 
+/// NameTable of the object, whichever image there is.
+const NameTable* names_of(const EntryView& e) {
+  return e.after.names != nullptr ? e.after.names : e.old.names;
+}
+
 template <typename Marks>
 void append_after(std::string& out, const EntryView& e, Marks marks) {
   append_head(out, e, e.bu);
   append_sections(out, [&](std::size_t s) { append_section(out, e.after, s, marks); });
   out.push_back(',');
-  append_meta(out, e.meta, e.merged_into);
+  append_meta(out, e.meta, e.merged_into, names_of(e));
   out.push_back('}');
 }
 
@@ -258,15 +270,22 @@ void append_ids(std::string& out, std::string_view key_bracket, std::string_view
   out.push_back(']');
 }
 
-/// NameTable that the lists of source names refer to.
-const NameTable* names_of(const EntryView& e) {
-  return e.after.names != nullptr ? e.after.names : e.old.names;
-}
-
 }  // namespace
 
 void append_section_json(std::string& out, const ImageView& image, Section section) {
   append_section(out, image, static_cast<std::size_t>(section), kNoMarks);
+}
+
+void append_violations(std::string& out, const NameTable& names, std::string_view violations) {
+  ByteReader numbers(violations);
+  char before = '[';
+  while (!numbers.done()) {
+    out.append(1, before).append("{\"field\":");
+    append_json_string(out, names.text(static_cast<NameId>(numbers.varint())));
+    out.append(",\"rule\":\"transform_error\"}");
+    before = ',';
+  }
+  out.push_back(']');
 }
 
 void append_hash_input(std::string& out, std::string_view bu, const ImageView& image) {
@@ -287,7 +306,7 @@ void EnvelopeWriter::append_before(std::string& out, const EntryView& e) const {
     marks += 2 * members.size();
   });
   out.push_back(',');
-  append_meta(out, e.before, {});
+  append_meta(out, e.before, {}, names_of(e));
   out.push_back('}');
 }
 

@@ -97,7 +97,8 @@ class Contacts {
               rev * 0x9e3779b97f4a7c15,
               7,
               true,
-              false};
+              false,
+              {}};
     e.has_before = op == Op::Update;
     e.sort_at = e.before_sort_at = 1'700'000'000'000;
     e.after = {&names_, {members_[i].fields, members_[i].extra, {}, members_[i].refs}};

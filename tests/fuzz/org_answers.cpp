@@ -25,9 +25,13 @@ FUZZ_TARGET(org_answers) {
   const fuzz::Exact text(pieces.rest());
   const auto body = text.view();
   switch (which) {
-    case 0:
-      sound(salesforce::read_query_page("query Account", body));
+    case 0: {
+      const auto page = salesforce::read_query_page("query RecordType", body);
+      if (!sound(page)) break;
+      for (const auto& record : page->records)
+        sound(salesforce::read_record_type("query RecordType", record));
       break;
+    }
     case 1:
       sound(salesforce::read_job("create a job", body));
       break;

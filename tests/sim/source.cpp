@@ -152,6 +152,10 @@ Result<std::vector<salesforce::ObjectInfo>> SimApi::describe_global() {
                                              {"Contact", "003", true, true}};
 }
 
+Result<std::vector<salesforce::RecordTypeInfo>> SimApi::record_types() {
+  return std::vector<salesforce::RecordTypeInfo>{};
+}
+
 Result<salesforce::ObjectDescription> SimApi::describe(std::string_view object) {
   if (auto error = fault()) return *error;
   const SimObject* found = org_.object(object);

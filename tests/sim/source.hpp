@@ -70,6 +70,7 @@ class SimApi final : public salesforce::OrgApi {
   Result<std::string> org_id() override;
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override;
   Result<salesforce::ObjectDescription> describe(std::string_view object) override;
+  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override;
   Result<std::vector<salesforce::FetchedRecord>> fetch(
       std::string_view object,
       std::span<const RecordId> ids,

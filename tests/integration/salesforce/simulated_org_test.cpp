@@ -271,5 +271,26 @@ TEST_F(SimulatedOrgTest, ObjectsAreListedWithTheirPrefixes) {
   EXPECT_GT(metrics_->api_max, 0);
 }
 
+TEST_F(SimulatedOrgTest, RecordTypesAreReadToTheLast) {
+  start();
+  std::map<std::string, std::string> added;
+  for (int i = 0; i < 2'100; ++i) {  // more than one answer holds
+    const auto name = "Type_" + std::to_string(i);
+    auto id = org_->record_types().add("Case", name);
+    ASSERT_TRUE(id.ok());
+    added[*id] = name;
+  }
+  const auto types = client_->record_types();
+  ASSERT_TRUE(types.ok()) << types.error().message;
+  EXPECT_EQ(types->size(), added.size() + 5);
+  for (const auto& type : *types) {
+    if (const auto at = added.find(type.id.str()); at != added.end()) {
+      EXPECT_EQ(type.developer_name, at->second);
+      added.erase(at);
+    }
+  }
+  EXPECT_TRUE(added.empty());
+}
+
 }  // namespace
 }  // namespace headwater::salesforce

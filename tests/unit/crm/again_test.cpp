@@ -11,6 +11,7 @@ std::string json_of(const Projection& projection, const NameTable& names) {
   std::string out = std::string(projection.bu) + ' ';
   append_hash_input(out, projection.bu, projection.image(names));
   out += projection.sort_at ? std::to_string(*projection.sort_at) : "none";
+  if (!projection.violations.empty()) append_violations(out, names, projection.violations);
   return out;
 }
 
@@ -63,6 +64,7 @@ TEST(ProjectAgain, EqualsAProjectionMadeAnew) {
                                         "DurationInMinutes",
                                         "IsAllDayEvent",
                                         "OwnerId",
+                                        "RecordTypeId",
                                         "Email"};
   std::mt19937 random(11);
   for (const char* object : {"Account", "Contact", "Opportunity", "Event", "Invoice__c", "Lead"}) {

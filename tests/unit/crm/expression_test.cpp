@@ -132,8 +132,17 @@ TEST(Expression, TellsWhatIsNotAvailableYetWithEveryPlace) {
   EXPECT_EQ(parsed("Email | trim | lower"),
             "15: function lower is not available yet; 8: function trim is not available yet");
   EXPECT_EQ(parsed("map(Type, {\"a\": \"b\"}, \"c\")"), "0: function map is not available yet");
-  EXPECT_EQ(parsed("RecordType == \"UK\""),
-            "0: RecordType, the developer name behind RecordTypeId, is not available yet");
+}
+
+TEST(Expression, RecordTypeIsNoPathButReadsTheIdBehindIt) {
+  std::vector<ExpressionProblem> problems;
+  const auto expression = Expression::parse("RecordType", problems);
+  EXPECT_TRUE(problems.empty());
+  EXPECT_FALSE(expression.is_bare());
+  EXPECT_EQ(expression.paths(), std::vector<std::string>{"RecordTypeId"});
+  EXPECT_EQ(parsed("RecordType == \"UK\""), "==($ \"UK\")");
+  EXPECT_EQ(parsed("person_name(RecordType)"),
+            "0: person_name takes a path, as in person_name(Name)");
 }
 
 TEST(Expression, IsBounded) {

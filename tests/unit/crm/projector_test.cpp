@@ -284,5 +284,66 @@ TEST(Projector, NamesNumbersThatJsonCannotWrite) {
   EXPECT_EQ(account.json(Section::Extra), R"({"Score__c":"NaN"})");
 }
 
+TEST(Projector, NamesTheRecordTypeOnceTheOrgHasToldIt) {
+  OrgFacts org = Bench::default_org();
+  org.record_types = {{"0125f000000UkUkAAK", "UK_Customer"}};
+  Bench account(mapping_of(), "Account", org);
+  EXPECT_EQ(account.field("record_type"), "null");
+  EXPECT_EQ(account.out_.record_type_unknown, "");
+  account.set("RecordTypeId", ref("0125f000000UkUkAAK"));
+  EXPECT_EQ(account.field("record_type"), "\"UK_Customer\"");
+  EXPECT_EQ(account.json(Section::Raw), "{}") << "record_type_id tells it";
+  EXPECT_EQ(account.out_.record_type_unknown, "");
+  account.set("RecordTypeId", ref("0125f000000DeDeAAK"));
+  EXPECT_EQ(account.field("record_type"), "null");
+  EXPECT_EQ(account.out_.record_type_unknown, "0125f000000DeDeAAK");
+}
+
+TEST(Projector, AMappingComputesWithTheRecordType) {
+  OrgFacts org = Bench::default_org();
+  org.record_types = {{"0125f000000UkUkAAK", "UK_Customer"}};
+  Bench account(mapping_of("entities:\n"
+                           "  account:\n"
+                           "    object: Account\n"
+                           "    base: builtin\n"
+                           "    fields:\n"
+                           "      uk: {expr: 'RecordType == \"UK_Customer\"', type: bool}\n"),
+                "Account",
+                org);
+  EXPECT_EQ(account.field("uk"), "null");
+  account.set("RecordTypeId", ref("0125f000000UkUkAAK"));
+  EXPECT_EQ(account.field("uk"), "true");
+}
+
+TEST(Projector, ATransformErrorIsAViolationAndKeepsWhatItRead) {
+  Bench account(mapping_of("entities:\n"
+                           "  account:\n"
+                           "    object: Account\n"
+                           "    base: builtin\n"
+                           "    fields:\n"
+                           "      twice: {expr: 'mul(Score__c, 2)', type: decimal}\n"
+                           "      since: {expr: Since__c, type: date}\n"),
+                "Account");
+  const auto violations = [&] {
+    account.project();
+    std::string out;
+    if (account.out_.violations.empty()) return out;
+    append_violations(out, account.names_, account.out_.violations);
+    return out;
+  };
+  account.set("Score__c", ValueView::integer(4)).set("Since__c", on_day(20'000));
+  EXPECT_EQ(violations(), "");
+  account.set("Score__c", text("four"));
+  EXPECT_EQ(violations(), R"([{"field":"twice","rule":"transform_error"}])");
+  EXPECT_EQ(account.field("twice"), "null");
+  EXPECT_EQ(account.json(Section::Raw), R"({"Score__c":"four"})");
+  account.set("Since__c", text("yesterday"));
+  EXPECT_EQ(
+      violations(),
+      R"([{"field":"since","rule":"transform_error"},{"field":"twice","rule":"transform_error"}])");
+  account.set("Score__c", ValueView::null()).set("Since__c", ValueView::null());
+  EXPECT_EQ(violations(), "") << "null is no error";
+}
+
 }  // namespace
 }  // namespace headwater::crm

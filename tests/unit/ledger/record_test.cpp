@@ -51,6 +51,23 @@ TEST(Record, ComesBackFromItsBytes) {
   EXPECT_EQ(RecordCodec::rev_of(bytes), sample().meta.rev);
 }
 
+TEST(Record, ToldViolationsComeBackAndCostNoByteWhereThereAreNone) {
+  RecordCodec codec;
+  std::string plain, bytes;
+  codec.encode(sample(), plain);
+  EXPECT_EQ(plain[0], 1) << "what builds before them read";
+  RecordState state = sample();
+  state.meta.violations = "\2\11";
+  codec.encode(state, bytes);
+  EXPECT_EQ(bytes.size(), plain.size() + 3);
+  RecordState back;
+  ASSERT_TRUE(codec.decode(bytes, back));
+  EXPECT_EQ(back.meta.violations, "\2\11");
+  EXPECT_EQ(RecordCodec::rev_of(bytes), state.meta.rev);
+  bytes[0] = 1;
+  EXPECT_FALSE(codec.decode(bytes, back)) << "its flags are not of its format";
+}
+
 TEST(Record, DamagedBytesAreRefusedWhereverTheyAreCut) {
   RecordCodec codec;
   std::string bytes;
@@ -59,7 +76,7 @@ TEST(Record, DamagedBytesAreRefusedWhereverTheyAreCut) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(codec.decode(std::string_view(bytes).substr(0, size), back)) << size;
   }
-  bytes[0] = 2;
+  bytes[0] = 3;
   EXPECT_FALSE(codec.decode(bytes, back)) << "a newer format";
 }
 

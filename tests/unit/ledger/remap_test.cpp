@@ -145,6 +145,118 @@ TEST_F(RemapTest, ChangedFactsOfAnOrgProjectItsRecordsAgain) {
   EXPECT_EQ(ledger->org_facts("emea")->currency, "EUR");
 }
 
+TEST_F(RemapTest, ANewRecordTypeIsToldOfRecordsThatHaveIt) {
+  const std::string uk = "0125f000000UkUkAAK", de = "0125f000000DeDeAAK";
+  crm::OrgFacts facts{"emea", "EUR", "DE", {}};
+  facts.record_types = {{de, "DE_Customer"}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  Event contact = created(9, {{"LastName", "Lee"}}, id_of(1));
+  contact.object = "Contact";
+  apply({created(5, {{"Name", "U"}, {"RecordTypeId", uk}}, id_of(2)),
+         created(6, {{"Name", "D"}, {"RecordTypeId", de}}, id_of(3)),
+         contact});
+  EXPECT_EQ(ledger->unknown_record_types("emea"), std::vector{uk});
+  const Rev before = ledger->head();
+  facts.record_types.emplace(uk, "UK_Customer");
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  const auto told = entries(before);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].id, RecordId::parse(id_of(2))->str());
+  EXPECT_EQ(told[0].op, Op::Update);
+  EXPECT_EQ(field(told[0], "record_type"), "\"UK_Customer\"");
+  EXPECT_EQ(told[0].old.find(Section::Fields, "record_type")->tag, Tag::Null);
+  EXPECT_EQ(ledger->unknown_record_types("emea"), std::vector<std::string>());
+  crash_and_open();
+  EXPECT_EQ(ledger->org_facts("emea")->record_types, facts.record_types);
+}
+
+TEST_F(RemapTest, ARenamedRecordTypeIsToldThoughACrashComesBetween) {
+  options.reproject_records = 1;
+  open();
+  const std::string uk = "0125f000000UkUkAAK";
+  crm::OrgFacts facts{"emea", "", "", {}};
+  facts.record_types = {{uk, "UK"}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  std::vector<Event> events;
+  for (int i = 0; i < 5; ++i) {
+    Event event = created(10 + i, {{"Name", "N"}, {"RecordTypeId", uk}}, id_of(i));
+    if (i == 0) event.fields.erase("RecordTypeId");
+    if (i == 1) event.object = "Case";
+    events.push_back(std::move(event));
+  }
+  apply(events);
+  const Rev before = ledger->head();
+  facts.record_types[uk] = "GB";
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  EXPECT_TRUE(ledger->reprojecting());
+  crash_and_open();
+  settle();
+  const auto told = entries(before);
+  ASSERT_EQ(told.size(), 4U);
+  for (const EntryView& entry : told) EXPECT_EQ(field(entry, "record_type"), "\"GB\"");
+}
+
+const std::string kTwice = R"(
+entities:
+  account:
+    object: Account
+    base: builtin
+    fields:
+      twice: {expr: 'mul(Tier__c, 2)', type: decimal}
+)";
+
+std::string violations_of(const EntryView& entry) {
+  std::string out;
+  const NameTable* names = entry.after.names;
+  if (!entry.meta.violations.empty()) append_violations(out, *names, entry.meta.violations);
+  return out;
+}
+
+TEST_F(RemapTest, ViolationsAreToldWithTheirRecordAndBeforeIt) {
+  const std::string listed = R"([{"field":"twice","rule":"transform_error"}])";
+  open(mapping_of(kTwice));
+  settle();
+  auto told = entries(head);
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told[0].id, kAcme) << "gold cannot be doubled";
+  EXPECT_EQ(violations_of(told[0]), listed);
+  EXPECT_EQ(told[0].before.violations, "");
+  // A state and its materialization say it too.
+  EntryBatch state;
+  ASSERT_TRUE(ledger->get({"emea", "Account", *RecordId::parse(kAcme)}, state));
+  EXPECT_EQ(violations_of(state.entries()[0]), listed);
+  const Rev after = ledger->head();
+  apply({updated(50, {{"Tier__c", std::nullopt}})});
+  told = entries(after);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(violations_of(told[0]), "");
+  EXPECT_FALSE(told[0].before.violations.empty());
+}
+
+TEST_F(RemapTest, ViolationsAloneAreTold) {
+  // `tier` tells what `twice` fails to compute with, so that no byte of the image is another.
+  const std::string never = kTier + "      twice: {expr: 'if(false, mul(Tier__c, 2), null)'}\n";
+  const std::string twice = kTier + "      twice: {expr: 'mul(Tier__c, 2)'}\n";
+  open(mapping_of(never));
+  settle();
+  const Rev before = ledger->head();
+  open(mapping_of(twice));
+  settle();
+  const auto told = entries(before);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].op, Op::Update);
+  EXPECT_TRUE(told[0].old.empty());
+  EXPECT_EQ(told[0].meta.hash, told[0].before.hash);
+  EXPECT_EQ(violations_of(told[0]), R"([{"field":"twice","rule":"transform_error"}])");
+  const Rev after = ledger->head();
+  open(mapping_of(twice));
+  settle();
+  EXPECT_EQ(ledger->head(), after) << "nothing is new";
+}
+
 TEST_F(RemapTest, EventsBetweenThePiecesTellWhatSinksHeldAndAreToldOnce) {
   options.reproject_records = 1;
   open();

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "schemas/model/render.hpp"
+#include "tests/support/example_event.hpp"
 
 namespace headwater {
 namespace {
@@ -35,8 +36,8 @@ struct Fixture {
     entry.entity = "contact";
     entry.bu = entry.before_bu = "emea";
     entry.op = Op::Update;
-    entry.meta = {Rev{5}, {1, 2, 3, 4000}, 4000, 77, 1, true, false};
-    entry.before = {Rev{4}, {1, 1, 1, 3000}, 3000, 76, 1, true, false};
+    entry.meta = {Rev{5}, {1, 2, 3, 4000}, 4000, 77, 1, true, false, {}};
+    entry.before = {Rev{4}, {1, 1, 1, 3000}, 3000, 76, 1, true, false, {}};
     entry.has_before = true;
     entry.ts_ms = 12345;
     entry.sort_at = 99;
@@ -93,6 +94,38 @@ TEST(Entry, AWinnerSaysOfWhomItIsMade) {
   EXPECT_EQ(event_verb(batch.entries()[0]), "merged");
 }
 
+TEST(Entry, ViolationsCostNoByteWhereThereAreNone) {
+  Fixture f;
+  NameTable& names = f.tables.names("emea", "Contact");
+  std::string plain, bytes, violations;
+  put_entry(plain, f.entry);
+  EXPECT_EQ(plain[0], 1) << "what builds before them read";
+  put_varint(violations, names.intern("email"));
+  f.entry.meta.violations = violations;
+  put_entry(bytes, f.entry);
+  EXPECT_EQ(bytes.size(), plain.size() + 1 + violations.size());
+  EntryBatch batch;
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  std::string envelope;
+  EnvelopeWriter().append(envelope, batch.entries()[0], {"1", "00D"});
+  const std::string listed = R"("violations":[{"field":"email","rule":"transform_error"}]}})";
+  EXPECT_NE(envelope.find(listed + R"(,"changed":)"), std::string::npos) << envelope;
+  EXPECT_EQ(envelope.find(listed), envelope.rfind(listed)) << "the image before had none";
+
+  f.entry.before.violations = violations;
+  f.entry.meta.violations = {};
+  bytes.clear();
+  put_entry(bytes, f.entry);
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  envelope.clear();
+  EnvelopeWriter().append(envelope, batch.entries()[1], {"1", "00D"});
+  EXPECT_NE(envelope.find(listed + R"(,"after":)"), std::string::npos) << envelope;
+  EXPECT_EQ(envelope.find(listed), envelope.rfind(listed));
+  std::string again;
+  put_entry(again, batch.entries()[1]);
+  EXPECT_EQ(again, bytes);
+}
+
 TEST(Entry, RefusesDamagedBytes) {
   Fixture f;
   std::string bytes;
@@ -127,36 +160,20 @@ TEST(Entry, BytesThatSayWhatNoEntrySaysAreRefused) {
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.op = static_cast<Op>('x'); }));
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.kind = static_cast<EntryKind>(4); }));
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[1][0].value.real = std::nan(""); }));
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.meta.violations = "\x7f"; })) << "no name";
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.meta.violations = "\x80"; })) << "no number";
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[0][1].value = {Tag::Absent, 0, 0, {}}; }));
-}
-
-EntryView platform_event() {
-  EntryView e;
-  e.kind = EntryKind::Event;
-  e.op = Op::Create;
-  e.rkey = "emea:Order_Event__e";
-  e.org = "emea";
-  e.object = "Order_Event__e";
-  e.topic = "/event/Order_Event__e";
-  e.ts_ms = 1'772'366'400'123;
-  e.meta.commit_ts = 1'772'366'400'000;
-  e.origin.type = ChangeType::Create;
-  e.origin.commit_user = "0055f000005mc66AAA";
-  e.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
-  e.origin.replay_id = std::string_view("\0\0\x17\x90", 4);
-  e.origin.event_uuid = "0f4d0b2e-0000-4000-8000-000000000001";
-  e.row = R"({"Amount__c":12.5})";
-  return e;
 }
 
 TEST(Entry, APlatformEventIsReadAsItWasWritten) {
   Tables tables;
   std::string bytes, again;
-  put_entry(bytes, platform_event());
+  EntryView want = test::example_event();
+  want.origin.replay_id = std::string_view("\0\0\x17\x90", 4);
+  put_entry(bytes, want);
   EntryBatch batch;
   ASSERT_TRUE(batch.add(Rev{8}, bytes, tables));
   const EntryView& read = batch.entries()[0];
-  const EntryView want = platform_event();
   EXPECT_EQ(read.kind, EntryKind::Event);
   EXPECT_EQ(read.meta.rev, Rev{8});
   EXPECT_EQ(read.org, want.org);
@@ -178,7 +195,7 @@ TEST(Entry, APlatformEventIsReadAsItWasWritten) {
 TEST(Entry, APlatformEventHasAFormatThatOlderBuildsRefuseByName) {
   Tables tables;
   std::string bytes;
-  put_entry(bytes, platform_event());
+  put_entry(bytes, test::example_event());
   EXPECT_EQ(bytes.front(), 2) << "format 1 is what a build without platform events reads";
   EntryBatch batch;
   bytes.front() = 1;

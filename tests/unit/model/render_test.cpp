@@ -59,7 +59,8 @@ struct Example {
               0xe7789524cfff8600,
               7,
               true,
-              false};
+              false,
+              {}};
     return e;
   }
 };

@@ -76,6 +76,9 @@ class NoApi final : public salesforce::OrgApi {
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
     return rejected("not asked");
   }
+  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
+    return rejected("not asked");
+  }
   Result<salesforce::ObjectDescription> describe(std::string_view) override {
     return rejected("not asked");
   }

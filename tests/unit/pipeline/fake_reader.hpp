@@ -32,6 +32,9 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
     return std::vector<salesforce::ObjectInfo>{{"Account", "001", true, true}};
   }
+  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
+    return std::vector<salesforce::RecordTypeInfo>{};
+  }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
     ++described;
     salesforce::ObjectDescription out;

@@ -10,6 +10,8 @@ namespace {
 using observe::PartState;
 using test::account;
 
+constexpr const char* kUkType = "0125f000000UkUkAAK";
+
 /// An org of accounts whose answers a test sets.
 class FakeApi final : public salesforce::OrgApi {
  public:
@@ -22,6 +24,7 @@ class FakeApi final : public salesforce::OrgApi {
     for (const auto& [name, type] : fields) out.fields.push_back({name, name, type, {}, {}, false});
     return out;
   }
+  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override { return types; }
   Result<std::vector<salesforce::FetchedRecord>> fetch(
       std::string_view,
       std::span<const RecordId> ids,
@@ -44,6 +47,8 @@ class FakeApi final : public salesforce::OrgApi {
       std::vector<salesforce::ObjectInfo>{{"Account", "001", true, true},
                                           {"Invoice__c", "a0B", true, true},
                                           {"NoPrefix", "", true, true}};
+  Result<std::vector<salesforce::RecordTypeInfo>> types =
+      std::vector<salesforce::RecordTypeInfo>{{*RecordId::parse(kUkType), "UK_Customer"}};
   std::map<std::string, std::string> fields = {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}};
   std::map<std::string, std::string> records;  ///< id -> JSON
@@ -141,9 +146,31 @@ TEST_F(OrgWorkerTest, TheOrgIsBoundItsFactsLearnedAndThenStreamsMayStart) {
   EXPECT_EQ(facts->currency, "EUR");
   EXPECT_EQ(facts->object_by_prefix.size(), 2U);
   EXPECT_EQ(facts->object_by_prefix.at("a0B"), "Invoice__c");
+  EXPECT_EQ(facts->record_types,
+            (crm::RecordTypes{{"012000000000000AAA", "Master"}, {kUkType, "UK_Customer"}}));
   EXPECT_TRUE(ready);
   EXPECT_GE(wakes, 1);
   EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(OrgWorkerTest, AnOrgThatShowsNoRecordTypesIsCopiedWithoutTheirNames) {
+  api.types = rejected("query RecordType: INVALID_TYPE", "INVALID_TYPE");
+  make();
+  run();
+  EXPECT_TRUE(ready);
+  EXPECT_EQ(part.state(), PartState::Ok);
+  EXPECT_EQ(ledger->org_facts("emea")->record_types.size(), 1U);
+}
+
+TEST_F(OrgWorkerTest, StreamsWaitForRecordTypesThatCannotBeReadNow) {
+  api.types = transient("query RecordType: HTTP 503");
+  make();
+  const Step step = run();
+  EXPECT_FALSE(ready);
+  api.types = std::vector<salesforce::RecordTypeInfo>{};
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_TRUE(ready);
 }
 
 TEST_F(OrgWorkerTest, AnOrgThatCannotBeReachedIsTriedAgainAndStreamsWait) {

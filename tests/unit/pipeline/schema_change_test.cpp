@@ -245,6 +245,10 @@ class ListingApi final : public salesforce::OrgApi {
     ++listed;
     return objects;
   }
+  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
+    ++types_listed;
+    return types;
+  }
   Result<salesforce::ObjectDescription> describe(std::string_view) override {
     return rejected("not asked");
   }
@@ -254,7 +258,8 @@ class ListingApi final : public salesforce::OrgApi {
     return rejected("not asked");
   }
   std::vector<salesforce::ObjectInfo> objects{{"Account", "001", true, true}};
-  int listed = 0;
+  std::vector<salesforce::RecordTypeInfo> types;
+  int listed = 0, types_listed = 0;
 };
 
 TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
@@ -288,6 +293,39 @@ TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
   look();
   EXPECT_EQ(api.listed, 2);
   says(R"(emea:Invoice__c:a0B5f00000AAAAA)");
+}
+
+TEST_F(SchemaChangeTest, ARecordOfANewTypeIsToldItsNameOnceTheOrgWasAsked) {
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
+  ListingApi api;
+  ObjectBook book("emea", api, *ledger, clock);
+  Outbox outbox(rows, [] {});
+  OrgTools tools{"emea", api, *ledger, book, outbox, clock, metrics};
+  FactsTask task(tools);
+  const auto look = [&](std::int64_t after = 10'000) {
+    clock.ms += after;
+    ASSERT_TRUE(task.step());
+  };
+  look();
+  EXPECT_EQ(api.types_listed, 0);
+  const std::string type = "0125f000000UkUkAAK";
+  const std::vector<Field> typed{{"Name", "Text", ""}, {"RecordTypeId", "EntityId", ""}};
+  source.schemas["typed"] = schema_of("AccountChangeEvent", typed);
+  hear({{event_of(typed, 1, true, {{"Name", "A"}, {"RecordTypeId", type}}), "r1", "typed"}});
+  says(R"("record_type":null,"record_type_id":"0125f000000UkUkAAK")");
+  look();
+  EXPECT_EQ(api.types_listed, 1);
+  look();
+  EXPECT_EQ(api.types_listed, 1) << "hidden from us: not asked for each time";
+  api.types = {{*RecordId::parse(type), "UK_Customer"}};
+  look(3'600'000);
+  EXPECT_EQ(api.types_listed, 2);
+  says(R"("record_type":"UK_Customer")");
+  api.types[0].developer_name = "GB_Customer";
+  look();
+  EXPECT_EQ(api.types_listed, 2);
+  look(3'600'000);
+  says(R"("record_type":"GB_Customer")");
 }
 
 }  // namespace

@@ -39,6 +39,25 @@ TEST_F(RenderTest, EachRecordHasOneRowInKeyOrder) {
   EXPECT_TRUE(renderer_.upserts(1).empty());
 }
 
+TEST_F(RenderTest, ViolationsHaveAColumnThatIsNullWithoutThem) {
+  EntryView entry = maker_.add({.op = Op::Create, .rev = 1, .fields = {{"email", "a@b.example"}}});
+  const auto column = [&] {
+    const EntryView* const pointer = &entry;
+    EXPECT_TRUE(renderer_.render({&pointer, 1}).ok());
+    EXPECT_EQ(head_columns()[17], "violations");
+    return std::string(renderer_.upserts(0).columns[17].finish());
+  };
+  EXPECT_EQ(column().find("rule"), std::string::npos);
+  std::string violations;
+  put_varint(violations, entry.after[Section::Fields][0].name);
+  entry.meta.violations = violations;
+  EXPECT_NE(column().find(R"([{"field":"email","rule":"transform_error"}])"), std::string::npos);
+  // A deleted record keeps them with its last image.
+  entry.op = Op::Delete;
+  std::swap(entry.after, entry.old);
+  EXPECT_NE(column().find("transform_error"), std::string::npos);
+}
+
 TEST_F(RenderTest, AnUpdateThatTouchesNoReferenceSaysNothingOfEdges) {
   maker_.add(
       {.op = Op::Update, .rev = 1, .refs = {{"account", "emea:Account:0015f00002JUXA8AAP"}}});
@@ -126,7 +145,7 @@ TEST(Statements, AnUpsertNamesItsColumnsAndIsGuardedByRev) {
           "insert into \"crm\".\"contact\" as t (\"org\", \"object\", \"id\", \"bu\", \"rev\", "),
       0U)
       << sql;
-  EXPECT_NE(sql.find("u.c26::numeric from (select unnest($1::text[]) c0, "), std::string::npos)
+  EXPECT_NE(sql.find("u.c27::numeric from (select unnest($1::text[]) c0, "), std::string::npos)
       << sql;
   EXPECT_NE(sql.find("on conflict (org, id) do update set \"bu\" = excluded.\"bu\", "),
             std::string::npos)

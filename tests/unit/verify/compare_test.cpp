@@ -68,6 +68,37 @@ TEST(Compare, ARowIsComparedByColumnsAndEdges) {
   EXPECT_THAT(held_difference(record, other, {}), HasSubstr("edge owner"));
 }
 
+TEST(Compare, ViolationsAreComparedInEveryShape) {
+  const std::string list = R"([{"field":"name","rule":"transform_error"}])";
+  const std::string document =
+      with(kDocument, R"("complete":true)", R"("complete":true,"violations":)" + list);
+  const auto record = *read_record(document);
+  EXPECT_EQ(sections_of(document), kSections + ",\"violations\":" + list);
+  EXPECT_EQ(sections_of(document + R"(,"changed":[],"violations":[])"), sections_of(document));
+  EXPECT_EQ(sections_of(kDocument + R"(,"changed":[],"violations":[])"), kSections);
+  EXPECT_EQ(document_difference(sections_of(document), kSections, true, {}),
+            "violations: should be another value, is nothing");
+  EXPECT_EQ(document_difference(kSections, sections_of(document), true, {}),
+            "violations: should be nothing, is another value");
+  Held held;
+  held.text = document;
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  held.text = kDocument;
+  EXPECT_NE(held_difference(record, held, {}), "");
+  held.shape = Held::Shape::Row;
+  const auto row = [](const std::string& violations) {
+    return R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{},)"
+           R"("violations":)" +
+           violations + R"(},"edges":{"owner":"emea:User:005000000000001AAA"}})";
+  };
+  held.text = row(list);
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  EXPECT_NE(held_difference(*read_record(kDocument), held, {}), "");
+  held.text = row("null");
+  EXPECT_NE(held_difference(record, held, {}), "");
+  EXPECT_EQ(held_difference(*read_record(kDocument), held, {}), "");
+}
+
 TEST(Compare, ARelationSetThatLacksTheRecordIsADifference) {
   const auto record = *read_record(kDocument);
   Held held;
