@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "schemas/core/json_members.hpp"
 #include "schemas/core/json_text.hpp"
 
 namespace headwater::kafka {
@@ -22,12 +23,6 @@ void append_time(std::string& out, std::string_view head, EpochMs ms) {
   out += '"';
   append_datetime(out, ms);
   out += '"';
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains({key.data(), key.size()});
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
 }
 
 /// A whole number that is not negative, or nothing.

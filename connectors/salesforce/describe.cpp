@@ -7,20 +7,12 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "schemas/core/json_members.hpp"
+
 namespace headwater::salesforce {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
-
-bool flag_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_bool() && value->get_bool();
-}
 
 /// The array of objects under `key`, or what is wrong with the body.
 Result<json::array> objects_under(std::string_view body,

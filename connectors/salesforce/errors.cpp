@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "schemas/core/json_members.hpp"
 #include "schemas/core/shown.hpp"
 
 namespace headwater::salesforce {
@@ -138,11 +139,6 @@ Verdict by_status(int status) {
 
 /// Longest code that a peer's answer names; codes are a few words.
 constexpr std::size_t kCodeBytesMax = 80;
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
 
 /// What a person does about a refused login. Source: Salesforce Help, "OAuth 2.0 flow errors".
 std::string_view login_advice(std::string_view error, std::string_view description) {

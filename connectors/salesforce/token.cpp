@@ -10,6 +10,7 @@
 #include "connectors/salesforce/http.hpp"
 #include "connectors/salesforce/jwt.hpp"
 #include "schemas/core/ids.hpp"
+#include "schemas/core/json_members.hpp"
 
 namespace headwater::salesforce {
 namespace {
@@ -29,11 +30,6 @@ Result<Secret> read_secret(const std::string& path, std::string_view key) {
         fmt::format("log in: auth.{} {} cannot be read or is empty; restore it", key, path));
   const auto end = secret.reveal().find_last_not_of("\r\n");
   return Secret(secret.reveal().substr(0, end == std::string::npos ? 0 : end + 1));
-}
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string{};
 }
 
 /// `https://login.salesforce.com/id/<org>/<user>` -> `<org>`.

@@ -4,20 +4,13 @@
 
 #include <boost/json.hpp>
 
+#include "schemas/core/json_members.hpp"
 #include "tests/org/org.hpp"
 #include "tests/org/relations.hpp"
 #include "tests/org/text.hpp"
 
 namespace headwater::org {
 namespace {
-
-std::string text_of(const boost::json::object& object,
-                    std::string_view key,
-                    std::string_view otherwise = "") {
-  const auto* value = object.if_contains(key);
-  return std::string(value != nullptr && value->is_string() ? std::string_view(value->get_string())
-                                                            : otherwise);
-}
 
 std::vector<std::string> texts_of(const boost::json::object& object, std::string_view key) {
   std::vector<std::string> out;
@@ -45,11 +38,6 @@ Result<std::vector<FieldValue>> fields_of(const ObjectDef& object,
     out.push_back({*leaf, std::move(*value)});
   }
   return out;
-}
-
-bool flag_of(const boost::json::object& object, std::string_view key, bool otherwise) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_bool() ? value->get_bool() : otherwise;
 }
 
 /// Nothing: no such op.

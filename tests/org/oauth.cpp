@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "schemas/core/ids.hpp"
+#include "schemas/core/json_members.hpp"
 
 namespace headwater::org {
 namespace {
@@ -85,11 +86,6 @@ Key read_key(const std::string& pem) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(
       PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
   return Key(certificate ? X509_get_pubkey(certificate.get()) : nullptr);
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string{};
 }
 
 std::optional<boost::json::object> parse_part(std::string_view part) {

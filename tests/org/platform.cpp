@@ -6,6 +6,7 @@
 
 #include "schemas/core/bytes.hpp"
 #include "schemas/core/ids.hpp"
+#include "schemas/core/json_members.hpp"
 #include "tests/org/avro_encode.hpp"
 #include "tests/org/grpc_error.hpp"
 #include "tests/org/store.hpp"
@@ -47,16 +48,6 @@ bool skip_value(ByteReader& reader, std::string_view avro) {
     reader.signed_varint();
   }
   return reader.ok();
-}
-
-std::string text_of(const boost::json::object& body, std::string_view key) {
-  const auto* value = body.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag_of(const boost::json::object& body, std::string_view key) {
-  const auto* value = body.if_contains(key);
-  return value != nullptr && value->is_bool() && value->get_bool();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schemas/model/entry.hpp"
+#include "tests/support/example_event.hpp"
 
 namespace headwater::test {
 
@@ -85,19 +86,11 @@ class EntryMaker {
 
  private:
   const EntryView& add_event(const EntrySpec& spec) {
-    EntryView entry;
-    entry.kind = spec.kind;
-    entry.op = spec.op;
+    EntryView entry = example_event(Rev(spec.rev));
     entry.rkey = keep(spec.org + ":" + spec.object);
     entry.org = keep(spec.org);
     entry.object = keep(spec.object);
     entry.topic = keep("/event/" + spec.object);
-    entry.meta.rev = Rev(spec.rev);
-    entry.meta.commit_ts = 1'772'366'400'000;
-    entry.ts_ms = 1'772'366'400'123;
-    entry.origin.type = ChangeType::Create;
-    entry.origin.commit_user = "0055f000005mc66AAA";
-    entry.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
     entry.origin.event_uuid = keep("uuid-" + spec.payload);
     entry.origin.replay_id = keep(spec.payload);
     entry.row = keep("{\"Text__c\":\"" + spec.payload + "\"}");

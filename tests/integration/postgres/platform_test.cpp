@@ -1,6 +1,7 @@
 // Platform events in a real table: appended once, whatever is repeated.
 
 #include "tests/integration/postgres/sink_fixture.hpp"
+#include "tests/support/example_event.hpp"
 
 namespace headwater::postgres {
 namespace {
@@ -8,17 +9,7 @@ namespace {
 class Platform : public SinkTest {
  protected:
   EntryView event(std::uint64_t rev, std::string_view replay_id, std::string_view uuid) {
-    EntryView e;
-    e.kind = EntryKind::Event;
-    e.op = Op::Create;
-    e.rkey = "emea:Order_Event__e";
-    e.org = "emea";
-    e.object = "Order_Event__e";
-    e.topic = "/event/Order_Event__e";
-    e.meta.rev = Rev{rev};
-    e.meta.commit_ts = 1'772'366'400'000;
-    e.origin.commit_user = "0055f000005mc66AAA";
-    e.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
+    EntryView e = test::example_event(Rev{rev});
     e.origin.replay_id = replay_id;
     e.origin.event_uuid = uuid;
     e.row = R"({"Amount__c":12.5,"Note__c":"a \u0000 in it"})";

@@ -2,31 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/example_event.hpp"
+
 namespace headwater {
 namespace {
 
-EntryView order() {
-  EntryView e;
-  e.kind = EntryKind::Event;
-  e.op = Op::Create;
-  e.rkey = "emea:Order_Event__e";
-  e.org = "emea";
-  e.object = "Order_Event__e";
-  e.topic = "/event/Order_Event__e";
-  e.ts_ms = 1'772'366'400'123;
-  e.meta.rev = Rev{42};
-  e.meta.commit_ts = 1'772'366'400'000;
-  e.origin.commit_user = "0055f000005mc66AAA";
-  e.origin.schema_id = "z7bQwT4lD5FYk9nX2Qe1Ew";
-  e.origin.replay_id = std::string_view("\x17\x90", 2);
-  e.origin.event_uuid = "0f4d0b2e-0000-4000-8000-000000000001";
-  e.row = R"({"Amount__c":12.5})";
-  return e;
-}
+using test::example_event;
 
 TEST(RenderEvent, TheEnvelopeHasTheFieldsAndWhereTheyCameFrom) {
   std::string out;
-  append_event_envelope(out, order(), {"1.2", "00D5f000000AbCdEAK"});
+  append_event_envelope(out, example_event(), {"1.2", "00D5f000000AbCdEAK"});
   EXPECT_EQ(out,
             R"({"event":{"Amount__c":12.5},"key":"emea:Order_Event__e","source":{"version":"1.2",)"
             R"("connector":"salesforce-pubsub","name":"emea","org_id":"00D5f000000AbCdEAK",)"
@@ -38,7 +23,7 @@ TEST(RenderEvent, TheEnvelopeHasTheFieldsAndWhereTheyCameFrom) {
 }
 
 TEST(RenderEvent, WhatIsNotKnownIsNull) {
-  EntryView e = order();
+  EntryView e = example_event();
   e.meta.commit_ts = 0;
   e.origin.event_uuid = e.origin.commit_user = {};
   std::string out;
