@@ -263,5 +263,23 @@ TEST_F(LedgerTest, TheNewestCommitOfAStreamNeverGoesBack) {
   EXPECT_EQ(ledger->position(stream)->newest_commit_ts, newest);
 }
 
+TEST_F(LedgerTest, ARecordThatARowBringsBackHasNoBefore) {
+  apply({created(1, {{"Name", "A"}}), deleted(2)});
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "B"}}, 1'772'366'500'000}});
+  const EntryView& back = entries().back();
+  EXPECT_EQ(back.op, Op::Read);
+  EXPECT_FALSE(back.has_before) << "sinks hold a deleted one";
+}
+
+TEST_F(LedgerTest, AStateSaysWhenAndByWhatItBecameSo) {
+  apply({created(1, {{"Name", "A"}})});
+  clock.us += 5'000'000;
+  apply({updated(2, {{"Name", "B"}})});
+  EntryBatch state;
+  ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(kAcme)}, state));
+  EXPECT_EQ(state.entries()[0].origin.type, ChangeType::Update);
+  EXPECT_EQ(state.entries()[0].ts_ms, clock.now_ms());
+}
+
 }  // namespace
 }  // namespace headwater::ledger

@@ -262,5 +262,20 @@ TEST_F(ReadJobTest, EndedJobsAreKeptForAWeek) {
   EXPECT_FALSE(ledger->job(job.number));
 }
 
+TEST_F(ReadJobTest, ANumberIsGivenOnceThoughItsJobIsForgotten) {
+  ReadJob job;
+  job.org = "emea";
+  job.object = "Account";
+  const auto first = ledger->add_job(job)->number;
+  ASSERT_TRUE(ledger->change_job(first, [&](ReadJob& it) {
+    it.state = ReadJob::State::Done;
+    it.ended_at = clock.now_ms();
+  }));
+  clock.us += 15LL * 24 * 3600 * 1'000'000;
+  apply({created(1, {{"Name", "A"}})});
+  crash_and_open();
+  EXPECT_EQ(ledger->add_job(job)->number, first + 1);
+}
+
 }  // namespace
 }  // namespace headwater::ledger
