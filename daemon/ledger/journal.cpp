@@ -279,7 +279,8 @@ bool Journal::stage_trim(StoreBatch& batch, EpochMs now) {
     const bool kept = segment.newest_ms + keep_ms_ > now;
     const bool over = bytes_ - bytes >= bytes_max_ - bytes_max_ / 8;
     if (kept && !over) break;
-    at_bound = at_bound || (kept && over);
+    // At the bound itself any bit helps: nothing more comes in until something is dropped.
+    at_bound = at_bound || (over && (kept || bytes_ >= bytes_max_));
     bytes += segment.bytes;
     ++count;
   }

@@ -151,6 +151,22 @@ TEST_F(JournalTest, AtTheBoundItIsFullOnlyWhileEntriesAreOwed) {
   EXPECT_LT(ledger->journal().bytes, options.journal_bytes_max);
 }
 
+TEST_F(JournalTest, AtTheBoundItIsFullOrShrinksHoweverLittleIsOwedByNobody) {
+  ledger->hold_journal("kafka", Rev{0});
+  fill(80);
+  std::vector<Rev> revs;
+  for (const auto& entry : entries()) revs.push_back(entry.meta.rev);
+  clock.us += 24LL * 3'600'000'000;  // what nobody is owed need not be kept any more
+  for (const Rev rev : revs) {
+    ledger->hold_journal("kafka", rev);
+    ASSERT_TRUE(ledger->trim());
+    const auto facts = ledger->journal();
+    ASSERT_TRUE(facts.full || facts.bytes < facts.bytes_max)
+        << "nothing is asked for, and nothing dropped, with " << facts.entries << " entries";
+  }
+  EXPECT_FALSE(ledger->journal().full);
+}
+
 TEST_F(JournalTest, WithoutHistoryOwedTheBoundIsKeptByItself) {
   fill(200);
   EXPECT_LT(ledger->journal().bytes, options.journal_bytes_max + 10'000);
