@@ -8,6 +8,7 @@
 
 #include "schemas/core/ids.hpp"
 #include "schemas/core/json_text.hpp"
+#include "tests/org/deployment.hpp"
 #include "tests/org/emit.hpp"
 #include "tests/org/org.hpp"
 #include "tests/org/text.hpp"
@@ -120,6 +121,7 @@ HttpResponse set_faults(Org& org, const object& body) {
       {"bulk_failed", &faults.bulk_failed},
       {"bulk_aborted", &faults.bulk_aborted}};
   for (const auto& [name, count] : counts) *count = number(body, name, count->load());
+  faults.deletion_log_ms = number(body, "deletion_log_ms", faults.deletion_log_ms.load());
   faults.api_used = number(body, "api_used", faults.api_used.load());
   faults.api_max = number(body, "api_max", faults.api_max.load());
   if (const auto object = text(body, "withdraw_object"); !object.empty())
@@ -156,6 +158,7 @@ void append_fields(std::string& out,
   }
   for (std::size_t i = 0; i < definition.leaves.size(); ++i) {
     const auto& leaf = definition.leaves[i];
+    if (leaf.rest_name.empty()) continue;  // a field that is gone
     if (!paths) {
       add(leaf.rest_name, leaf.type, visible_value(definition, record, i));
     } else if (leaf.top >= 0) {
@@ -235,6 +238,7 @@ HttpResponse record_type(Org& org, const object& body) {
 }
 
 HttpResponse get(Org& org, const HttpRequest& request) {
+  const auto held = org.catalog().hold();
   if (request.path == "/truth") return records(org, request, false);
   if (request.path == "/deleted") return records(org, request, true);
   if (request.path == "/lost") return {200, org.store().loss().lines(), "application/x-ndjson"};
@@ -260,8 +264,16 @@ HttpResponse Control::handle(const HttpRequest& request) const {
   if (path == "/replay") return replay(org, body);
   if (path == "/fill") return fill(org, body);
   if (path == "/streams/kill") return kill_streams(org, body);
-  if (path == "/faults") return set_faults(org, body);
+  if (path == "/faults") {
+    const auto held = org.catalog().hold();
+    return set_faults(org, body);
+  }
+  if (path == "/schema") {
+    const auto done = deploy(org, body);
+    return done ? ok() : refuse(done.error().message);
+  }
   if (path == "/emit") {
+    const auto held = org.catalog().hold();
     auto done = emit(org, body);
     return done ? HttpResponse{200, std::move(*done)} : refuse(done.error().message);
   }

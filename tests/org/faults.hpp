@@ -13,6 +13,7 @@ namespace headwater::org {
 /// What the org does wrong at the moment, set over the control port. Thread-safe.
 class Faults {
  public:
+  static constexpr std::int64_t kDeletionLogMs = 15LL * 24 * 3'600'000;
   std::atomic<bool> keepalives_off{false};
   std::atomic<bool> half_credit_withheld{false};
   std::atomic<bool> events_held{false};       ///< keepalives come, events do not
@@ -31,6 +32,8 @@ class Faults {
   std::atomic<int> bulk_polls{0};    ///< status calls that a job stays InProgress for
   std::atomic<int> bulk_failed{0};   ///< this many jobs still end as Failed
   std::atomic<int> bulk_aborted{0};  ///< this many still end as Aborted
+  /// How far back the log of deletions reaches: 15 days, or what its trimming left.
+  std::atomic<std::int64_t> deletion_log_ms{kDeletionLogMs};
   /// The org's requests of 24 h: `api_used` counts on with every call.
   std::atomic<std::int64_t> api_used{0};
   std::atomic<std::int64_t> api_max{100'000};
@@ -104,6 +107,7 @@ class Faults {
     getschema_unavailable = token_failures = rest_failures = 0;
     pages_failed = pages_short = pages_repeated = pages_cut = 0;
     bulk_polls = bulk_failed = bulk_aborted = 0;
+    deletion_log_ms = kDeletionLogMs;
     api_used = 0;
     api_max = 100'000;
     const std::lock_guard lock(mutex_);

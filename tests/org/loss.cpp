@@ -64,7 +64,8 @@ void SilentLoss::seen(const EventHeader& header, const LeafSet& shown) {
       if (header.type != ChangeType::Update) {
         lost.told = true;
       } else if (lost.type == ChangeType::Update) {
-        for (std::size_t i = 0; i < shown.size(); ++i) {
+        // The object may have got fields since.
+        for (std::size_t i = 0; i < std::min(shown.size(), lost.untold.size()); ++i) {
           if (shown[i]) lost.untold[i] = false;
         }
         lost.told = lost.told ||

@@ -115,7 +115,10 @@ void Org::load(std::size_t transactions, double rate) {
   const Millis lag_per_step =
       transactions > 0 ? store_.clock().lag() / static_cast<std::int64_t>(transactions) : Millis(0);
   for (std::size_t i = 0; i < transactions && !stopping_; ++i) {
-    workload_.step();
+    {
+      const auto held = catalog_.hold();
+      workload_.step();
+    }
     store_.clock().advance(lag_per_step);
     if (rate <= 0) continue;
     const auto due =
@@ -128,6 +131,7 @@ void Org::load(std::size_t transactions, double rate) {
 
 Result<void> Org::replay(const ReplayPlan& plan) {
   const std::lock_guard one(workload_mutex_);
+  const auto held = catalog_.hold();
   bus_.hold();
   auto done = workload_.replay(plan);
   bus_.release();
@@ -136,6 +140,7 @@ Result<void> Org::replay(const ReplayPlan& plan) {
 
 Result<void> Org::fill(const FillPlan& plan) {
   const std::lock_guard one(workload_mutex_);
+  const auto held = catalog_.hold();
   return workload_.fill(plan);
 }
 

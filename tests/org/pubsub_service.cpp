@@ -154,17 +154,18 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
                           "schema.validation.failed",
                           "The schema ID can't be blank.");
     }
-    const auto* object = catalog.find_schema(request.schema_id());
-    if (object == nullptr) object = platform.catalog().find_schema(request.schema_id());
-    if (object == nullptr || faults.schema_refused(request.schema_id())) {
+    const auto held = catalog.hold();
+    const auto* schema = catalog.schema_text(request.schema_id());
+    if (schema == nullptr) schema = platform.catalog().schema_text(request.schema_id());
+    if (schema == nullptr || faults.schema_refused(request.schema_id())) {
       return pubsub_error(context,
                           kRpc,
                           StatusCode::INVALID_ARGUMENT,
                           "schema.validation.failed",
                           "The schema ID is not valid.");
     }
-    response.set_schema_id(object->schema_id);
-    response.set_schema_json(object->schema_json);
+    response.set_schema_id(request.schema_id());
+    response.set_schema_json(*schema);
     response.set_rpc_id(new_rpc_id());
     return grpc::Status::OK;
   }
@@ -191,6 +192,7 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
                           "topic.validation.empty",
                           "The topic name is blank.");
     }
+    const auto held = catalog.hold();
     const auto topic = find_topic(catalog, bus, platform, request.topic_name());
     if (topic.bus == nullptr) {
       return pubsub_error(context,

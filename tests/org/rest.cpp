@@ -125,6 +125,7 @@ HttpResponse Rest::handle(const HttpRequest& request) {
   const auto used = ++faults_.api_used;
   if (used > faults_.api_max)
     return rest_refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+  const auto held = store_.catalog().hold();
   auto response = major < 20 || major > kVersions.back() || slash == std::string_view::npos
                       ? rest_refusal(404, "NOT_FOUND", "The requested resource does not exist")
                       : route(request, version, std::string(path.substr(slash + 1)));
@@ -160,6 +161,7 @@ HttpResponse Rest::sobjects(const HttpRequest& request,
   if (object == nullptr)
     return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
   if (parts.size() == 2 && parts[1] == "describe") return describe(*object);
+  if (parts.size() == 2 && parts[1] == "deleted") return deletions(request, *object);
   if (parts.size() == 2) return row(request, version, *object, parts[1]);
   return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
 }
@@ -226,7 +228,9 @@ HttpResponse Rest::row(const HttpRequest& request,
   auto names = split(request.param("fields"), ',');
   if (names.empty()) {
     names.emplace_back("Id");
-    for (const auto& leaf : object.leaves) names.push_back(leaf.rest_name);
+    for (const auto& leaf : object.leaves) {
+      if (!leaf.rest_name.empty()) names.push_back(leaf.rest_name);
+    }
   }
   for (const auto& name : names) {
     auto field = find_rest_field(object, name);

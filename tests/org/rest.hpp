@@ -44,6 +44,7 @@ class Rest {
   HttpResponse describe_global(const std::string& version);
   HttpResponse describe(const ObjectDef& object);
   boost::json::array record_types(const ObjectDef& object) const;
+  HttpResponse deletions(const HttpRequest& request, const ObjectDef& object);
   HttpResponse collection(const HttpRequest& request,
                           const std::string& version,
                           const ObjectDef& object);

@@ -201,32 +201,17 @@ std::string schema_text(const ObjectDef& object) {
   return out;
 }
 
-FieldDef parse_field(const std::string& line, std::size_t& custom_fields) {
-  std::istringstream words(line);
-  FieldDef field;
-  std::string type, targets;
-  words >> field.name >> type >> targets;
-  if (field.name.front() == '~') {
-    field.in_events = false;
-    field.name.erase(0, 1);
-  }
-  bool known = false;
-  for (const auto& f : kForms) {
-    if (f.word != type) continue;
-    field.type = f.type;
-    known = true;
-  }
-  HEADWATER_ASSERT(known);
-  std::istringstream list(targets);
-  for (std::string target; std::getline(list, target, ',');) field.refers_to.push_back(target);
-  if (field.name.ends_with("__c")) field.custom_id = fmt::format("00N{:012}", ++custom_fields);
-  return field;
-}
-
 }  // namespace
 
 bool is_set_by_org(const FieldDef& field) {
   return field.name == "CreatedDate" || field.name == "CreatedById";
+}
+
+std::optional<FieldType> field_type(std::string_view word) {
+  for (const auto& f : kForms) {
+    if (f.word == word) return f.type;
+  }
+  return std::nullopt;
 }
 
 bool is_compound(FieldType type) { return !parts_of(type).empty(); }
@@ -264,8 +249,16 @@ void ObjectDef::add_leaf(Leaf leaf) {
 void ObjectDef::derive() {
   const auto base = custom ? name.substr(0, name.size() - 1) : name;
   event_name = platform ? name : base + "ChangeEvent";
+  leaves.clear();
+  event_fields.clear();
+  by_name_.clear();
+  joined_name_ = false;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const auto& field = fields[i];
+    if (field.gone) {
+      leaves.push_back({{}, {}, field.type, i, -1, -1});
+      continue;
+    }
     const int top = field.in_events ? static_cast<int>(event_fields.size()) + 1 : -1;
     EventField event_field{i, -1, {}};
     if (!is_compound(field.type) || field.type == FieldType::SwitchableName) {
@@ -311,9 +304,31 @@ std::size_t ObjectDef::leaf(std::string_view name_or_path) const {
   return *found;
 }
 
-Catalog::Catalog(std::string_view table, bool multi_currency) {
+Catalog::Catalog(std::string_view table, bool multi_currency) : multi_currency_(multi_currency) {
+  read(table);
+}
+
+FieldDef Catalog::field(const std::string& line) {
+  std::istringstream words(line);
+  FieldDef field;
+  std::string type, targets;
+  words >> field.name >> type >> targets;
+  if (field.name.front() == '~') {
+    field.in_events = false;
+    field.name.erase(0, 1);
+  }
+  const auto known = field_type(type);
+  HEADWATER_ASSERT(known.has_value());
+  field.type = *known;
+  std::istringstream list(targets);
+  for (std::string target; std::getline(list, target, ',');) field.refers_to.push_back(target);
+  if (field.name.ends_with("__c")) field.custom_id = fmt::format("00N{:012}", ++custom_fields_);
+  return field;
+}
+
+void Catalog::read(std::string_view table) {
   std::istringstream lines{std::string(table)};
-  std::size_t custom_fields = 0;
+  const std::size_t first = objects_.size();
   for (std::string line; std::getline(lines, line);) {
     if (line.empty()) continue;
     if (line.front() != ' ') {
@@ -328,20 +343,54 @@ Catalog::Catalog(std::string_view table, bool multi_currency) {
       objects_.push_back(std::move(object));
       continue;
     }
-    HEADWATER_ASSERT(!objects_.empty());
+    HEADWATER_ASSERT(objects_.size() > first);
     auto& fields = objects_.back()->fields;
-    auto field = parse_field(line, custom_fields);
+    fields.push_back(field(line));
     // In a multi-currency org every object with an amount tells the currency it is in.
-    const bool amount = field.type == FieldType::Currency;
-    fields.push_back(std::move(field));
+    const bool amount = fields.back().type == FieldType::Currency;
     const bool told = std::any_of(fields.begin(), fields.end(), [](const FieldDef& f) {
       return f.name == "CurrencyIsoCode";
     });
-    if (multi_currency && amount && !told) {
+    if (multi_currency_ && amount && !told) {
       fields.push_back({"CurrencyIsoCode", FieldType::Picklist, {}, {}, true});
     }
   }
-  for (auto& object : objects_) object->derive();
+  for (std::size_t i = first; i < objects_.size(); ++i) derive(*objects_[i]);
+}
+
+void Catalog::derive(ObjectDef& object) {
+  object.derive();
+  schemas_.insert_or_assign(object.schema_id, object.schema_json);
+}
+
+void Catalog::add(std::string_view table, const std::function<void()>& then) {
+  const std::lock_guard lock(mutex_);
+  read(table);
+  then();
+}
+
+void Catalog::change(std::string_view object,
+                     const std::function<void(ObjectDef&)>& change,
+                     const std::function<void(const ObjectDef&)>& then) {
+  const std::lock_guard lock(mutex_);
+  for (auto& known : objects_) {
+    if (known->name != object) continue;
+    auto before = std::make_shared<ObjectDef>(*known);
+    before->before.reset();
+    const auto fields = known->fields.size();
+    change(*known);
+    HEADWATER_ASSERT(known->fields.size() >= fields);
+    derive(*known);
+    if (known->schema_id != before->schema_id) known->before = std::move(before);
+    then(*known);
+    return;
+  }
+  HEADWATER_ASSERT(false);
+}
+
+const std::string* Catalog::schema_text(std::string_view schema_id) const {
+  const auto found = schemas_.find(schema_id);
+  return found == schemas_.end() ? nullptr : &found->second;
 }
 
 const ObjectDef* Catalog::find(std::string_view name) const {

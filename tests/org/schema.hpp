@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +46,7 @@ enum class FieldType : std::uint8_t {
 };
 
 bool is_compound(FieldType type);
+std::optional<FieldType> field_type(std::string_view word);  ///< as tables say it: `picklist`
 std::string_view doc_type(FieldType type);       ///< `Data:Currency`, without the custom field id
 std::string_view avro_branch(FieldType type);    ///< the union's branch; empty for compounds
 std::string_view describe_type(FieldType type);  ///< `currency`
@@ -58,6 +62,8 @@ struct FieldDef {
   std::vector<std::string> refers_to;  ///< objects a Reference may point to
   std::string custom_id;               ///< `00N…`, empty for standard fields
   bool in_events = true;  ///< false: REST alone knows it (SystemModstamp, IsDeleted, …)
+  bool added = false;     ///< by somebody who changed the org
+  bool gone = false;      ///< removed: only its place among the leaves is left
 };
 
 /// The smallest thing that has a value: a plain field or one part of a compound.
@@ -84,8 +90,8 @@ struct SystemLeaves {
   int record_type = -1;
 };
 
-/// An object: its fields, and what follows from them (leaves, Avro schema). Immutable; shared by
-/// all threads.
+/// An object: its fields, and what follows from them (leaves, Avro schema). Shared by all threads;
+/// it changes only as its Catalog says. A leaf keeps its place for ever.
 class ObjectDef {
  public:
   std::string name, key_prefix;
@@ -100,6 +106,11 @@ class ObjectDef {
   std::string event_name;   ///< `AccountChangeEvent`, `Invoice__ChangeEvent`
   std::string schema_json;  ///< Avro
   std::string schema_id;    ///< 22 characters: base64url of the MD5 of schema_json
+  bool captured = true;     ///< selected in Change Data Capture: its changes make events
+  /// As it was before the last change, and whether half of the org still works by that: as long as
+  /// a deployment lasts, events come by either schema.
+  std::shared_ptr<const ObjectDef> before;
+  bool deploying = false;
 
   /// The leaf of this REST name or event path; nothing if there is none.
   std::optional<std::size_t> find_leaf(std::string_view name_or_path) const;
@@ -118,6 +129,9 @@ class ObjectDef {
 };
 
 /// All objects of the org.
+///
+/// It may change while the org runs: whoever reads definitions meanwhile holds it, and not twice on
+/// one thread. The changing calls want it held by nobody.
 class Catalog {
  public:
   /// Reads a table of objects: a line `Object prefix [standard]`, then one indented line per field,
@@ -132,9 +146,30 @@ class Catalog {
   const ObjectDef* find(std::string_view name) const;
   const ObjectDef& get(std::string_view name) const;  ///< REQUIRES: it exists
   const ObjectDef* find_schema(std::string_view schema_id) const;
+  /// The text of a schema that an object has or ever had. Null: there was none.
+  const std::string* schema_text(std::string_view schema_id) const;
+
+  using Held = std::shared_lock<std::shared_mutex>;
+  Held hold() const { return Held(mutex_); }
+  /// Adds objects as a table says them; `then` is called before anybody else sees them.
+  void add(std::string_view table, const std::function<void()>& then);
+  /// Lets `change` alter the object's fields, and `then` what follows. REQUIRES: the object exists;
+  /// fields are altered or appended, not moved.
+  void change(std::string_view object,
+              const std::function<void(ObjectDef&)>& change,
+              const std::function<void(const ObjectDef&)>& then);
+  /// A field as a line of a table says it. REQUIRES: its type is a known one.
+  FieldDef field(const std::string& line);
 
  private:
+  void read(std::string_view table);
+  void derive(ObjectDef& object);
+
+  mutable std::shared_mutex mutex_;
+  const bool multi_currency_;
+  std::size_t custom_fields_ = 0;
   std::vector<std::unique_ptr<ObjectDef>> objects_;
+  std::map<std::string, std::string, std::less<>> schemas_;  // by id: all there ever were
 };
 
 /// 22-character fingerprint: base64url without padding of the MD5 of the text.

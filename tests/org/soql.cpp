@@ -229,7 +229,7 @@ std::optional<RestField> find_rest_field(const ObjectDef& object, std::string_vi
   }
   for (std::size_t i = 0; i < object.fields.size(); ++i) {
     const auto type = object.fields[i].type;
-    if (object.fields[i].name != name) continue;
+    if (object.fields[i].name != name || object.fields[i].gone) continue;
     field.kind =
         type == FieldType::PersonName ? RestField::Kind::JoinedName : RestField::Kind::Compound;
     field.field = i;

@@ -35,6 +35,19 @@ struct Body {
   LeafSet shown, nulled;
 };
 
+/// What an update of the object is written by: while a deployment lasts, half of the commits by the
+/// schema before, as long as that can say it all.
+const ObjectDef& layout_of(const ObjectDef& object, const LeafSet& shown, bool old_half) {
+  if (!object.deploying || !object.before || !old_half) return object;
+  const ObjectDef& before = *object.before;
+  for (std::size_t i = 0; i < object.leaves.size(); ++i) {
+    const bool same = i < before.leaves.size() && before.leaves[i].path == object.leaves[i].path &&
+                      before.leaves[i].type == object.leaves[i].type;
+    if (shown[i] && !same) return object;
+  }
+  return before;
+}
+
 Body full_body(const ObjectDef& object) {
   return {LeafSet(object.leaves.size(), true), LeafSet(object.leaves.size())};
 }
@@ -81,6 +94,28 @@ LeafSet put_diffs(const ObjectDef& object,
   return diffs;
 }
 
+/// An event on its way out.
+struct Pending {
+  const ObjectDef* object;
+  const ObjectDef* layout;  ///< what it is written by
+  EventHeader header;
+  std::string body;
+  LeafSet shown;
+};
+
+/// Writes what an update changed; gives that.
+Body tell_update(Pending& next, const Record& before, const Record& after, bool old_half) {
+  const ObjectDef& object = *next.object;
+  Body body = difference(object, before, after);
+  next.layout = &layout_of(object, body.shown, old_half);
+  next.header.changed = bitmaps(*next.layout, body.shown);
+  next.header.nulled = bitmaps(*next.layout, body.nulled);
+  auto told = after.values;
+  next.header.diff = bitmaps(*next.layout, put_diffs(object, before, body.shown, told));
+  encode_body(next.body, *next.layout, told, body.shown);
+  return body;
+}
+
 }  // namespace
 
 EpochMs OrgClock::now_second() {
@@ -105,6 +140,25 @@ Store::Store(const Catalog& catalog, Bus& bus, Millis clock_lag, std::uint64_t s
       // Transaction keys must differ between two runs of one seed: they are identities.
       keys_(seed ^ static_cast<std::uint64_t>(SystemClock().now_us())),
       commit_number_(SystemClock().now_us() * 1000) {}
+
+void Store::adopt(const ObjectDef& object) {
+  const std::lock_guard lock(mutex_);
+  if (tables_.size() <= object.index) tables_.resize(object.index + 1);
+  for (Record& row : tables_[object.index].rows) {
+    std::size_t i = row.values.size();
+    row.values.resize(object.leaves.size());
+    for (; i < row.values.size(); ++i) {
+      if (object.leaves[i].type == FieldType::Boolean) row.values[i] = false;
+    }
+  }
+}
+
+void Store::convert(const ObjectDef& object,
+                    std::size_t leaf,
+                    const std::function<Value(const Value&)>& convert) {
+  const std::lock_guard lock(mutex_);
+  for (Record& row : tables_[object.index].rows) row.values[leaf] = convert(row.values[leaf]);
+}
 
 const std::string& Store::integration_user() {
   static const std::string id = make_id("005", 1);
@@ -221,6 +275,11 @@ void Store::stamp(Touched& touched, EpochMs at, const std::string& user) const {
     if (leaf >= 0) values[static_cast<std::size_t>(leaf)] = std::move(value);
   };
   touched.after.system_modstamp = at;
+  if (!touched.after.deleted) {
+    touched.after.deleted_at = 0;
+  } else if (touched.after.deleted_at == 0) {
+    touched.after.deleted_at = at;
+  }
   const bool created = touched.row == kNone;
   if (created) {
     set(system.created_date, at);
@@ -239,12 +298,6 @@ void Store::stamp(Touched& touched, EpochMs at, const std::string& user) const {
 }
 
 std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
-  struct Pending {
-    const ObjectDef* object;
-    EventHeader header;
-    std::string body;
-    LeafSet shown;
-  };
   std::vector<Pending> pending;
   std::unordered_map<std::string, std::size_t>
       same;  // object, type and body -> the event that says it
@@ -254,19 +307,14 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
         touched.row == kNone ? nullptr : &tables_[object.index].rows[touched.row];
     const auto type =
         net_change(before != nullptr, before != nullptr && before->deleted, touched.after.deleted);
-    if (!type || !touched.told) continue;
-    Pending next{&object, header, {}, {}};
+    if (!type || !touched.told || !object.captured) continue;
+    Pending next{&object, &object, header, {}, {}};
     next.header.entity = object.name;
     next.header.type = *type;
     next.header.record_ids = {touched.after.id};
     Body body{LeafSet(object.leaves.size()), LeafSet(object.leaves.size())};
     if (*type == ChangeType::Update) {
-      body = difference(object, *before, touched.after);
-      next.header.changed = bitmaps(object, body.shown);
-      next.header.nulled = bitmaps(object, body.nulled);
-      auto told = touched.after.values;
-      next.header.diff = bitmaps(object, put_diffs(object, *before, body.shown, told));
-      encode_body(next.body, object, told, body.shown);
+      body = tell_update(next, *before, touched.after, commits_ % 2 == 0);
     } else if (*type != ChangeType::Delete) {
       body = full_body(object);
     }
@@ -297,7 +345,7 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
       any_lost = true;
       continue;
     }
-    NewEvent event{next.object, next.object->schema_id, {}};
+    NewEvent event{next.object, next.layout->schema_id, {}};
     event.payload.reserve(256 + next.body.size());
     encode_header(event.payload, next.header);
     event.payload += next.body;
@@ -340,6 +388,7 @@ void Store::apply(Work& work) {
 Result<Committed> Store::commit(const std::vector<Dml>& statements, const Author& author) {
   const std::lock_guard lock(mutex_);
   const auto header = make_header(author);
+  ++commits_;
   Work work;
   Places places;
   for (const auto& dml : statements) {
@@ -390,6 +439,18 @@ bool Store::with(const ObjectDef& object,
   if (row == table.by_id.end() || table.rows[row->second].purged) return false;
   visit(table.rows[row->second]);
   return true;
+}
+
+std::vector<std::pair<std::string, EpochMs>> Store::deletions(const ObjectDef& object,
+                                                              EpochMs from,
+                                                              EpochMs to) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, EpochMs>> out;
+  for (const auto& record : tables_[object.index].rows) {
+    if (record.deleted && record.deleted_at >= from && record.deleted_at <= to)
+      out.emplace_back(record.id, record.deleted_at);
+  }
+  return out;
 }
 
 std::size_t Store::live_count(const ObjectDef& object) const {

@@ -28,7 +28,8 @@ struct Record {
   bool merged = false;        ///< deleted by a merge: MasterRecordId is `gone_with`
   bool purged = false;        ///< out of the recycle bin too: nobody sees it any more
   EpochMs system_modstamp = 0;
-  std::string gone_with;  ///< the merge's winner, or the record that took this one along
+  EpochMs deleted_at = 0;  ///< 0: it lives
+  std::string gone_with;   ///< the merge's winner, or the record that took this one along
 };
 
 enum class DmlOp : std::uint8_t { Create, Update, Delete, Undelete, Merge, Purge };
@@ -95,6 +96,12 @@ class Store {
   /// What RecordTypeId becomes of a record that is created without one. Before the first commit.
   using DefaultType = std::function<Value(const ObjectDef& object, const Record& record)>;
   void set_default_type(DefaultType type) { default_type_ = std::move(type); }
+  /// The catalog has changed: rows get room for new leaves, objects a table; and the values of one
+  /// leaf become what `convert` makes of them, without an event.
+  void adopt(const ObjectDef& object);
+  void convert(const ObjectDef& object,
+               std::size_t leaf,
+               const std::function<Value(const Value&)>& convert);
 
   /// An id for a record to be created.
   std::string new_id(const ObjectDef& object);
@@ -118,6 +125,11 @@ class Store {
   bool with(const ObjectDef& object,
             std::string_view id,
             const std::function<void(const Record&)>& visit) const;
+  /// Ids of the object's records that were deleted within these moments and are not back, purged
+  /// ones too.
+  std::vector<std::pair<std::string, EpochMs>> deletions(const ObjectDef& object,
+                                                         EpochMs from,
+                                                         EpochMs to) const;
   std::size_t live_count(const ObjectDef& object) const;
 
   /// Events that are made and never published.
@@ -182,6 +194,7 @@ class Store {
   DefaultType default_type_;
   mutable std::mutex mutex_;
   std::vector<Table> tables_;
+  std::uint64_t commits_ = 0;
   std::mt19937_64 keys_;
   std::int64_t commit_number_;
 };

@@ -30,7 +30,7 @@ Topic find_topic(const Catalog& catalog,
                  std::string_view name) {
   if (name == "/data/ChangeEvents") return {&changes, nullptr};
   for (const auto& object : catalog.objects()) {
-    if (object->topic() == name) return {&changes, object.get()};
+    if (object->captured && object->topic() == name) return {&changes, object.get()};
   }
   const auto* event = platform.find_topic(name);
   if (event != nullptr) return {&platform.bus_of(*event), event};
@@ -123,6 +123,7 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
   if (topic_name_.empty()) {
     return fail(StatusCode::INVALID_ARGUMENT, "topic.validation.empty", "The topic name is blank.");
   }
+  const auto held = world_.catalog.hold();
   topic_ = find_topic(world_.catalog, world_.changes, world_.platform, topic_name_);
   if (topic_.bus == nullptr) {
     return fail(StatusCode::NOT_FOUND,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <set>
 
 #include "tests/org/workload.hpp"
 
@@ -108,6 +109,32 @@ TEST_F(RestTest, UnknownFieldFailsTheWholeCall) {
   EXPECT_EQ(
       answer.body,
       R"([{"message":"No such column 'Nope' on entity 'Lead'.","errorCode":"INVALID_FIELD"}])");
+}
+
+TEST_F(RestTest, TheLogOfDeletionsNamesWhatIsGonePurgedOrNotAndHowFarItReaches) {
+  const auto kept = make("Lead", {}), binned = make("Lead", {}), purged = make("Lead", {}),
+             back = make("Lead", {});
+  const auto& lead = catalog.get("Lead");
+  for (const auto& id : {binned, purged, back})
+    ASSERT_TRUE(store.commit({Draft(DmlOp::Delete, lead, {id})}, {}).ok());
+  ASSERT_TRUE(store.commit({Draft(DmlOp::Purge, lead, {purged})}, {}).ok());
+  ASSERT_TRUE(store.commit({Draft(DmlOp::Undelete, lead, {back})}, {}).ok());
+  const auto now = store.clock().now_second();
+  const auto ask = [&](EpochMs from, EpochMs to) {
+    return call("GET",
+                "/v66.0/sobjects/Lead/deleted/",
+                {{"start", format_datetime(from)}, {"end", format_datetime(to)}});
+  };
+  const auto body = boost::json::parse(ask(now - 60'000, now + 60'000).body);
+  std::set<std::string> ids;
+  for (const auto& record : body.at("deletedRecords").get_array())
+    ids.emplace(record.at("id").get_string());
+  EXPECT_EQ(ids, (std::set<std::string>{binned, purged}));
+  EXPECT_GE(parse_datetime(body.at("latestDateCovered").get_string()).value(), now);
+  faults.deletion_log_ms = 0;
+  const auto trimmed = boost::json::parse(ask(now - 60'000, now).body);
+  EXPECT_GE(parse_datetime(trimmed.at("earliestDateAvailable").get_string()).value(), now);
+  EXPECT_EQ(ask(now - Faults::kDeletionLogMs - 60'000, now).status, 400);
 }
 
 TEST_F(RestTest, CallWithoutSessionIsRefused) {
