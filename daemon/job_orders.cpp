@@ -116,6 +116,8 @@ json::object job_object(const ReadJob& job, EpochMs now) {
                    {"started_at", time_or_null(job.started_at)},
                    {"ended_at", time_or_null(job.ended_at)}};
   if (!job.where.empty()) out["where"] = job.where;
+  if (job.since != 0) out["saved_since"] = format_datetime(job.since);
+  if (!job.proof.empty()) out["proof"] = job.proof;
   if (job.api != ReadJob::Api::Undecided)
     out["api"] = job.api == ReadJob::Api::Bulk ? "bulk" : "rest";
   if (!job.left_out.empty()) out["fields_left_out"] = job.left_out;
@@ -172,7 +174,7 @@ std::string resync(const std::string& arguments,
   if (line.starts_with(kWhere)) job.where = line.substr(kWhere.size());
   if (job.confirmed && !job.where.empty())
     return refused("--confirm vouches for records that are gone: it needs all of the object");
-  if (job.whole()) job.holes = holes_of_object(ledger, job.org, job.object);
+  if (job.whole()) job.holes = answered(holes_of_object(ledger, job.org, job.object));
   const auto added = ledger.add_job(job);
   if (!added) return refused(added.error().message);
   log::info("an object will be read",

@@ -138,6 +138,25 @@ Result<BulkJob> read_job(std::string_view doing, std::string_view body) {
   return job;
 }
 
+Result<DeletionLog> read_deletions(std::string_view doing, std::string_view body) {
+  const auto whole = read_object(doing, body);
+  if (!whole) return whole.error();
+  const auto from = parse_datetime(text_of(*whole, "earliestDateAvailable"));
+  const auto to = parse_datetime(text_of(*whole, "latestDateCovered"));
+  const auto* records = whole->if_contains("deletedRecords");
+  if (!from || !to || !records || !records->is_array()) return not_json(doing);
+  DeletionLog log;
+  log.reaches_from = *from;
+  log.reaches_to = *to;
+  for (const auto& record : records->get_array()) {
+    const auto id =
+        RecordId::parse(record.is_object() ? text_of(record.get_object(), "id") : std::string{});
+    if (!id) return not_json(doing);
+    log.ids.push_back(*id);
+  }
+  return log;
+}
+
 Result<OrgLimits> read_limits(std::string_view doing, std::string_view body) {
   const auto whole = read_object(doing, body);
   if (!whole) return whole.error();

@@ -18,6 +18,7 @@ Result<QueryPage> read_query_page(std::string_view doing, std::string_view body)
 /// A row of `SELECT Id, DeveloperName FROM RecordType`.
 Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view record);
 Result<BulkJob> read_job(std::string_view doing, std::string_view body);
+Result<DeletionLog> read_deletions(std::string_view doing, std::string_view body);
 Result<OrgLimits> read_limits(std::string_view doing, std::string_view body);
 /// The header of a page of a Bulk result that says how many rows it has; nothing: it is not there.
 std::optional<std::uint64_t> rows_told(const HttpReply& reply);

@@ -40,6 +40,10 @@ class ReaderClient final : public OrgReader {
                           std::size_t records_max,
                           const CallTerms& terms) override;
   Result<QueryPage> query_next(const std::string& next, const CallTerms& terms) override;
+  Result<DeletionLog> deletions(const std::string& object,
+                                EpochMs from,
+                                EpochMs to,
+                                const CallTerms& terms) override;
   Result<BulkJob> create_job(const Selection& selection, const CallTerms& terms) override;
   Result<BulkJob> job(const std::string& id, const CallTerms& terms) override;
   Result<BulkJob> wait_for_job(const std::string& id, const CallTerms& terms) override;
@@ -135,6 +139,21 @@ Result<QueryPage> ReaderClient::query_next(const std::string& next, const CallTe
                      "PAGE_REPEATED");
   metrics_->rows_read += page->records.size();
   return page;
+}
+
+Result<DeletionLog> ReaderClient::deletions(const std::string& object,
+                                            EpochMs from,
+                                            EpochMs to,
+                                            const CallTerms& terms) {
+  const auto doing = of_org(fmt::format("ask for deletions of {}", object));
+  HttpRequest request;
+  request.path = rest_.path(fmt::format("/sobjects/{}/deleted/?start={}&end={}",
+                                        percent_encoded(object),
+                                        percent_encoded(format_datetime(from)),
+                                        percent_encoded(format_datetime(to))));
+  const auto reply = rest_.send(doing, std::move(request), terms);
+  if (!reply) return reply.error();
+  return read_deletions(doing, reply->body);
 }
 
 Result<BulkJob> ReaderClient::create_job(const Selection& selection, const CallTerms& terms) {

@@ -12,6 +12,7 @@
 
 #include "connectors/salesforce/csv.hpp"
 #include "connectors/salesforce/quota.hpp"
+#include "schemas/core/ids.hpp"
 #include "schemas/core/result.hpp"
 #include "schemas/core/time.hpp"
 
@@ -78,6 +79,17 @@ struct OrgLimits {
   Allowance event_deliveries;  ///< of 24 h; Change Data Capture and platform events
 };
 
+/// What an org's log of deletions says of one object (salesforce.md section 11.6).
+struct DeletionLog {
+  std::vector<RecordId> ids;  ///< deleted within the time asked for, out of the recycle bin too
+  EpochMs reaches_from =
+      0;                   ///< it has nothing earlier: later than asked for, deletions are lacking
+  EpochMs reaches_to = 0;  ///< later deletions may be lacking
+};
+
+/// How far back the log of deletions may be asked for. Source: REST API guide, "Get Deleted".
+inline constexpr Millis kDeletionLogMax = std::chrono::days{15};
+
 /// Reads many records of an org: by query, or by Bulk job. Blocking, page by page: what a caller
 /// holds is one page. One thread at a time.
 ///
@@ -100,6 +112,14 @@ class OrgReader {
                                   std::size_t records_max,
                                   const CallTerms& terms) = 0;
   virtual Result<QueryPage> query_next(const std::string& next, const CallTerms& terms) = 0;
+
+  /// Ids deleted between these two moments, of whole seconds. Rejected: the object has no log
+  /// (NOT_FOUND), or the question is refused (EXCEEDED_ID_LIMIT: more than 600,000 ids;
+  /// INVALID_REPLICATION_DATE).
+  virtual Result<DeletionLog> deletions(const std::string& object,
+                                        EpochMs from,
+                                        EpochMs to,
+                                        const CallTerms& terms) = 0;
 
   virtual Result<BulkJob> create_job(const Selection& selection, const CallTerms& terms) = 0;
   virtual Result<BulkJob> job(const std::string& id, const CallTerms& terms) = 0;

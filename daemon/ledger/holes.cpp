@@ -98,7 +98,9 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
   }
   const bool opened = !known;
   if (known) {
-    known->from_ts = known->from_ts == 0 ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
+    // A stretch whose beginning nobody knew does not get one: less of it would be read.
+    const bool unknown = known->from_ts == 0 && hole.scope != Hole::Scope::Stretch;
+    known->from_ts = unknown ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
     known->to_ts = std::max(known->to_ts, hole.to_ts);
     if (number_less(known->version, hole.version)) {
       known->version = hole.version;

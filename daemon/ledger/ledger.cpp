@@ -104,6 +104,17 @@ Result<void> Ledger::keep_schema(std::string_view schema_id, std::string_view js
   });
 }
 
+void Ledger::schema_changed(std::string_view org, std::string_view object) {
+  const std::lock_guard lock(impl_->schemas_mutex_);
+  ++impl_->schema_changes_[make_key(org, object)];
+}
+
+std::uint64_t Ledger::schema_changes(std::string_view org, std::string_view object) const {
+  const std::lock_guard lock(impl_->schemas_mutex_);
+  const auto at = impl_->schema_changes_.find(make_key(org, object));
+  return at == impl_->schema_changes_.end() ? 0 : at->second;
+}
+
 Result<Applied> Ledger::apply(const IngestBatch& batch) {
   return impl_->write([&]() -> Result<Applied> {
     auto applied = impl_->writer_.apply(batch);

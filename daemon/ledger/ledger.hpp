@@ -221,6 +221,10 @@ class Ledger : public NameTables {
   // ---- schemas: kept for ever, by id
   std::optional<std::string> schema(std::string_view schema_id) const;
   Result<void> keep_schema(std::string_view schema_id, std::string_view json);
+  /// In memory, since the start: how often a stream saw another schema of the object than before.
+  /// What the org said of the object earlier may be stale.
+  void schema_changed(std::string_view org, std::string_view object);
+  std::uint64_t schema_changes(std::string_view org, std::string_view object) const;
 
   // ---- writing
   Result<Applied> apply(const IngestBatch& batch);
@@ -291,6 +295,12 @@ class Ledger : public NameTables {
   /// opens holes of cause `unseen` for them, and ends the job once those are closed. True: nothing
   /// is left to do. False: more is, or refetches are still on their way.
   Result<bool> settle_job(std::uint64_t number, std::size_t states_max);
+  /// The same for a job of what was saved since a moment, once it settles by the log of deletions:
+  /// those of `gone` that live here and came in no chunk are asked for by id, or braked. `proof`:
+  /// what the log covers. REQUIRES: as many ids as may be looked up under the write lock.
+  Result<void> settle_by_log(std::uint64_t number,
+                             std::span<const RecordId> gone,
+                             const std::string& proof);
   std::optional<Snapped> last_snapped(std::string_view org, std::string_view object) const;
 
   // ---- sinks

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,9 +44,14 @@ class Ledger::Impl {
   Result<void> be_born(Rev above);
   Result<void> trim();
   Result<bool> settle(std::uint64_t number, std::size_t states_max);
+  Result<void> settle_by_log(std::uint64_t number,
+                             std::span<const RecordId> gone,
+                             const std::string& proof);
   Result<bool> brake(const ReadJob& job, std::uint64_t unseen);
   Result<bool> end_settling(const ReadJob& job);
-  Parts parts() { return {*store_, journal_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_}; }
+  Parts parts() {
+    return {*store_, journal_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_};
+  }
   void stage_identity();
   Result<void> commit() { return writer_.commit(writer_.batch(), true); }
   std::string id() const {
@@ -80,6 +86,8 @@ class Ledger::Impl {
   StateReader reader_;
   Reprojection reprojection_;
   Writer writer_;
+  std::mutex schemas_mutex_;  // of schema_changes_
+  std::map<std::string, std::uint64_t> schema_changes_;
   RecordCodec settling_codec_;
   RecordState settling_state_;
 

@@ -23,11 +23,12 @@ struct AnsweredHole {
 /// row; its progress moves in the same write as the rows that it counts, so that a crash repeats
 /// one chunk at most, and a chunk that is repeated changes nothing.
 ///
-///   Queued -> Reading, chunk by chunk -> (all of an object:) Settling -> Done
+///   Queued -> Reading, chunk by chunk -> Settling -> Done
 ///
-/// Settling: living records of ours that no chunk held are counted, then asked for by id; too many
-/// of them (design.md ruling 14) are left alone under a `mass_delete` hole. The numbers of Why,
-/// State and Api are part of the on-disk format.
+/// Settling, of all of an object: living records of ours that no chunk held are counted, then asked
+/// for by id. Of what was saved since a moment: those that the org's log of deletions names. Too
+/// many of them (design.md ruling 14) are left alone under a `mass_delete` hole. The numbers of
+/// Why, State, Api and Settling are part of the on-disk format.
 struct ReadJob {
   enum class Why : std::uint8_t { Snapshot = 0, Resync = 1, Repair = 2 };
   enum class State : std::uint8_t {
@@ -39,13 +40,16 @@ struct ReadJob {
     Failed = 5
   };
   enum class Api : std::uint8_t { Undecided = 0, Rest = 1, Bulk = 2 };
-  enum class Settling : std::uint8_t { Counting = 0, Asking = 1, Waiting = 2 };
+  enum class Settling : std::uint8_t { Counting = 0, Asking = 1, Waiting = 2, Log = 3 };
 
   std::uint64_t number = 0;  ///< 1, 2, 3 …; given by the ledger
   std::string org, object;
   Why why = Why::Resync;
-  std::string where;  ///< SOQL; empty: every record
-  std::string by;     ///< a person, or the part of the daemon
+  std::string where;  ///< SOQL of a person; empty: every record
+  /// Only what was saved since then, deleted records too, and what the log of deletions names since
+  /// then: all that a stretch may have lost, at the price of the stretch. 0: no bound.
+  EpochMs since = 0;
+  std::string by;  ///< a person, or the part of the daemon
   State state = State::Queued;
   bool paused = false;     ///< goes on where it stands when resumed
   bool confirmed = false;  ///< a person vouches for what is gone: the brake is off for the object
@@ -53,6 +57,7 @@ struct ReadJob {
 
   Version noted;         ///< before the first query was sent; rows carry this one or a later one
   std::string fields;    ///< REST names that the object has for us, joined by commas
+  std::string types;     ///< of them, as describe says them, in their order
   std::string left_out;  ///< those of them that cannot be queried, joined by commas
 
   // How far the reading is.
@@ -71,6 +76,7 @@ struct ReadJob {
   std::string settled_to;    ///< key of the last state that was looked at
   std::uint64_t unseen = 0;  ///< living records of ours that no chunk held
   bool braked = false;       ///< they were too many: a mass_delete hole has them
+  std::string proof;  ///< with `since`: what the log of deletions covers, or why all was read
 
   EpochMs created_at = 0, started_at = 0, ended_at = 0;
   std::uint32_t failures = 0;  ///< in a row
@@ -78,7 +84,7 @@ struct ReadJob {
   std::string error;  ///< of the last failure; empty once it went on
 
   bool open() const { return state <= State::Settling; }
-  bool whole() const { return where.empty(); }
+  bool whole() const { return where.empty() && since == 0; }
 };
 
 std::string_view to_string(ReadJob::Why why);  ///< `snapshot resync repair`
@@ -106,6 +112,7 @@ struct Snapped {
   EpochMs at = 0;
   std::uint64_t job = 0;
   std::string fields;  ///< as ReadJob::fields
+  std::string types;   ///< as ReadJob::types; empty: it was not kept
 };
 
 }  // namespace headwater::ledger

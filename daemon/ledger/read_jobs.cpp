@@ -8,7 +8,8 @@
 namespace headwater::ledger {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+/// Of a job 1 had no `since`, no proof and no types, of a last reading no types.
+constexpr std::uint8_t kFormat = 2;
 
 std::string number_key(std::uint64_t number) {
   std::string out(kReadJobPrefix);
@@ -66,12 +67,16 @@ void put_job(std::string& out, const ReadJob& job) {
     put_version(out, hole.version);
     put_signed(out, hole.to_ts);
   }
+  put_signed(out, job.since);
+  put_text(out, job.proof);
+  put_text(out, job.types);
 }
 
 std::optional<ReadJob> read_job(std::string_view bytes) {
   ReadJob job;
   ByteReader reader(bytes);
-  if (reader.byte() != kFormat) return std::nullopt;
+  const auto format = reader.byte();
+  if (format < 1 || format > kFormat) return std::nullopt;
   job.why = static_cast<ReadJob::Why>(reader.byte());
   job.state = static_cast<ReadJob::State>(reader.byte());
   job.api = static_cast<ReadJob::Api>(reader.byte());
@@ -92,6 +97,11 @@ std::optional<ReadJob> read_job(std::string_view bytes) {
     hole.version = read_version(reader);
     hole.to_ts = reader.signed_varint();
   }
+  if (format >= 2) {
+    job.since = reader.signed_varint();
+    job.proof = reader.text();
+    job.types = reader.text();
+  }
   if (!reader.ok()) return std::nullopt;
   return job;
 }
@@ -102,16 +112,19 @@ void put_snapped(std::string& out, const Snapped& snapped) {
   put_signed(out, snapped.at);
   put_varint(out, snapped.job);
   put_text(out, snapped.fields);
+  put_text(out, snapped.types);
 }
 
 std::optional<Snapped> read_snapped(std::string_view bytes) {
   Snapped snapped;
   ByteReader reader(bytes);
-  if (reader.byte() != kFormat) return std::nullopt;
+  const auto format = reader.byte();
+  if (format < 1 || format > kFormat) return std::nullopt;
   snapped.noted = read_version(reader);
   snapped.at = reader.signed_varint();
   snapped.job = reader.varint();
   snapped.fields = reader.text();
+  if (format >= 2) snapped.types = reader.text();
   if (!reader.ok()) return std::nullopt;
   return snapped;
 }
@@ -226,7 +239,9 @@ void ReadJobs::advance(const JobProgress& progress, std::uint64_t entries, std::
     job.error.clear();
     if (step.read_all) {
       job.state = ReadJob::State::Settling;
-      job.settling = job.whole() ? ReadJob::Settling::Counting : ReadJob::Settling::Waiting;
+      job.settling = job.whole()      ? ReadJob::Settling::Counting
+                     : job.since != 0 ? ReadJob::Settling::Log
+                                      : ReadJob::Settling::Waiting;
     }
     held.dirty = true;
   }
@@ -245,7 +260,8 @@ void ReadJobs::found_gone(std::string_view org, std::string_view object) {
 void ReadJobs::snapped(const ReadJob& job) {
   const std::lock_guard lock(mutex_);
   const std::string key = make_key(job.org, job.object);
-  snapped_.insert_or_assign(key, Snapped{job.noted, clock_.now_ms(), job.number, job.fields});
+  snapped_.insert_or_assign(key,
+                            Snapped{job.noted, clock_.now_ms(), job.number, job.fields, job.types});
   snapped_dirty_.push_back(key);
 }
 

@@ -62,9 +62,51 @@ Result<bool> Ledger::settle_job(std::uint64_t number, std::size_t states_max) {
   return impl_->write([&] { return impl_->settle(number, states_max); });
 }
 
+Result<void> Ledger::settle_by_log(std::uint64_t number,
+                                   std::span<const RecordId> gone,
+                                   const std::string& proof) {
+  return impl_->write([&] { return impl_->settle_by_log(number, gone, proof); });
+}
+
+Result<void> Ledger::Impl::settle_by_log(std::uint64_t number,
+                                         std::span<const RecordId> gone,
+                                         const std::string& proof) {
+  const ReadJob* job = jobs_.find(number);
+  if (job == nullptr || job->state != ReadJob::State::Settling ||
+      job->settling != ReadJob::Settling::Log)
+    return {};
+  std::vector<Hole> unseen;
+  std::string bytes;
+  for (const RecordId& id : gone) {
+    const std::string key = make_key(job->org, job->object, id.view());
+    auto found = store_->get(Family::Records, key, bytes);
+    if (!found) return found.error();
+    if (!*found) continue;
+    if (!settling_codec_.decode(bytes, settling_state_))
+      return fatal(fmt::format("ledger: the state of {} is damaged or of a newer format", key));
+    if (!is_unseen(settling_state_, job->noted)) continue;
+    unseen.push_back(hole_of(*job, Hole::Scope::Record, kUnseen));
+    unseen.back().id = id.str();
+  }
+  auto braked = brake(*job, unseen.size());
+  if (!braked) return braked.error();
+  for (Hole& hole : unseen) {
+    if (*braked) break;
+    if (auto opened = holes_.open(writer_.batch(), std::move(hole)); !opened) return opened.error();
+  }
+  jobs_.change(number, [&](ReadJob& moved) {
+    moved.unseen = unseen.size();
+    moved.braked = *braked;
+    moved.proof = proof;
+    moved.settling = ReadJob::Settling::Waiting;
+  });
+  return commit();
+}
+
 Result<bool> Ledger::Impl::settle(std::uint64_t number, std::size_t states_max) {
   const ReadJob* job = jobs_.find(number);
   if (job == nullptr || job->state != ReadJob::State::Settling) return true;
+  if (job->settling == ReadJob::Settling::Log) return false;
   if (job->settling == ReadJob::Settling::Waiting) return end_settling(*job);
 
   const bool asking = job->settling == ReadJob::Settling::Asking;
@@ -116,7 +158,7 @@ Result<bool> Ledger::Impl::brake(const ReadJob& job, std::uint64_t unseen) {
   if (job.confirmed || unseen <= std::max(share, kBrakeFloor)) return false;
   Hole hole = hole_of(job, Hole::Scope::Object, kMassDelete);
   hole.detail = fmt::format(
-      "job {} read {} records of {}, and {} of our {} living ones were not among them; nothing is "
+      "job {} read {} records of {}, and {} of our {} living ones {}; nothing is "
       "deleted: check the integration user's read permission on it. If they are really gone: "
       "headwater resync {} --confirm",
       job.number,
@@ -124,6 +166,7 @@ Result<bool> Ledger::Impl::brake(const ReadJob& job, std::uint64_t unseen) {
       job.object,
       unseen,
       alive,
+      job.since == 0 ? "were not among them" : "are in the org's log of deletions",
       job.object);
   if (auto opened = holes_.open(writer_.batch(), std::move(hole)); !opened) return opened.error();
   return true;

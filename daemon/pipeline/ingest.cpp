@@ -230,7 +230,10 @@ Result<void> Ingest::lost_position(const Error& error) {
   hole.cause = kExpired;
   hole.detail = error.message;
   if (position) {
-    hole.from_ts = position->replay_id.empty() ? position->stored_at : position->newest_commit_ts;
+    // An event that claims to come from the future must not shorten the stretch.
+    hole.from_ts = position->replay_id.empty()
+                       ? position->stored_at
+                       : std::min(position->newest_commit_ts, position->stored_at);
   }
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
   // Of two stretches in one hole the second overlap would say nothing of the first.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "connectors/salesforce/org_reader.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/stream_doubts.hpp"
 
@@ -20,12 +21,17 @@ constexpr std::int64_t kPollMs = 1'000;
 constexpr std::int64_t kDescribeAgainMs = 10 * 60'000;
 constexpr std::string_view kBy = "headwater";
 
-AnsweredHole answered(const Hole& hole) { return {hole.rev, hole.version, hole.to_ts}; }
+/// A stretch that began longer ago is read whole: the log of deletions must reach back to it for as
+/// long as its repair takes.
+constexpr EpochMs kWindowMax =
+    (salesforce::kDeletionLogMax - Millis(std::chrono::hours{24})).count();
 
 bool answers(const ReadJob& job, const Hole& hole) {
-  return std::ranges::any_of(job.holes, [&](const AnsweredHole& it) {
+  const bool named = std::ranges::any_of(job.holes, [&](const AnsweredHole& it) {
     return it.number == hole.rev && same(it.version, hole.version) && it.to_ts == hole.to_ts;
   });
+  // The stretch may have been found to begin earlier since.
+  return named && (job.since == 0 || job.since <= window_of(hole));
 }
 
 bool may_lack(const Hole& hole, std::string_view object) {
@@ -34,19 +40,28 @@ bool may_lack(const Hole& hole, std::string_view object) {
   return hole.scope == Hole::Scope::Stretch && (only.empty() || only == object);
 }
 
-std::set<std::string> names_in(const std::string& fields) {
-  std::set<std::string> out;
-  std::istringstream in(fields);
-  for (std::string field; std::getline(in, field, ',');) out.insert(field);
+/// Fields of a reading with their types; empty types: not known.
+std::map<std::string, std::string> fields_of(const ledger::Snapped& read) {
+  std::map<std::string, std::string> out;
+  std::istringstream fields(read.fields), types(read.types);
+  for (std::string field, type; std::getline(fields, field, ',');) {
+    type.clear();
+    std::getline(types, type, ',');
+    out.emplace(field, type);
+  }
   return out;
 }
 
-bool any_retyped(const std::map<std::string, std::string>& before,
-                 const std::map<std::string, std::string>& now) {
-  return std::ranges::any_of(now, [&](const auto& field) {
-    const auto was = before.find(field.first);
-    return was != before.end() && was->second != field.second;
-  });
+/// True if the object has a field that the reading lacks, or one that has another type by now: the
+/// org turned its values into others without an event.
+bool is_wider(const DescribedObject& object, const ledger::Snapped& read) {
+  const auto had = fields_of(read);
+  for (std::size_t i = 0; i < object.fields.size(); ++i) {
+    const auto field = had.find(object.fields[i]);
+    if (field == had.end()) return true;
+    if (!field->second.empty() && field->second != object.types[i]) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -67,13 +82,32 @@ bool heals_otherwise(const Hole& hole) {
          hole.topic.starts_with("/event/");  // platform events are no records
 }
 
-std::vector<AnsweredHole> holes_of_object(const ledger::Ledger& ledger,
-                                          std::string_view org,
-                                          std::string_view object) {
+EpochMs window_of(const Hole& hole) {
+  // The rows of an org that moved are stamped by another instance's clock.
+  if (hole.scope != Hole::Scope::Stretch || hole.from_ts == 0 || hole.cause == "migrated") return 0;
+  return (std::min(hole.from_ts, hole.opened_at) - kWindowMargin) / 1000 * 1000;
+}
+
+bool goes_on(const ledger::Ledger& ledger, const Hole& hole) {
+  if (hole.scope != Hole::Scope::Stretch) return true;
+  const auto position = ledger.position({hole.org, hole.topic});
+  return position && !position->replay_id.empty() &&
+         position->stored_at >= std::max(hole.opened_at, hole.to_ts);
+}
+
+std::vector<Hole> holes_of_object(const ledger::Ledger& ledger,
+                                  std::string_view org,
+                                  std::string_view object) {
+  std::vector<Hole> out = ledger.wide_holes(org);
+  std::erase_if(out, [&](const Hole& hole) {
+    return heals_otherwise(hole) || !may_lack(hole, object) || !goes_on(ledger, hole);
+  });
+  return out;
+}
+
+std::vector<AnsweredHole> answered(std::span<const Hole> holes) {
   std::vector<AnsweredHole> out;
-  for (const Hole& hole : ledger.wide_holes(org)) {
-    if (!heals_otherwise(hole) && may_lack(hole, object)) out.push_back(answered(hole));
-  }
+  for (const Hole& hole : holes) out.push_back({hole.rev, hole.version, hole.to_ts});
   return out;
 }
 
@@ -98,15 +132,6 @@ bool JobPlanner::anchored() const {
   });
 }
 
-/// A stretch ends where its stream goes on: what is read before that may lack what the bus forgets
-/// until then.
-bool JobPlanner::goes_on(const Hole& hole) const {
-  if (hole.scope != Hole::Scope::Stretch) return true;
-  const auto position = tools_.ledger.position({hole.org, hole.topic});
-  return position && !position->replay_id.empty() &&
-         position->stored_at >= std::max(hole.opened_at, hole.to_ts);
-}
-
 std::set<std::string> JobPlanner::known_objects() const {
   std::set<std::string> out(plan_.snapshot_objects.begin(), plan_.snapshot_objects.end());
   for (const auto& count : tools_.ledger.counts()) {
@@ -121,7 +146,13 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
   job.object = object;
   job.why = why;
   job.by = kBy;
-  job.holes = holes_of_object(tools_.ledger, tools_.org, object);
+  const auto holes = holes_of_object(tools_.ledger, tools_.org, object);
+  job.holes = answered(holes);
+  if (why == ReadJob::Why::Repair && !holes.empty()) {
+    const auto widest = std::ranges::min(holes, {}, window_of);  // 0: all
+    job.since = window_of(widest);
+    if (job.since < tools_.clock.now_ms() - kWindowMax) job.since = 0;
+  }
   const auto added = tools_.ledger.add_job(job);
   if (!added) return added.error();
   log::info("an object will be read",
@@ -129,6 +160,7 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
              {"object", object},
              {"why", to_string(why)},
              {"job", added->number},
+             {"since", job.since == 0 ? "" : format_datetime(job.since)},
              {"holes", job.holes.size()}});
   return {};
 }
@@ -167,17 +199,7 @@ Result<void> JobPlanner::plan_reshaped() {
     describe_failed_[*at] = now + kDescribeAgainMs;
     return {};
   }
-  const auto had = names_in(last->fields);
-  const bool wider = std::ranges::any_of(
-      (*described)->fields, [&](const std::string& field) { return !had.contains(field); });
-  std::map<std::string, std::string> types;
-  for (const auto& field : (*described)->description.fields) types.emplace(field.name, field.type);
-  const auto before = types_.find(*at);
-  if (wider || (before != types_.end() && any_retyped(before->second, types))) {
-    if (auto added = add_job(*at, ReadJob::Why::Snapshot); !added) return added;
-  }
-  types_.insert_or_assign(*at, std::move(types));
-  return {};
+  return is_wider(**described, *last) ? add_job(*at, ReadJob::Why::Snapshot) : Result<void>();
 }
 
 Result<void> JobPlanner::plan_repairs() {
@@ -185,7 +207,7 @@ Result<void> JobPlanner::plan_repairs() {
   if (holes.empty()) return {};
   const auto objects = known_objects();
   for (const Hole& hole : holes) {
-    if (heals_otherwise(hole) || !goes_on(hole)) continue;
+    if (heals_otherwise(hole) || !goes_on(tools_.ledger, hole)) continue;
     // Jobs that were added for the hole before may answer this one too.
     const auto jobs = tools_.ledger.jobs();
     std::set<std::string> lacking;
@@ -200,7 +222,7 @@ Result<void> JobPlanner::plan_repairs() {
       for (const ReadJob& job : jobs) {
         if (job.org != tools_.org || job.object != object || !answers(job, hole)) continue;
         asked = true;
-        if (job.state != ReadJob::State::Done || !job.whole()) continue;
+        if (job.state != ReadJob::State::Done || !job.where.empty()) continue;
         if (!answer) done.push_back(&job);
         answer = true;
       }
@@ -219,14 +241,16 @@ Result<void> JobPlanner::close(const Hole& hole, const std::vector<const ReadJob
   std::string told;
   for (const ReadJob* job : jobs) {
     told += fmt::format(
-        "{}job {} read {} records of {} from version {} on, {} changed, {} deleted{}",
+        "{}job {} read {} records of {}{} from version {} on, {} changed, {} deleted{}{}",
         told.empty() ? "" : "; ",
         job->number,
         job->rows,
         job->object,
+        job->since == 0 ? "" : " saved since " + format_datetime(job->since),
         job->noted.str(),
         job->entries,
         job->deleted,
+        job->proof.empty() ? "" : ", " + job->proof,
         job->braked ? fmt::format(", {} not seen and left to a mass_delete hole", job->unseen)
                     : "");
   }

@@ -11,15 +11,24 @@ namespace {
 /// How long a description is trusted; an unknown or hidden field (INVALID_FIELD) drops it at once.
 constexpr std::int64_t kDescribeMs = 3'600'000;
 
+std::vector<std::string> types_of(const DescribedObject& object) {
+  std::unordered_map<std::string_view, std::string_view> types;
+  for (const auto& field : object.description.fields) types.emplace(field.name, field.type);
+  std::vector<std::string> out;
+  for (const auto& field : object.fields) out.emplace_back(types[field]);
+  return out;
+}
+
 }  // namespace
 
 Result<const DescribedObject*> ObjectBook::describe(const std::string& object) {
   const std::int64_t now = clock_.monotonic_ms();
   NameTable& names = ledger_.names(org_, object);
   const std::size_t names_before = names.size();
+  const std::uint64_t schemas = ledger_.schema_changes(org_, object);
   const auto known = objects_.find(object);
   if (known != objects_.end() && now - known->second.described_at < kDescribeMs &&
-      names_before == known->second.names) {
+      names_before == known->second.names && schemas == known->second.schemas) {
     return &known->second;
   }
   auto description = api_.describe(object);
@@ -27,8 +36,10 @@ Result<const DescribedObject*> ObjectBook::describe(const std::string& object) {
   DescribedObject& entry = objects_[object];
   entry.description = std::move(description).value();
   entry.fields = salesforce::fetch_fields(entry.description);
+  entry.types = types_of(entry);
   entry.described_at = now;
   entry.names = names_before;
+  entry.schemas = schemas;
   for (const auto& field : entry.description.fields) {
     if (names.find(field.path)) continue;
     names.intern(field.path);

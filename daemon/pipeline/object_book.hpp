@@ -17,13 +17,15 @@ namespace headwater {
 struct DescribedObject {
   salesforce::ObjectDescription description;
   std::vector<std::string> fields;  ///< REST names
+  std::vector<std::string> types;   ///< of them, as describe says them
   std::int64_t described_at = 0;    ///< monotonic ms
   std::size_t names = 0;            ///< that the ledger knew of the object, these included
+  std::uint64_t schemas = 0;        ///< changes of its schema that streams had seen
 };
 
 /// Descriptions of an org's objects, and rows typed by them. A description is kept for an hour, or
-/// until an event tells of a field that it lacks: a row without it would be taken for whole. The
-/// org worker's thread.
+/// until an event tells of a field that it lacks (a row without it would be taken for whole), or
+/// comes by another schema. The org worker's thread.
 class ObjectBook {
  public:
   ObjectBook(std::string org, salesforce::OrgApi& api, ledger::Ledger& ledger, const Clock& clock)

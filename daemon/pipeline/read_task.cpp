@@ -17,11 +17,8 @@ using ledger::ReadJob;
 constexpr std::int64_t kPollMs = 200;
 /// Rows of one page of a Bulk result, of which one is held in memory.
 constexpr std::size_t kBulkPageRows = 2'000;
-/// States that settling looks at in one step: some milliseconds under the ledger's write lock.
-constexpr std::size_t kSettleStates = 2'000;
 /// A Bulk job is asked for after this, and then after half as long again each time.
 constexpr std::int64_t kLookFirstMs = 250, kLookMaxMs = 30'000;
-constexpr std::int64_t kSettleLookMs = 500;
 /// Batches that were sent are applied within moments. Lost on the way, they are read again.
 constexpr std::int64_t kInFlightMs = 60'000;
 
@@ -37,7 +34,7 @@ std::vector<std::string> split(const std::string& text) {
 salesforce::Selection selection_of(const ReadJob& job) {
   salesforce::Selection out;
   out.object = job.object;
-  out.where = job.where;
+  out.where = job.since == 0 ? job.where : "SystemModstamp >= " + format_datetime(job.since);
   const auto left_out = split(job.left_out);
   for (auto& field : split(job.fields)) {
     // What the recycle bin holds is told by IsDeleted: without it, it must not be asked for.
@@ -87,9 +84,14 @@ ReadTask::Worked ReadTask::begin(const ReadJob& queued) {
   if (!described) return described.error();
   ReadJob job = queued;
   job.fields = fmt::format("{}", fmt::join((*described)->fields, ","));
-  const bool has_bin = std::ranges::any_of((*described)->description.fields, [](const auto& field) {
-    return field.name == "IsDeleted";
-  });
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of((*described)->description.fields,
+                               [&](const auto& field) { return field.name == name; });
+  };
+  const bool has_bin = has("IsDeleted");
+  if (job.since != 0 && !has("SystemModstamp")) {
+    return read_all_of(job, "it has no SystemModstamp");
+  }
   // A first reading has nothing to learn of what is gone.
   if (has_bin && job.why != ReadJob::Why::Snapshot) job.fields += ",IsDeleted";
   const auto counted = reader_.count(selection_of(job), terms_of(job));
@@ -100,6 +102,7 @@ ReadTask::Worked ReadTask::begin(const ReadJob& queued) {
   if (!noted) return noted.error();
   const auto begun = tools_.ledger.change_job(job.number, [&](ReadJob& it) {
     it.fields = job.fields;
+    it.types = fmt::format("{}", fmt::join((*described)->types, ","));
     it.expected = counted ? *counted : 0;
     it.api = too_much || *counted >= kBulkRowsMin ? ReadJob::Api::Bulk : ReadJob::Api::Rest;
     it.noted = *noted;
@@ -281,21 +284,6 @@ void ReadTask::sent(const ReadJob& job,
                "Rows read by snapshots, resyncs and repairs",
                {{"org", job.org}, {"object", job.object}})
       .add(static_cast<double>(chunk.rows()));
-}
-
-ReadTask::Worked ReadTask::settle(const ReadJob& job) {
-  Reading& reading = reading_of(job);
-  publish(job);
-  const std::int64_t now = tools_.clock.monotonic_ms();
-  const bool waiting = job.settling == ReadJob::Settling::Waiting;
-  if (waiting && now < reading.next_look) return false;
-  const auto done = tools_.ledger.settle_job(job.number, kSettleStates);
-  if (!done) return done.error();
-  if (!*done && waiting) {
-    reading.next_look = now + kSettleLookMs;
-    return false;
-  }
-  return true;
 }
 
 void ReadTask::publish(const ReadJob& job) {

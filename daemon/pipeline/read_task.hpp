@@ -22,7 +22,10 @@ inline constexpr std::uint64_t kBulkRowsMin = 50'000;
 ///   queued:   describe -> count -> REST below kBulkRowsMin, else Bulk -> note the version
 ///   reading:  REST: `Id > last ORDER BY Id LIMIT n`, which goes on for ever where it stopped;
 ///             Bulk: make a job, ask until it is over, then its pages
-///   settling: the ledger asks for what no page held
+///   settling: the ledger asks for what no page held; with `since`, for what the org's log of
+///             deletions names. A log that does not reach back so far, or does not come to cover
+///             the stretch, proves nothing, nor does an org that shows fewer records than live
+///             here: all of the object is read instead
 ///
 /// Rows leave as batches with the progress that they mean; the job moves when they are applied. A
 /// page must be as long as the org announced, and hold no record of the page before. What goes
@@ -62,6 +65,11 @@ class ReadTask final : public OrgTask {
   Worked read_bulk(const ledger::ReadJob& job, Reading& reading);
   Worked wait_for_bulk(const ledger::ReadJob& job, Reading& reading);
   Worked settle(const ledger::ReadJob& job);
+  Worked ask_log(const ledger::ReadJob& job, Reading& reading);
+  Result<std::vector<RecordId>> living(const ledger::ReadJob& job,
+                                       const std::vector<RecordId>& gone) const;
+  std::uint64_t living_here(const ledger::ReadJob& job) const;
+  Worked read_all_of(const ledger::ReadJob& job, const std::string& why);
   static Result<std::vector<std::string>> check_page(const salesforce::QueryPage& page,
                                                      const Reading& reading);
   void sent(const ledger::ReadJob& job,

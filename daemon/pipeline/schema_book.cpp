@@ -47,6 +47,7 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
 void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
   const Page*& latest = latest_[page.object];
   if (latest != nullptr) {
+    ledger_.schema_changed(org_, page.object);
     log::info("another schema: events are decoded by it",
               {{"org", org_},
                {"object", page.object},

@@ -6,6 +6,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
 records=${2:-6000} kills=${3:-4}
 patience=$((60 + records / 200))
+STACK_ORG_OPTIONS=(--clock-lag 24h)  # the records are a day old when the daemon begins
 stack_up "$work" || fail "a server did not start"
 
 jobs_over() { headwater --json jobs | jq -e 'length == 0' >/dev/null; }
@@ -50,16 +51,23 @@ rows=$(headwater --json jobs --all | jq 'map(.rows) | add')
 echo "snapshot: $rows rows read beside $kills kills, $(headwater --json jobs --all | jq -c 'map({(.object): .rows}) | add')"
 [ "$(metric headwater_snapshot_rows_total)" -ge 0 ] || fail "no metric tells of the rows"
 
-# A position that is lost: what lies between is read again, with evidence.
+# A position that is lost: what was saved since is read again, not the day before, with evidence. Some of it left the recycle bin.
+lead() { printf '{"op": "%s", "object": "Lead", "ids": ["%s"]}' "$1" "$2"; }
 stack_daemon_kill TERM
 org_post /load '{"transactions": 60, "rate": 0}'
+mapfile -t gone < <(curl -sf "$org_control/truth?object=Lead" | jq -r .id | head -3)
+for id in "${gone[@]}"; do org_post /emit "$(lead delete "$id")"; org_post /emit "$(lead empty_bin "$id")"; done
 org_post /retention '{}'
 org_post /load '{"transactions": 20, "rate": 0}'
 stack_daemon_start
 wait_for $patience "the hole's end" closed_hole expired || fail "the hole stays: $(headwater holes)"
 read_in $((2 * patience))
 verify
-closed_hole expired | grep -q 'records of Account from version' || fail "no evidence: $(closed_hole expired)"
+closed_hole expired | grep -Eq 'records of Account saved since [^ ]+ from version .* log of deletions from' || fail "no evidence: $(closed_hole expired)"
+closed_hole expired | grep -Eq 'of Lead saved since [^;]* of which [1-9][0-9]* lived here' || fail "what left the recycle bin was not asked for: $(closed_hole expired)"
+repaired=$(headwater --json jobs --all | jq 'map(select(.why == "repair").rows) | add')
+[ "$repaired" -lt $((rows / 3)) ] || fail "the repair read $repaired rows of $rows"
+echo "snapshot: a stretch was repaired by $repaired rows of $rows"
 
 # An overflow tells of an object and no record; events that were lost tell nothing at all.
 org_post /loss '{"share": 1}'

@@ -62,6 +62,6 @@ wait_for 20 "headwaterd" stack_status || fail "headwaterd did not start"
 org_post /faults '{"clear": true}'
 wait_for 60 "the missed account" told "$missed" "Sent While Nobody Listened" || fail "it was not read: $(headwater jobs --all)"
 in_step 60
-prints 0 "records of Account from version" headwater holes --all
+prints 0 "records of Account saved since" headwater holes --all
 verify
 echo "stream_ends: OK"

@@ -21,7 +21,7 @@ bool sound(const Result<T>& result) {
 
 FUZZ_TARGET(org_answers) {
   fuzz::Pieces pieces(input);
-  const auto which = pieces.byte() % 7;
+  const auto which = pieces.byte() % 8;
   const fuzz::Exact text(pieces.rest());
   const auto body = text.view();
   switch (which) {
@@ -56,6 +56,9 @@ FUZZ_TARGET(org_answers) {
                          element.data() + element.size() <= body.data() + body.size());
       break;
     }
+    case 6:
+      sound(salesforce::read_deletions("ask for deletions", body));
+      break;
     default: {
       salesforce::HttpReply reply;
       reply.headers["sforce-numberofrecords"] = body;

@@ -40,6 +40,12 @@ class SimReader final : public salesforce::OrgReader {
   Result<std::uint64_t> count(const salesforce::Selection&, const salesforce::CallTerms&) override {
     return refused();
   }
+  Result<salesforce::DeletionLog> deletions(const std::string&,
+                                            EpochMs,
+                                            EpochMs,
+                                            const salesforce::CallTerms&) override {
+    return refused();
+  }
   Result<salesforce::BulkJob> create_job(const salesforce::Selection&,
                                          const salesforce::CallTerms&) override {
     return refused();

@@ -116,6 +116,23 @@ class ReaderTest : public testing::Test {
   std::unique_ptr<OrgApi> api_;
 };
 
+TEST_F(ReaderTest, TheLogOfDeletionsTellsWhatIsGoneAndHowFarItReaches) {
+  const auto ids = make_accounts(3);
+  const auto& object = org_->catalog().get("Account");
+  ASSERT_TRUE(org_->store().commit({org::Draft(org::DmlOp::Delete, object, {ids[1]})}, {}).ok());
+  const EpochMs now = clock_.now_ms() / 1000 * 1000;
+  const auto log = reader_->deletions("Account", now - 60'000, now + 1'000, {});
+  ASSERT_TRUE(log.ok()) << log.error().message;
+  ASSERT_EQ(log->ids.size(), 1U);
+  EXPECT_EQ(log->ids[0].str(), ids[1]);
+  EXPECT_LT(log->reaches_from, now - Millis(std::chrono::hours{24}).count());
+  EXPECT_GE(log->reaches_to, now);
+  const auto refused = reader_->deletions("Account", now - 16LL * 86'400'000, now, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, "INVALID_REPLICATION_DATE");
+  EXPECT_EQ(reader_->deletions("Nothing__c", now - 60'000, now, {}).error().code, "NOT_FOUND");
+}
+
 TEST_F(ReaderTest, AQueryGivesEveryRecordOnceOverItsPages) {
   make_accounts(4'500);
   const auto ids = ids_by_query(accounts());

@@ -102,6 +102,12 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   Result<std::uint64_t> count(const salesforce::Selection&, const salesforce::CallTerms&) override {
     return no();
   }
+  Result<salesforce::DeletionLog> deletions(const std::string&,
+                                            EpochMs,
+                                            EpochMs,
+                                            const salesforce::CallTerms&) override {
+    return no();
+  }
   Result<salesforce::BulkJob> create_job(const salesforce::Selection& selection,
                                          const salesforce::CallTerms& terms) override {
     priorities.push_back(terms.priority);

@@ -38,6 +38,12 @@ class FakeReader final : public salesforce::OrgReader {
   Result<std::uint64_t> count(const salesforce::Selection&, const salesforce::CallTerms&) override {
     return std::uint64_t{0};
   }
+  Result<salesforce::DeletionLog> deletions(const std::string&,
+                                            EpochMs,
+                                            EpochMs,
+                                            const salesforce::CallTerms&) override {
+    return rejected("no log");
+  }
   Result<salesforce::BulkJob> create_job(const salesforce::Selection&,
                                          const salesforce::CallTerms&) override {
     return no_jobs();

@@ -20,8 +20,9 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   struct Account {
     std::string name;
     bool deleted = false;
+    EpochMs stamp = kStamp;
   };
-  static constexpr const char* kStamp = "2026-03-01T12:01:00.000+0000";
+  static constexpr EpochMs kStamp = 1'772'366'460'000;  // 2026-03-01T12:01:00Z
 
   void add(int from, int to) {
     for (int i = from; i <= to; ++i) accounts[account(i)] = {"N" + std::to_string(i)};
@@ -84,6 +85,18 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
                                            const salesforce::CallTerms&) override {
     return rejected("no locators here", "INVALID_QUERY_LOCATOR");
   }
+  Result<salesforce::DeletionLog> deletions(const std::string&,
+                                            EpochMs from,
+                                            EpochMs to,
+                                            const salesforce::CallTerms&) override {
+    log_asked.emplace_back(from, to);
+    if (auto error = next_error()) return *error;
+    salesforce::DeletionLog log{{}, from, to};
+    if (log_reaches_from) log.reaches_from = *log_reaches_from;
+    if (log_reaches_to) log.reaches_to = *log_reaches_to;
+    for (const auto& id : log_of) log.ids.push_back(*RecordId::parse(id));
+    return log;
+  }
   Result<salesforce::BulkJob> create_job(const salesforce::Selection& selection,
                                          const salesforce::CallTerms&) override {
     if (auto error = next_error()) return *error;
@@ -120,7 +133,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       for (const auto& column : columns) {
         const auto& it = accounts[job_ids[i]];
         const std::string cell = column == "Id"               ? job_ids[i]
-                                 : column == "SystemModstamp" ? "2026-03-01T12:01:00.000Z"
+                                 : column == "SystemModstamp" ? format_datetime(it.stamp)
                                  : column == "IsDeleted"      ? (it.deleted ? "true" : "false")
                                                               : it.name;
         text += (column == columns.front() ? "\"" : ",\"") + cell + "\"";
@@ -148,6 +161,9 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::function<void(salesforce::QueryPage&)> spoil_page;
   std::optional<std::uint64_t> counted;  ///< what count() says instead
   std::size_t page_max = 2'000, bulk_page_max = 2'000;
+  std::vector<std::string> log_of;                          ///< ids that the log of deletions names
+  std::optional<EpochMs> log_reaches_from, log_reaches_to;  ///< else what was asked for
+  std::vector<std::pair<EpochMs, EpochMs>> log_asked;
   bool hidden = false;  ///< the user sees no records
   int described = 0, jobs_made = 0, polls = 0, pages_read = 0;
   salesforce::BulkJob::State bulk_ends = salesforce::BulkJob::State::Complete;
@@ -166,15 +182,23 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     const auto at = selection.where.find(kBehind);
     const std::string behind =
         at == std::string::npos ? "" : selection.where.substr(at + kBehind.size(), 18);
+    static constexpr std::string_view kSince = "SystemModstamp >= ";
+    const auto bound = selection.where.find(kSince);
+    const EpochMs since =
+        bound == std::string::npos
+            ? 0
+            : parse_datetime(selection.where.substr(bound + kSince.size(), 24)).value();
     std::vector<std::string> out;
     for (const auto& [id, it] : accounts) {
-      if (!hidden && id > behind && (selection.with_deleted || !it.deleted)) out.push_back(id);
+      if (!hidden && it.stamp >= since && id > behind && (selection.with_deleted || !it.deleted))
+        out.push_back(id);
     }
     return out;
   }
   static std::string json(const std::string& id, const Account& it) {
-    return R"({"attributes":{"type":"Account"},"Id":")" + id + R"(","SystemModstamp":")" + kStamp +
-           R"(","Name":")" + it.name + R"(","IsDeleted":)" + (it.deleted ? "true" : "false") + "}";
+    return R"({"attributes":{"type":"Account"},"Id":")" + id + R"(","SystemModstamp":")" +
+           format_datetime(it.stamp) + R"(","Name":")" + it.name + R"(","IsDeleted":)" +
+           (it.deleted ? "true" : "false") + "}";
   }
 
   std::vector<std::string> job_ids;

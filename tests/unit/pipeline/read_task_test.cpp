@@ -3,6 +3,7 @@
 #include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/org_worker.hpp"
 #include "daemon/pipeline/read_failures.hpp"
+#include "schemas/model/render.hpp"
 #include "tests/unit/pipeline/fake_reader.hpp"
 
 namespace headwater {
@@ -61,6 +62,18 @@ class ReadTaskTest : public test::PipelineTest {
   }
   void run_to_end(const ReadJob& job) {
     run_until(job, {ReadJob::State::Done, ReadJob::State::Failed, ReadJob::State::Cancelled});
+  }
+  /// What the job says first of what goes wrong with it.
+  std::string trouble(const ReadJob& job) {
+    for (int i = 0; i < 500 && now(job).error.empty(); ++i) turn();
+    return now(job).error;
+  }
+  std::string image(int number) {
+    EntryBatch found;
+    EXPECT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(number))}, found));
+    std::string out;
+    append_record_json(out, found.entries()[0]);
+    return out;
   }
   std::uint64_t alive() {
     for (const auto& count : ledger->counts()) {
@@ -171,6 +184,55 @@ TEST_F(ReadTaskTest, APageThatComesTwiceIsReadAgain) {
   run_to_end(job);
   EXPECT_EQ(alive(), 4'100U);
   EXPECT_EQ(now(job).rows, 4'100U);
+}
+
+TEST_F(ReadTaskTest, WhatIsWrongWithAPageIsToldInASentence) {
+  org.add(1, 4'100);
+  salesforce::QueryPage first;
+  org.spoil_page = [&](salesforce::QueryPage& page) {
+    first = page;
+    org.spoil_page = [&](salesforce::QueryPage& second) { second = first; };
+  };
+  const ReadJob job = ask();
+  EXPECT_EQ(trouble(job),
+            "job 1 reads Account: a page holds records of the page before; reading it again");
+  run_to_end(job);
+  org.spoil_page = [](salesforce::QueryPage& page) { page.records.pop_back(); };
+  const ReadJob again = ask();
+  EXPECT_EQ(trouble(again),
+            "job 2 reads Account: a page has 1999 rows, 2000 were announced; reading it again");
+  run_to_end(again);
+  EXPECT_EQ(now(again).rows, 4'100U);
+  EXPECT_EQ(now(again).error, "");
+}
+
+TEST_F(ReadTaskTest, ABulkJobThatIsAbortedIsToldAndMadeAgain) {
+  org.add(1, 3'000);
+  org.counted = kBulkRowsMin;
+  org.bulk_ends = salesforce::BulkJob::State::Aborted;
+  const ReadJob job = ask();
+  EXPECT_EQ(trouble(job),
+            "job 1 reads Account: Bulk job 750-1 for Account was aborted; it is made again");
+  org.bulk_ends = salesforce::BulkJob::State::Complete;
+  run_to_end(job);
+  EXPECT_EQ(org.jobs_made, 2);
+  EXPECT_EQ(now(job).api, ReadJob::Api::Bulk);
+  EXPECT_EQ(alive(), 3'000U);
+}
+
+TEST_F(ReadTaskTest, RecordsThatVanishBehindTheirPageAreAskedForByTheNextReading) {
+  org.add(1, 3'000);
+  create_accounts(1, 3'000);
+  const ReadJob job = ask();
+  for (int i = 0; i < 500 && now(job).rows < 2'000; ++i) turn();
+  for (int i = 1; i <= 10; ++i) org.accounts.erase(account(i));         // their page is read
+  for (int i = 2'990; i <= 3'000; ++i) org.accounts.erase(account(i));  // theirs is not
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(now(job).unseen, 11U) << "in no page, so asked for by id";
+  EXPECT_EQ(alive(), 2'989U);
+  run_to_end(ask());
+  EXPECT_EQ(alive(), 2'979U);
 }
 
 TEST_F(ReadTaskTest, PagesThatTheOrgCutsShorterAreAskedForInThatSize) {
@@ -459,7 +521,7 @@ TEST_F(ReadTaskTest, AReadingOfSomeRecordsIsNoEvidenceForAll) {
   ASSERT_TRUE(ledger->open_hole(hole));
   ReadJob some;
   some.where = "Name = 'N1'";
-  some.holes = holes_of_object(*ledger, "emea", "Account");
+  some.holes = answered(holes_of_object(*ledger, "emea", "Account"));
   run_to_end(ask(some));
   for (int i = 0; i < 50; ++i) turn();
   EXPECT_EQ(ledger->wide_holes("emea").size(), 1U);
@@ -489,6 +551,166 @@ TEST_F(ReadTaskTest, AStretchIsReadOnlyOnceItsStreamGoesOn) {
     clock.ms += 1'000;
   }
   EXPECT_EQ(ledger->jobs().size(), 1U);
+}
+
+/// A stretch of the stream that was lost a day after everything was read in.
+class StretchTest : public ReadTaskTest {
+ protected:
+  void SetUp() override {
+    ReadTaskTest::SetUp();
+    create_accounts(1, 100);
+    org.add(1, 100);
+    clock.ms += Millis(std::chrono::hours{24}).count();
+    ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
+    lost.scope = ledger::Hole::Scope::Stretch;
+    lost.org = stream.org;
+    lost.topic = stream.topic;
+    lost.cause = "expired";
+    lost.from_ts = clock.now_ms();
+    clock.ms += 60'000;
+    lost.opened_at = lost.to_ts = clock.now_ms();
+  }
+  /// Saved within the stretch.
+  test::FakeOrg::Account& saved(int number) {
+    auto& it = org.accounts[account(number)];
+    it.stamp = lost.from_ts + 1'000;
+    return it;
+  }
+  /// Until the stretch is repaired. Its evidence.
+  std::string repair() {
+    EXPECT_TRUE(ledger->open_hole(lost));
+    clock.ms += 1'000;
+    EXPECT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+    for (int i = 0; i < 2'000 && !ledger->wide_holes("emea").empty(); ++i) turn();
+    const auto closed = ledger->closed_holes();
+    return closed.empty() ? "" : closed[0].closing.evidence;
+  }
+  const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
+  ledger::Hole lost;
+};
+
+TEST_F(StretchTest, ReadsWhatWasSavedSinceAndAsksTheLogForWhatIsGone) {
+  saved(1).name = "changed";
+  saved(2).deleted = true;
+  saved(101).name = "new";
+  org.accounts.erase(account(3));  // out of the recycle bin, too
+  org.log_of = {account(2), account(3), account(999)};
+  const std::string evidence = repair();
+  const ReadJob job = ledger->jobs().at(0);
+  EXPECT_EQ(job.rows, 3U) << "of a hundred";
+  EXPECT_EQ(job.since, lost.from_ts - kWindowMargin);
+  EXPECT_EQ(alive(), 99U);
+  EXPECT_NE(image(1).find(R"("name":"changed")"), std::string::npos) << image(1);
+  EXPECT_EQ(evidence.substr(0, evidence.find(" from version")),
+            "job 1 read 3 records of Account saved since 2026-03-02T11:00:00.000Z");
+  EXPECT_NE(evidence.find("2 deleted, the org's log of deletions from 2026-03-02T11:00:00.000Z to "
+                          "2026-03-02T12:01:01.000Z names 3, of which 1 lived here"),
+            std::string::npos)
+      << evidence;
+}
+
+TEST_F(StretchTest, OfWhichNobodyKnowsTheBeginningIsReadWhole) {
+  lost.from_ts = 0;
+  repair();
+  EXPECT_EQ(ledger->jobs().at(0).rows, 100U);
+  EXPECT_TRUE(org.log_asked.empty());
+}
+
+TEST_F(StretchTest, ThatBeganBeforeTheLogReachesIsReadWhole) {
+  lost.from_ts -= Millis(std::chrono::days{14}).count();
+  repair();
+  EXPECT_EQ(ledger->jobs().at(0).rows, 100U);
+}
+
+TEST_F(StretchTest, IsReadWholeOnceTheLogTurnsOutToBeTrimmed) {
+  org.accounts.erase(account(3));
+  org.log_reaches_from = lost.from_ts;
+  const std::string evidence = repair();
+  EXPECT_EQ(alive(), 99U) << "not in the log, and yet found";
+  EXPECT_EQ(ledger->jobs().at(0).rows, 99U);
+  EXPECT_NE(evidence.find("all of it, as the org's log of deletions begins at "), std::string::npos)
+      << evidence;
+}
+
+TEST_F(StretchTest, IsReadWholeOfAnObjectWithoutALog) {
+  org.accounts.erase(account(3));
+  org.errors = {std::nullopt, std::nullopt, rejected("no such resource", "NOT_FOUND")};
+  repair();
+  EXPECT_EQ(alive(), 99U);
+  EXPECT_EQ(ledger->jobs().at(0).rows, 99U);
+}
+
+TEST_F(StretchTest, WaitsForALogThatDoesNotCoverItYet) {
+  org.accounts.erase(account(3));
+  org.log_reaches_to = lost.from_ts;
+  ASSERT_TRUE(ledger->open_hole(lost));
+  clock.ms += 1'000;
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+  for (int i = 0; i < 100; ++i) turn();
+  EXPECT_FALSE(ledger->wide_holes("emea").empty());
+  EXPECT_GT(org.log_asked.size(), 1U);
+  org.log_reaches_to.reset();
+  org.log_of = {account(3)};
+  repair();
+  EXPECT_EQ(alive(), 99U);
+  EXPECT_EQ(ledger->jobs().at(0).rows, 0U);
+}
+
+TEST_F(StretchTest, InWhichTooMuchIsGoneDeletesNothing) {
+  for (int i = 1; i <= 90; ++i) {
+    org.accounts.erase(account(i));
+    org.log_of.push_back(account(i));
+  }
+  ASSERT_TRUE(ledger->open_hole(lost));
+  clock.ms += 1'000;
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+  for (int i = 0; i < 200; ++i) turn();
+  EXPECT_EQ(alive(), 100U);
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea")[0].cause, "mass_delete");
+}
+
+TEST_F(StretchTest, OfWhichNothingIsShownAnyMoreDeletesNothingAndIsNotTakenForQuiet) {
+  org.hidden = true;
+  ASSERT_TRUE(ledger->open_hole(lost));
+  clock.ms += 1'000;
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+  for (int i = 0; i < 200; ++i) turn();
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea")[0].cause, "mass_delete");
+  const std::string evidence = ledger->closed_holes().at(0).closing.evidence;
+  EXPECT_EQ(alive(), 100U);
+  EXPECT_NE(evidence.find("all of it, as the org shows 0 records, 100 live here"),
+            std::string::npos)
+      << evidence;
+}
+
+TEST_F(StretchTest, ThatIsFoundToBeginEarlierIsReadAgainFromThere) {
+  ASSERT_TRUE(ledger->open_hole(lost));
+  clock.ms += 1'000;
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
+  for (int i = 0; i < 2; ++i) turn();
+  ASSERT_EQ(ledger->jobs().size(), 1U);
+  lost.from_ts -= 3 * kWindowMargin;
+  repair();
+  ASSERT_EQ(ledger->jobs().size(), 2U);
+  EXPECT_EQ(ledger->jobs()[1].since, lost.from_ts - kWindowMargin);
+}
+
+TEST_F(ReadTaskTest, AResyncBeforeItsStreamGoesOnAnswersNoStretch) {
+  create_accounts(1, 1);
+  org.add(1, 1);
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Stretch;
+  hole.org = "emea";
+  hole.topic = "/data/ChangeEvents";
+  hole.cause = "expired";
+  hole.opened_at = clock.now_ms();
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("before")));
+  clock.ms += 1;
+  hole.to_ts = clock.now_ms();
+  ASSERT_TRUE(ledger->open_hole(hole));
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty());
 }
 
 TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
@@ -574,7 +796,7 @@ TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersI
   EXPECT_EQ(ledger->jobs().size(), 1U);
   EXPECT_EQ(ledger->holes_open(), 1U);
   ReadJob again;
-  again.holes = holes_of_object(*ledger, "emea", "Account");
+  again.holes = answered(holes_of_object(*ledger, "emea", "Account"));
   ask(again);
   run();
   EXPECT_EQ(ledger->holes_open(), 0U);
