@@ -283,8 +283,8 @@ void App::Impl::add_audit(Org& org, const salesforce::OrgConfig& org_config) {
                      config.audit,
                      streams,
                      config.journal.sweep_share_max};
-  org.worker->add(std::make_unique<audit::AuditTask>(
-      audit::AuditTask::Parts{std::move(bench), desk, whole}));
+  org.worker->add(
+      std::make_unique<audit::AuditTask>(audit::AuditTask::Parts{std::move(bench), desk, whole}));
 }
 
 /// Of targets that can be asked for single records; a log is compared by the command alone.
@@ -377,7 +377,13 @@ StatusSources App::Impl::sources() const {
   out.audit = &desk;
   for (const auto& sink : sinks) out.sinks.push_back(sink.get());
   for (const auto& org : config.orgs) {
-    for (const auto& stream : org.streams) out.streams.push_back({org.name, stream.topic});
+    bool snapshot = false;
+    for (const auto& stream : org.streams) {
+      out.streams.push_back({org.name, stream.topic});
+      snapshot = snapshot || stream.snapshot;
+    }
+    if (!snapshot) continue;
+    for (const auto& object : org.snapshot_objects) out.snapshots.emplace_back(org.name, object);
   }
   return out;
 }

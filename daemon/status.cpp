@@ -157,6 +157,35 @@ json::object ledger_object(const ledger::Ledger& ledger) {
   return out;
 }
 
+/// One sentence for each object whose first reading is not over.
+void tell_snapshots(const StatusSources& sources, std::vector<std::string>& out) {
+  std::map<std::pair<std::string, std::string>, const ledger::ReadJob*> missing;
+  for (const auto& object : sources.snapshots) missing.emplace(object, nullptr);
+  const auto jobs = sources.ledger.jobs();
+  for (const auto& job : jobs) {
+    if (job.open() && job.why == ledger::ReadJob::Why::Snapshot)
+      missing.insert_or_assign({job.org, job.object}, &job);
+  }
+  for (const auto& [object, job] : missing) {
+    if (sources.ledger.last_snapped(object.first, object.second)) continue;
+    if (job == nullptr) {
+      out.push_back(fmt::format("org {}: {} is not read in yet: it waits for its streams to begin",
+                                object.first,
+                                object.second));
+      continue;
+    }
+    out.push_back(fmt::format("org {}: {} is not read in yet: job {}, {}, {} of {} records{}{}",
+                              job->org,
+                              job->object,
+                              job->number,
+                              shown_state(*job),
+                              job->rows,
+                              job->expected,
+                              job->error.empty() ? "" : "; ",
+                              job->error));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> not_ready(const StatusSources& sources, const Clock& clock) {
@@ -170,6 +199,7 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
                                 part.sentence.empty() ? "not yet at work" : part.sentence));
     }
   }
+  tell_snapshots(sources, out);
   for (const auto& hole : sources.ledger.holes()) {
     // What became of a deleted record adds to what is known; it takes nothing back.
     if (hole.scope == ledger::Hole::Scope::Deletion) continue;

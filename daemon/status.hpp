@@ -2,6 +2,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/audit/desk.hpp"
@@ -20,13 +21,16 @@ struct StatusSources {
   std::string version;
   EpochMs started_at = 0;
   const audit::Desk* audit = nullptr;
+  /// What the configuration says is to be read in: org and object.
+  std::vector<std::pair<std::string, std::string>> snapshots = {};
 };
 
 /// The whole truth as one JSON document.
 std::string status_json(const StatusSources& sources, const Clock& clock);
 
 /// What keeps the daemon from being ready, a sentence each; empty: it is. Blocked and Fatal parts,
-/// stretch and object holes at once, record holes after five minutes (design.md ruling 18).
+/// stretch and object holes at once, record holes after five minutes (design.md ruling 18); objects
+/// of which the first reading is not over: until then the targets lack records.
 std::vector<std::string> not_ready(const StatusSources& sources, const Clock& clock);
 
 /// Open holes and quarantine rows as JSON lists, at most 1,000 of each, for the control socket.

@@ -78,6 +78,39 @@ TEST_F(StatusTest, ReadyIsADaemonWithoutAnythingAmiss) {
   EXPECT_TRUE(reasons().empty()) << "what mends itself is no reason";
 }
 
+TEST_F(StatusTest, AnObjectWhoseFirstReadingIsNotOverKeepsItFromBeingReady) {
+  StatusSources with = sources();
+  with.snapshots = {{"emea", "Account"}, {"emea", "Lead"}};
+  ledger::ReadJob job;
+  job.org = "emea";
+  job.object = "Account";
+  job.why = ledger::ReadJob::Why::Snapshot;
+  const auto added = ledger->add_job(job);
+  ASSERT_TRUE(added);
+  const auto reading = [&](const std::string& error) {
+    ASSERT_TRUE(ledger->change_job(added->number, [&](ledger::ReadJob& it) {
+      it.state = ledger::ReadJob::State::Reading;
+      it.rows = 12;
+      it.expected = 400;
+      it.error = error;
+    }));
+  };
+  reading("");
+  EXPECT_EQ(not_ready(with, clock),
+            (std::vector<std::string>{
+                "org emea: Account is not read in yet: job 1, reading, 12 of 400 records",
+                "org emea: Lead is not read in yet: it waits for its streams to begin"}));
+  reading("HTTP 503");
+  EXPECT_EQ(not_ready(with, clock).at(0),
+            "org emea: Account is not read in yet: job 1, reading, 12 of 400 records; HTTP 503");
+  ASSERT_TRUE(ledger->change_job(added->number, [](ledger::ReadJob& it) {
+    it.state = ledger::ReadJob::State::Settling;
+    it.settling = ledger::ReadJob::Settling::Waiting;
+  }));
+  ASSERT_TRUE(*ledger->settle_job(added->number, 10));
+  EXPECT_EQ(not_ready(with, clock).size(), 1U) << "Account is read in, Lead is not";
+}
+
 TEST_F(StatusTest, PartsThatStartOrNeedAPersonAreToldInASentence) {
   health.add("stream", Millis(1'000));
   health.add("sink kafka", Millis(1'000)).set(PartState::Blocked, "topic missing: create it");
