@@ -4,6 +4,9 @@ target_include_directories(headwater_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(headwater_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wimplicit-fallthrough)
+# What some libraries ask for is asked for everywhere: else what is precompiled would not fit all.
+target_compile_options(headwater_flags INTERFACE -pthread)
+target_compile_definitions(headwater_flags INTERFACE _FILE_OFFSET_BITS=64)
 if(HEADWATER_WERROR)
   target_compile_options(headwater_flags INTERFACE -Werror)
 endif()
@@ -28,5 +31,11 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Depend mode: no run of the preprocessor before the compiler's own. The rest is what ccache asks
+  # for beside precompiled headers (ccache(1), "Precompiled headers").
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)
+  endif()
 endif()

@@ -51,7 +51,7 @@ Result<void> KafkaSink::look_into_gaps() {
 Result<void> KafkaSink::write_newest_again(const LateKeys& late) {
   if (late.size == 0) return {};
   if (late.overflow) {
-    warnings_.push_back(
+    warnings_.emplace_back(
         "kafka: more old images came late to records topics than are mended at once; readers that "
         "keep the greater rev are right, and headwater verify names the first of the others");
   }
