@@ -282,6 +282,7 @@ TEST_F(IngestTest, PausesGrowUntilDataCameAndAMereConnectDoesNotShortenThem) {
 }
 
 TEST_F(IngestTest, ALostPositionOpensOneStretchHoleAndStartsAtTheEarliestEvent) {
+  clock.ms += 60'000;  // what comes was committed before
   source.say({event({account(1), 5, "A"}, "r1")});
   source.end(transient("too old", kReplayLost));
   source.end(transient("reset by peer"));
@@ -311,7 +312,17 @@ TEST_F(IngestTest, ALostPositionOpensOneStretchHoleAndStartsAtTheEarliestEvent) 
   EXPECT_EQ(source.subscribed.back().position, "r9");
 }
 
+TEST_F(IngestTest, AnEventOfTheFutureDoesNotShortenTheStretch) {
+  const EpochMs stored_at = clock.now_ms();
+  source.say({event({account(1), 5, "A"}, "r1")});
+  source.end(transient("too old", kReplayLost));
+  run();
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].from_ts, stored_at);
+}
+
 TEST_F(IngestTest, AStretchEndsWhereTheStreamGoesOnNotWhereItsPositionWasRefused) {
+  clock.ms += 60'000;  // what comes was committed before
   for (const bool quiet : {false, true}) {
     source.say({event({account(1), 5, "A"}, "r1")});
     source.end(transient("too old", kReplayLost));
