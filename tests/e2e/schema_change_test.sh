@@ -120,7 +120,8 @@ many() { for n in $(seq 20); do project "$n"; done; }
 untold many
 project 21
 until_sql 60 "select count(*) from crm.custom_record_live where object = 'Project__c'" 21
-headwater --json jobs --all | jq -e 'any(.object == "Project__c" and .why == "snapshot" and .state == "done")' >/dev/null || fail "Project__c was not read in: $(headwater jobs --all)"
+read_in() { headwater --json jobs --all | jq -e 'any(.object == "Project__c" and .why == "snapshot" and .state == "done")'; }
+wait_for 60 "the reading of Project__c" read_in || fail "Project__c was not read in: $(headwater jobs --all)"
 until_sql 10 "select count(*) from crm.edge where from_object = 'Project__c' and to_id = '${accounts[0]}'" 21
 targets_equal
 
