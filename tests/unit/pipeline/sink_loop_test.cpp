@@ -855,7 +855,9 @@ TEST_F(SinkLoopTest, ACursorAheadOfItsNeighboursNeverGoesBack) {
   ASSERT_GT(target.writes.size(), 2U);
   for (const auto& write : target.writes) {
     const auto move = write.moves.find("emea");
-    if (move != write.moves.end()) EXPECT_GE(move->second, ahead);
+    if (move != write.moves.end()) {
+      EXPECT_GE(move->second, ahead);
+    }
   }
 }
 
