@@ -2,22 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "daemon/observe/log.hpp"
+#include "daemon/pipeline/read_failures.hpp"
 #include "daemon/pipeline/read_task.hpp"
 
 namespace headwater::audit {
 namespace {
-
-/// Rows of one page of a Bulk result, of which one is held in memory.
-constexpr std::size_t kBulkPageRows = 2'000;
-/// A job is asked for after this, and then after half as long again each time.
-constexpr std::int64_t kLookFirstMs = 250, kLookMaxMs = 30'000;
-
-bool too_much_for_rest(const Error& error) {
-  return error.code == "QUERY_TIMEOUT" || error.code == "URI_TOO_LONG";
-}
 
 bool is_lost(const Error& error) {
   return error.code == "JOB_FAILED" || error.code == "JOB_ABORTED" || error.code == "NOT_FOUND";
@@ -43,9 +33,9 @@ Result<RowWalk::Next> RowWalk::rest(const salesforce::RowDecoder& decoder,
                                     salesforce::RecordRow& row,
                                     const Visit& visit) {
   auto page = query_->next();
-  const bool may_be_bulk = !begun_ && jobs_lost_ < kJobsMax;
+  const bool may_be_bulk = !begun_ && jobs_lost_ < kBulkFailuresMax;
   if (may_be_bulk &&
-      (page ? *page && (*page)->total >= kBulkRowsMin : too_much_for_rest(page.error()))) {
+      (page ? *page && (*page)->total >= kBulkRowsMin : is_too_much_for_rest(page.error()))) {
     by_bulk_ = true;
     return Next::Rows;
   }
@@ -69,7 +59,7 @@ Result<RowWalk::Next> RowWalk::bulk(const salesforce::RowDecoder& decoder,
     auto made = reader_.create_job(selection_, terms_);
     if (!made) return made.error();
     job_ = made->id;
-    look_pause_ = kLookFirstMs;
+    look_pause_ = bulk_look_pause(0);
     look_at_ = clock_.monotonic_ms() + look_pause_;
     return Next::Later;
   }
@@ -94,7 +84,7 @@ Result<RowWalk::Next> RowWalk::wait_for_job() {
   const auto state = reader_.job(job_, terms_);
   if (!state) return is_lost(state.error()) ? job_lost(state.error()) : state.error();
   if (!state->over()) {
-    look_pause_ = std::min(kLookMaxMs, look_pause_ * 3 / 2);
+    look_pause_ = bulk_look_pause(look_pause_);
     look_at_ = now + look_pause_;
     return Next::Later;
   }
@@ -113,7 +103,7 @@ Result<RowWalk::Next> RowWalk::wait_for_job() {
 Error RowWalk::job_lost(const Error& cause) {
   job_.clear();
   pages_.reset();
-  by_bulk_ = ++jobs_lost_ < kJobsMax;
+  by_bulk_ = ++jobs_lost_ < kBulkFailuresMax;
   query_.emplace(reader_, selection_, terms_);
   begun_ = false;
   return transient(fmt::format("{}; {}",

@@ -21,7 +21,7 @@ namespace headwater::audit {
 ///
 /// Errors are the reader's; the call is made again at the next turn. After Transient, code
 /// RESULT_SHORT, all rows come again from the first one: what was given counts no more. A job that
-/// fails is made again; after kJobsMax of them the rows are read by REST. One thread.
+/// fails is made again; after kBulkFailuresMax of them the rows are read by REST. One thread.
 class RowWalk {
  public:
   enum class Next : std::uint8_t {
@@ -45,8 +45,6 @@ class RowWalk {
   const std::string& job() const { return job_; }
 
  private:
-  static constexpr int kJobsMax = 3;
-
   Result<Next> rest(const salesforce::RowDecoder& decoder,
                     salesforce::RecordRow& row,
                     const Visit& visit);
@@ -62,7 +60,7 @@ class RowWalk {
   const Clock& clock_;
   std::optional<salesforce::QueryWalk> query_;
   bool begun_ = false, by_bulk_ = false;
-  int jobs_lost_ = 0;
+  std::uint32_t jobs_lost_ = 0;
   std::string job_;
   std::int64_t look_at_ = 0, look_pause_ = 0;
   std::unique_ptr<salesforce::BulkWalk> pages_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "daemon/observe/log.hpp"
 #include "schemas/model/render.hpp"

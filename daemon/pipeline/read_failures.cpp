@@ -9,6 +9,8 @@ namespace {
 using ledger::ReadJob;
 
 constexpr EpochMs kPause = 5'000, kPauseMax = 15 * 60'000, kBlockedPause = 60'000;
+/// A Bulk job is asked for after this, and then after half as long again each time.
+constexpr std::int64_t kLookFirst = 250, kLookMax = 30'000;
 
 /// The field of ours that the org's message names in quotes: `No such column 'X' on entity 'Y'`.
 /// Empty: none.
@@ -73,6 +75,14 @@ void apply_remedy(const ReadRemedy& remedy,
     job.bulk_rows = job.rows = 0;
     if (noted) job.noted = *noted;
   }
+}
+
+bool is_too_much_for_rest(const Error& error) {
+  return error.code == "QUERY_TIMEOUT" || error.code == "URI_TOO_LONG";
+}
+
+std::int64_t bulk_look_pause(std::int64_t last) {
+  return last == 0 ? kLookFirst : std::min(kLookMax, last * 3 / 2);
 }
 
 bool is_too_large(const Error& error) { return error.code == "BODY_TOO_LARGE"; }

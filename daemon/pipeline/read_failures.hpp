@@ -32,6 +32,12 @@ void apply_remedy(const ReadRemedy& remedy,
                   EpochMs now,
                   ledger::ReadJob& job);
 
+/// True if a Bulk job may do what REST cannot.
+bool is_too_much_for_rest(const Error& error);
+
+/// How long to wait before a Bulk job is asked for again, in ms; `last`: the wait before, 0: none.
+std::int64_t bulk_look_pause(std::int64_t last);
+
 /// True for an answer that is too large to be held.
 bool is_too_large(const Error& error);
 

@@ -15,10 +15,6 @@ using ledger::ReadJob;
 
 /// How often jobs are looked at when none has anything to do.
 constexpr std::int64_t kPollMs = 200;
-/// Rows of one page of a Bulk result, of which one is held in memory.
-constexpr std::size_t kBulkPageRows = 2'000;
-/// A Bulk job is asked for after this, and then after half as long again each time.
-constexpr std::int64_t kLookFirstMs = 250, kLookMaxMs = 30'000;
 /// Batches that were sent are applied within moments. Lost on the way, they are read again.
 constexpr std::int64_t kInFlightMs = 60'000;
 
@@ -95,8 +91,7 @@ ReadTask::Worked ReadTask::begin(const ReadJob& queued) {
   // A first reading has nothing to learn of what is gone.
   if (has_bin && job.why != ReadJob::Why::Snapshot) job.fields += ",IsDeleted";
   const auto counted = reader_.count(selection_of(job), terms_of(job));
-  const bool too_much = !counted && (counted.error().code == "QUERY_TIMEOUT" ||
-                                     counted.error().code == "URI_TOO_LONG");
+  const bool too_much = !counted && is_too_much_for_rest(counted.error());
   if (!counted && !too_much) return counted.error();
   auto noted = tools_.ledger.note_version(tools_.org);
   if (!noted) return noted.error();
@@ -247,8 +242,7 @@ ReadTask::Worked ReadTask::wait_for_bulk(const ReadJob& job, Reading& reading) {
   auto state = reader_.job(job.bulk_id, terms_of(job));
   if (!state) return state.error();
   if (!state->over()) {
-    reading.look_pause =
-        reading.look_pause == 0 ? kLookFirstMs : std::min(kLookMaxMs, reading.look_pause * 3 / 2);
+    reading.look_pause = bulk_look_pause(reading.look_pause);
     reading.next_look = now + reading.look_pause;
     return false;
   }

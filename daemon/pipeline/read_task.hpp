@@ -16,6 +16,8 @@ namespace headwater {
 /// Objects with more records than this are read by a Bulk job: below it, its minutes in
 /// Salesforce's queue cost more than the pages that it saves.
 inline constexpr std::uint64_t kBulkRowsMin = 50'000;
+/// Rows of one page of a Bulk result, of which one is held in memory.
+inline constexpr std::size_t kBulkPageRows = 2'000;
 
 /// Does the ledger's read jobs, one page a step, so that refetches come in between.
 ///
