@@ -48,13 +48,7 @@ ObjectPass::ObjectPass(Bench& bench, Order order)
   gone_max_ = std::clamp(share, kGoneFloor, kGoneMax);
 }
 
-std::uint64_t ObjectPass::living() const {
-  std::uint64_t alive = 0;
-  for (const auto& count : bench_.tools.ledger.counts()) {
-    if (count.org == org() && count.object == order_.object) alive += count.alive;
-  }
-  return alive;
-}
+std::uint64_t ObjectPass::living() const { return bench_.tools.living(order_.object); }
 
 salesforce::CallTerms ObjectPass::terms() const {
   salesforce::CallTerms terms;

@@ -8,6 +8,7 @@
 #include "connectors/salesforce/org_reader.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/stream_doubts.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater {
 namespace {
@@ -79,7 +80,7 @@ std::string object_of_topic(std::string_view topic) {
 bool heals_otherwise(const Hole& hole) {
   if (hole.cause == kSwitchedOff) return hole.to_ts == 0;  // until it is on again
   return hole.cause == "mass_delete" || hole.cause == kDeliveryLimit ||
-         hole.topic.starts_with("/event/");  // platform events are no records
+         is_platform_topic(hole.topic);  // platform events are no records
 }
 
 EpochMs window_of(const Hole& hole) {

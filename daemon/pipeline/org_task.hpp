@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <string>
@@ -52,6 +53,15 @@ struct OrgTools {
   Outbox& outbox;
   const Clock& clock;
   observe::Metrics& metrics;
+
+  /// Records of the object that live in the ledger.
+  std::uint64_t living(std::string_view object) const {
+    std::uint64_t alive = 0;
+    for (const auto& count : ledger.counts()) {
+      if (count.org == org && count.object == object) alive += count.alive;
+    }
+    return alive;
+  }
 };
 
 /// One kind of REST work of an org: fetching records in doubt, reading objects in, auditing. The

@@ -68,13 +68,17 @@ void apply_remedy(const ReadRemedy& remedy,
   if (remedy.by_rest) job.api = ReadJob::Api::Rest;
   if (remedy.by_bulk) job.api = ReadJob::Api::Bulk;
   if (remedy.from_the_start && job.state == ReadJob::State::Reading) {
-    ++job.run;
-    job.bulk_id.clear();
-    job.locator.clear();
-    job.last_id.clear();
-    job.bulk_rows = job.rows = 0;
+    begin_again(job);
     if (noted) job.noted = *noted;
   }
+}
+
+void begin_again(ReadJob& job) {
+  ++job.run;
+  job.bulk_id.clear();
+  job.locator.clear();
+  job.last_id.clear();
+  job.bulk_rows = job.rows = 0;
 }
 
 bool is_too_much_for_rest(const Error& error) {

@@ -32,6 +32,9 @@ void apply_remedy(const ReadRemedy& remedy,
                   EpochMs now,
                   ledger::ReadJob& job);
 
+/// Nothing of it is read: chunks on their way are void.
+void begin_again(ledger::ReadJob& job);
+
 /// True if a Bulk job may do what REST cannot.
 bool is_too_much_for_rest(const Error& error);
 

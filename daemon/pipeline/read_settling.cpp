@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/observe/log.hpp"
+#include "daemon/pipeline/read_failures.hpp"
 #include "daemon/pipeline/read_task.hpp"
 
 // What follows the last page of a read job: finding what is gone.
@@ -80,7 +81,8 @@ ReadTask::Worked ReadTask::ask_log(const ReadJob& job, Reading& reading) {
     if (shown.error().kind != ErrorKind::Rejected) return shown.error();
     return read_all_of(job, shown.error().message);
   }
-  const std::uint64_t held = living_here(job) - std::min(living_here(job), gone->size());
+  const std::uint64_t living_here = tools_.living(job.object);
+  const std::uint64_t held = living_here - std::min<std::uint64_t>(living_here, gone->size());
   if (static_cast<double>(*shown) < static_cast<double>(held) * kShownShareMin) {
     return read_all_of(job, fmt::format("the org shows {} records, {} live here", *shown, held));
   }
@@ -118,24 +120,13 @@ Result<std::vector<RecordId>> ReadTask::living(const ReadJob& job,
   return out;
 }
 
-std::uint64_t ReadTask::living_here(const ReadJob& job) const {
-  for (const auto& count : tools_.ledger.counts()) {
-    if (count.org == job.org && count.object == job.object) return count.alive;
-  }
-  return 0;
-}
-
 /// What was saved since proves too little: the job begins again, without a bound.
 ReadTask::Worked ReadTask::read_all_of(const ReadJob& job, const std::string& why) {
   const auto changed = tools_.ledger.change_job(job.number, [&](ReadJob& it) {
     it.state = ReadJob::State::Queued;
     it.since = 0;
     it.proof = "all of it, as " + why;
-    ++it.run;
-    it.last_id.clear();
-    it.bulk_id.clear();
-    it.locator.clear();
-    it.bulk_rows = it.rows = 0;
+    begin_again(it);
     it.settling = ReadJob::Settling::Counting;
   });
   if (!changed) return changed.error();

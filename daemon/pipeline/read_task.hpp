@@ -70,7 +70,6 @@ class ReadTask final : public OrgTask {
   Worked ask_log(const ledger::ReadJob& job, Reading& reading);
   Result<std::vector<RecordId>> living(const ledger::ReadJob& job,
                                        const std::vector<RecordId>& gone) const;
-  std::uint64_t living_here(const ledger::ReadJob& job) const;
   Worked read_all_of(const ledger::ReadJob& job, const std::string& why);
   static Result<std::vector<std::string>> check_page(const salesforce::QueryPage& page,
                                                      const Reading& reading);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/verify/verifier.hpp"
+#include "schemas/core/json_members.hpp"
 
 // Platform events: the journal, the tables and the topics against each other.
 
@@ -13,11 +14,6 @@ namespace json = boost::json;
 
 const char* const kEvents = "platform events";
 
-std::string member(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// Nothing: no envelope of an event.
 std::optional<HeldEvent> event_of(const kafka::ReadMessage& message) {
   boost::system::error_code broken;
@@ -27,9 +23,9 @@ std::optional<HeldEvent> event_of(const kafka::ReadMessage& message) {
   const auto* source = envelope.get_object().if_contains("source");
   if (source == nullptr || !source->is_object()) return std::nullopt;
   const auto& told = source->get_object();
-  return HeldEvent{member(told, "topic"),
-                   member(told, "replay_id"),
-                   member(told, "event_uuid"),
+  return HeldEvent{text_of(told, "topic"),
+                   text_of(told, "replay_id"),
+                   text_of(told, "event_uuid"),
                    Rev{message.rev}};
 }
 
@@ -50,11 +46,11 @@ Result<void> Verifier::events_of_ledger(EventView& view, Check& check) {
     if (!told) return told.error();
     for (const auto& item : told->at("events").as_array()) {
       const auto& it = item.as_object();
-      const HeldEvent event{member(it, "topic"),
-                            member(it, "replay_id"),
-                            member(it, "uuid"),
+      const HeldEvent event{text_of(it, "topic"),
+                            text_of(it, "replay_id"),
+                            text_of(it, "uuid"),
                             Rev{it.at("rev").to_number<std::uint64_t>()}};
-      if (auto added = view.add(at, member(it, "org"), event); !added) return added;
+      if (auto added = view.add(at, text_of(it, "org"), event); !added) return added;
       ++events;
     }
     first = told->at("first").to_number<std::uint64_t>();

@@ -16,6 +16,7 @@
 #include "daemon/runtime/control.hpp"
 #include "daemon/verify/report.hpp"
 #include "daemon/verify/verifier.hpp"
+#include "schemas/model/topic.hpp"
 
 namespace headwater::verify {
 namespace {
@@ -63,7 +64,7 @@ Result<Places> open_places(const Settings& settings, const Options& options, con
       place.truth = make_dump_truth(org, settings.mapping, clock, options.truth);
     places.orgs.push_back(std::move(place));
     places.platform_events |= std::ranges::any_of(
-        org.streams, [](const auto& stream) { return stream.topic.starts_with("/event/"); });
+        org.streams, [](const auto& stream) { return is_platform_topic(stream.topic); });
   }
   for (const auto& [name, config] : settings.postgres)
     places.targets.push_back({name,
