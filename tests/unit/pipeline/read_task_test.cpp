@@ -31,6 +31,22 @@ class ReadTaskTest : public test::PipelineTest {
     EXPECT_TRUE(added);
     return *added;
   }
+  static ledger::Hole overflow() {
+    ledger::Hole hole;
+    hole.scope = ledger::Hole::Scope::Object;
+    hole.org = "emea";
+    hole.object = "Account";
+    hole.cause = "overflow";
+    return hole;
+  }
+  static ledger::Hole lost_stretch() {
+    ledger::Hole hole;
+    hole.scope = ledger::Hole::Scope::Stretch;
+    hole.org = "emea";
+    hole.topic = "/data/ChangeEvents";
+    hole.cause = "expired";
+    return hole;
+  }
   ReadJob now(const ReadJob& job) { return ledger->job(job.number).value(); }
   /// What ingest does with one batch of the lane.
   bool apply_one() {
@@ -438,11 +454,7 @@ TEST_F(ReadTaskTest, ARecordThatIsNotUnderstoodGetsAHoleAndTheOthersGoOn) {
 TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
   create_accounts(1, 3);
   org.add(2, 4);  // 1 is gone for good, 4 was never told of
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Object;
-  hole.org = "emea";
-  hole.object = "Account";
-  hole.cause = "overflow";
+  ledger::Hole hole = overflow();
   ASSERT_TRUE(ledger->open_hole(hole));
   for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
     turn();
@@ -459,11 +471,7 @@ TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
 TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   create_accounts(1, 1);
   org.add(1, 1);
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Stretch;
-  hole.org = "emea";
-  hole.topic = "/data/ChangeEvents";
-  hole.cause = "expired";
+  ledger::Hole hole = lost_stretch();
   hole.to_ts = 1;
   ASSERT_TRUE(ledger->open_hole(hole));
   ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("p")));
@@ -481,11 +489,7 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
 TEST_F(ReadTaskTest, AnOverflowThatComesAgainWhileItIsRepairedNeedsAnotherJob) {
   create_accounts(1, 1);
   org.add(1, 1);
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Object;
-  hole.org = "emea";
-  hole.object = "Account";
-  hole.cause = "overflow";
+  ledger::Hole hole = overflow();
   hole.version = {1, 10, 1, 0};
   ASSERT_TRUE(ledger->open_hole(hole));
   for (int i = 0; i < 3; ++i) worker->step();
@@ -497,11 +501,7 @@ TEST_F(ReadTaskTest, AnOverflowThatComesAgainWhileItIsRepairedNeedsAnotherJob) {
 }
 
 TEST_F(ReadTaskTest, AStretchThatMayLackAnythingStaysOpenWhereNoObjectIsKnown) {
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Stretch;
-  hole.org = "emea";
-  hole.topic = "/data/ChangeEvents";
-  hole.cause = "expired";
+  ledger::Hole hole = lost_stretch();
   hole.to_ts = 1;
   ASSERT_TRUE(ledger->open_hole(hole));
   ASSERT_TRUE(ledger->save_position({"emea", hole.topic}, ReplayId("p")));
@@ -513,11 +513,7 @@ TEST_F(ReadTaskTest, AStretchThatMayLackAnythingStaysOpenWhereNoObjectIsKnown) {
 TEST_F(ReadTaskTest, AReadingOfSomeRecordsIsNoEvidenceForAll) {
   create_accounts(1, 1);
   org.add(1, 1);
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Object;
-  hole.org = "emea";
-  hole.object = "Account";
-  hole.cause = "overflow";
+  ledger::Hole hole = overflow();
   ASSERT_TRUE(ledger->open_hole(hole));
   ReadJob some;
   some.where = "Name = 'N1'";
@@ -533,11 +529,7 @@ TEST_F(ReadTaskTest, AStretchIsReadOnlyOnceItsStreamGoesOn) {
   const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
   ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
   clock.ms += 60'000;
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Stretch;
-  hole.org = stream.org;
-  hole.topic = stream.topic;
-  hole.cause = "expired";
+  ledger::Hole hole = lost_stretch();
   hole.opened_at = hole.to_ts = clock.now_ms();
   ASSERT_TRUE(ledger->open_hole(hole));
   for (int i = 0; i < 20; ++i) {
@@ -562,10 +554,7 @@ class StretchTest : public ReadTaskTest {
     org.add(1, 100);
     clock.ms += Millis(std::chrono::hours{24}).count();
     ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
-    lost.scope = ledger::Hole::Scope::Stretch;
-    lost.org = stream.org;
-    lost.topic = stream.topic;
-    lost.cause = "expired";
+    lost = lost_stretch();
     lost.from_ts = clock.now_ms();
     clock.ms += 60'000;
     lost.opened_at = lost.to_ts = clock.now_ms();
@@ -700,11 +689,7 @@ TEST_F(StretchTest, ThatIsFoundToBeginEarlierIsReadAgainFromThere) {
 TEST_F(ReadTaskTest, AResyncBeforeItsStreamGoesOnAnswersNoStretch) {
   create_accounts(1, 1);
   org.add(1, 1);
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Stretch;
-  hole.org = "emea";
-  hole.topic = "/data/ChangeEvents";
-  hole.cause = "expired";
+  ledger::Hole hole = lost_stretch();
   hole.opened_at = clock.now_ms();
   ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("before")));
   clock.ms += 1;
@@ -777,11 +762,7 @@ TEST_F(ReadTaskTest, AnObjectThatAppearsOnTheStreamIsReadInByItself) {
 TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersItsHole) {
   create_accounts(1, 1);
   org.add(1, 1);
-  ledger::Hole hole;
-  hole.scope = ledger::Hole::Scope::Object;
-  hole.org = "emea";
-  hole.object = "Account";
-  hole.cause = "overflow";
+  ledger::Hole hole = overflow();
   ASSERT_TRUE(ledger->open_hole(hole));
   worker->step();
   worker->step();

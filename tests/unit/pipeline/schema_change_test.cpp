@@ -147,6 +147,12 @@ class SchemaChangeTest : public test::PipelineTest {
     source.script = std::move(events);
     for (int i = 0; i < 4; ++i) (void)ingest->step(Millis(0));
   }
+  /// Works on this org; one a test.
+  FactsTask facts_task(salesforce::OrgApi& api) {
+    book.emplace("emea", api, *ledger, clock);
+    tools.emplace(OrgTools{"emea", api, *ledger, *book, outbox, clock, metrics});
+    return FactsTask(*tools);
+  }
   /// The fields, extra and raw of a record, as JSON.
   std::string image(const std::string& object = "Account",
                     const std::string& id = test::account(1)) {
@@ -163,6 +169,9 @@ class SchemaChangeTest : public test::PipelineTest {
   std::atomic<bool> ready{true};
   observe::Part& part = health.add("stream", Millis(60'000));
   std::optional<Ingest> ingest;
+  Outbox outbox{rows, [] {}};
+  std::optional<ObjectBook> book;
+  std::optional<OrgTools> tools;
 };
 
 TEST(SchemaChange, IsToldByFieldId) {
@@ -265,10 +274,7 @@ class ListingApi final : public salesforce::OrgApi {
 TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
   ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
   ListingApi api;
-  ObjectBook book("emea", api, *ledger, clock);
-  Outbox outbox(rows, [] {});
-  OrgTools tools{"emea", api, *ledger, book, outbox, clock, metrics};
-  FactsTask task(tools);
+  FactsTask task = facts_task(api);
   hear({before(1, true, {{"Name", "A"}})});
   const auto look = [&] {
     clock.ms += 10'000;
@@ -298,10 +304,7 @@ TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
 TEST_F(SchemaChangeTest, ARecordOfANewTypeIsToldItsNameOnceTheOrgWasAsked) {
   ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
   ListingApi api;
-  ObjectBook book("emea", api, *ledger, clock);
-  Outbox outbox(rows, [] {});
-  OrgTools tools{"emea", api, *ledger, book, outbox, clock, metrics};
-  FactsTask task(tools);
+  FactsTask task = facts_task(api);
   const auto look = [&](std::int64_t after = 10'000) {
     clock.ms += after;
     ASSERT_TRUE(task.step());
