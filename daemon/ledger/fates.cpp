@@ -49,7 +49,7 @@ Result<void> Writer::deletion_changed(Touched& record, const Version& version) {
   hole.version = version;
   auto opened = parts_.holes.open(*batch_, std::move(hole));
   if (!opened) return opened.error();
-  return {};
+  return state.deleted() ? event_told_death(record, version) : Result<void>();
 }
 
 /// A state beside those that the batch touches; nullptr: never seen. Valid until the next call.

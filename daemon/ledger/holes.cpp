@@ -104,7 +104,8 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     known->to_ts = std::max(known->to_ts, hole.to_ts);
     if (number_less(known->version, hole.version)) {
       known->version = hole.version;
-      known->cause = hole.cause;
+      // Whatever an event puts in doubt besides, a spared record stays one of the spared.
+      if (known->cause != kMassDelete || hole.cause == kUnseen) known->cause = hole.cause;
       known->next_try = hole.next_try;
       if (hole.scope == Hole::Scope::Deletion) known->detail.clear();  // its children anew
     }
@@ -136,6 +137,32 @@ Result<bool> Holes::close_deletion(std::string_view org,
                                    std::string_view id,
                                    const Version& noted) {
   return close_key(make_key(org, "d", object, id), noted);
+}
+
+Result<bool> Holes::is_spared(std::string_view org,
+                              std::string_view object,
+                              std::string_view id) const {
+  const std::string key = make_key(org, "r", object, id);
+  const auto found = find(key);
+  if (!found) return found.error();
+  const auto hole = *found ? read_hole(key, **found) : std::nullopt;
+  return hole && hole->cause == kMassDelete;
+}
+
+Result<bool> Holes::close_spared(std::string_view org,
+                                 std::string_view object,
+                                 std::string_view id,
+                                 const Version& version) {
+  const std::string key = make_key(org, "r", object, id);
+  auto closed = close_key(key, version);
+  if (!closed || *closed) return closed;
+  auto hole = read_hole(key, **find(key));
+  if (!hole) return false;
+  hole->next_try = 0;
+  std::string bytes;
+  put_hole(bytes, *hole);
+  holes_.insert_or_assign(key, std::move(bytes));
+  return false;
 }
 
 Result<bool> Holes::close_key(const std::string& key, const Version& noted) {
@@ -360,10 +387,16 @@ bool Holes::any_record(std::string_view org,
                        std::string_view object,
                        std::string_view cause) const {
   const std::string prefix = make_key(org, "r", object, "");
+  const auto is_one = [&](std::string_view key, std::string_view bytes) {
+    const auto hole = key.starts_with(prefix) ? read_hole(key, bytes) : std::nullopt;
+    return hole && hole->cause == cause;
+  };
+  for (const auto& [key, bytes] : holes_) {
+    if (bytes && is_one(key, *bytes)) return true;
+  }
   auto scan = store_.scan(Family::Holes, prefix);
   for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
-    const auto hole = read_hole(scan->key(), scan->value());
-    if (hole && hole->cause == cause) return true;
+    if (!holes_.contains(scan->key()) && is_one(scan->key(), scan->value())) return true;
   }
   return false;
 }

@@ -17,6 +17,12 @@
 
 namespace headwater::ledger {
 
+/// Causes. Of an object: too many of its records vanished at once, so that nothing was deleted. Of
+/// a record: it is one of them.
+inline constexpr std::string_view kMassDelete = "mass_delete";
+/// Of a record: a reading of its whole object did not meet it, and it is asked for by id.
+inline constexpr std::string_view kUnseen = "unseen";
+
 /// What may be missing, and, behind rows(), what was withheld. Opening and closing a hole is an
 /// entry, but for holes of single records: those are counted. Changes go to the batch at stage();
 /// until then they are seen here. Changing calls: under the write lock. Others: any thread.
@@ -37,7 +43,15 @@ class Holes {
                             std::string_view object,
                             std::string_view id,
                             const Version& noted);
-  /// The same for a deletion's hole.
+  /// True if the brake on deletes spared the record, and that doubt is open.
+  Result<bool> is_spared(std::string_view org, std::string_view object, std::string_view id) const;
+  /// An event, applied at `version`, says that a spared record is gone. True if nothing else is in
+  /// doubt about it: its hole is closed. Otherwise it is asked for at once.
+  Result<bool> close_spared(std::string_view org,
+                            std::string_view object,
+                            std::string_view id,
+                            const Version& version);
+  /// The same as close_record() for a deletion's hole.
   Result<bool> close_deletion(std::string_view org,
                               std::string_view object,
                               std::string_view id,
@@ -65,7 +79,7 @@ class Holes {
   Quarantine& rows() { return rows_; }
   const Quarantine& rows() const { return rows_; }
   bool stretch_open(std::string_view org) const;
-  /// True if a record of the object has a written hole of this cause.
+  /// True if a record of the object has a hole of this cause. Under the write lock.
   bool any_record(std::string_view org, std::string_view object, std::string_view cause) const;
 
  private:

@@ -55,6 +55,7 @@ Result<void> Objects::load() {
     context.brake_from = reader.signed_varint();
     context.brake_gone = reader.varint();
     context.brake_base = reader.varint();
+    if (reader.left() > 0) context.brake_spared = reader.varint();  // rows of before end here
   }
   return scan->status();
 }
@@ -109,6 +110,7 @@ void Objects::stage(StoreBatch& batch) {
     put_signed(bytes, context->brake_from);
     put_varint(bytes, context->brake_gone);
     put_varint(bytes, context->brake_base);
+    put_varint(bytes, context->brake_spared);
     batch.put(Family::Meta, std::string(kCountPrefix) + key, bytes);
     context->dirty = false;
     const std::lock_guard lock(mutex_);

@@ -59,6 +59,8 @@ struct ObjectContext {
   EpochMs brake_from = 0;        ///< start of the hour in which unstated deletes are counted
   std::uint64_t brake_gone = 0;  ///< such deletes in it
   std::uint64_t brake_base = 0;  ///< living records when it began
+  /// Records that the brake left alive and no event has told deleted since: brake.cpp.
+  std::uint64_t brake_spared = 0;
   bool dirty = false;
 };
 

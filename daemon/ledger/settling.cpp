@@ -10,9 +10,6 @@
 namespace headwater::ledger {
 namespace {
 
-constexpr std::string_view kUnseen = "unseen";
-constexpr std::string_view kMassDelete = "mass_delete";
-
 /// True if a living record was in no chunk: everything that says it lives is older than the job.
 bool is_unseen(const RecordState& state, const Version& noted) {
   return state.known && !state.deleted() && number_less(state.base, noted) &&
@@ -169,6 +166,10 @@ Result<bool> Ledger::Impl::brake(const ReadJob& job, std::uint64_t unseen) {
       job.since == 0 ? "were not among them" : "are in the org's log of deletions",
       job.object);
   if (auto opened = holes_.open(writer_.batch(), std::move(hole)); !opened) return opened.error();
+  // More is in doubt now than what was spared one by one: events cannot end it any more.
+  ObjectContext& context = objects_.of(job.org, job.object);
+  context.brake_spared = 0;
+  context.dirty = true;
   return true;
 }
 

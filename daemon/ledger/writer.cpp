@@ -10,7 +10,6 @@
 namespace headwater::ledger {
 namespace {
 
-constexpr EpochMs kBrakeWindowMs = 60LL * 60 * 1000;
 constexpr std::uint8_t kStreamFormat = 1;
 /// Some 20,000 records of 40 fields: more than change again and again within an hour.
 constexpr std::size_t kCacheBytes = 24ULL << 20;
@@ -389,38 +388,6 @@ Result<void> Writer::commit(StoreBatch& batch, bool sync) {
 
 // ---- rows
 
-Result<bool> Writer::brake(ObjectContext& context, const std::string& org) {
-  if (parts_.jobs.brake_released(org, context.object)) return false;
-  const EpochMs now = parts_.clock.now_ms();
-  if (context.brake_from == 0 || now < context.brake_from ||
-      now >= context.brake_from + kBrakeWindowMs) {
-    context.brake_from = now;
-    context.brake_gone = 0;
-    context.brake_base = context.counts.alive;
-  }
-  const auto share =
-      static_cast<std::uint64_t>(static_cast<double>(context.brake_base) * sweep_share_max_);
-  context.dirty = true;
-  if (context.brake_gone < std::max(share, kBrakeFloor)) {
-    ++context.brake_gone;
-    return false;
-  }
-  Hole hole;
-  hole.scope = Hole::Scope::Object;
-  hole.org = org;
-  hole.object = context.object;
-  hole.cause = "mass_delete";
-  hole.detail = fmt::format(
-      "more than {} of {} records of {} vanished within an hour without a delete event; nothing "
-      "more is deleted: check the integration user's read permission on it",
-      std::max(share, kBrakeFloor),
-      context.brake_base,
-      context.object);
-  auto opened = parts_.holes.open(*batch_, std::move(hole));
-  if (!opened) return opened.error();
-  return true;
-}
-
 /// The stamp of a record that was found missing: it was still there when the row before it was
 /// saved. Without it an event from before that row would be newer than the absence and older than
 /// the row, and a deletion that lags would bring the record back.
@@ -439,6 +406,8 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
   for (const Task& task : tasks_) {
     const Row& row = rows.rows[task.source];
     Touched& record = touched_[task.touched];
+    const auto spared = context.brake_spared > 0 ? is_spared(record) : false;
+    if (!spared) return spared.error();
     auto closed = parts_.holes.close_record(rows.org, rows.object, task.id.view(), rows.noted);
     if (!closed) return closed.error();
     if (*closed && record.state.refetch_owed) {
@@ -446,12 +415,14 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
       record.dirty = true;
     }
     const bool gone = !row.present || row.deleted;
-    if (gone && (!record.state.known || record.state.deleted())) continue;
+    const bool living = record.state.known && !record.state.deleted();
+    if (*spared && *closed && gone && (row.deleted || !living)) {
+      if (auto ok = death_told(context); !ok) return ok.error();
+    }
+    if (gone && !living) continue;
     if (!row.present) {
-      auto braked = brake(context, rows.org);
-      if (!braked) return braked.error();
-      if (*braked) {
-        if (auto ok = keep_doubt(record, rows.noted); !ok) return ok.error();
+      if (brake(context, rows.org)) {
+        if (auto ok = spare(record, rows.noted, *spared); !ok) return ok.error();
         continue;
       }
       parts_.jobs.found_gone(rows.org, rows.object);
@@ -481,22 +452,6 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
     parts_.jobs.advance(*rows.progress, applied.entries, applied.deletions);
   if (auto ok = commit(*batch_, true); !ok) return ok.error();
   return applied;
-}
-
-Result<void> Writer::keep_doubt(Touched& record, const Version& noted) {
-  Hole hole;
-  hole.scope = Hole::Scope::Record;
-  hole.org = record.context->org->name;
-  hole.object = record.context->object;
-  hole.id = record.id.str();
-  hole.cause = "mass_delete";
-  hole.next_try = parts_.clock.now_ms() + kBrakeWindowMs;
-  hole.version = noted;
-  auto opened = parts_.holes.open(*batch_, std::move(hole));
-  if (!opened) return opened.error();
-  record.dirty = record.dirty || !record.state.refetch_owed;
-  record.state.refetch_owed = true;
-  return {};
 }
 
 }  // namespace headwater::ledger

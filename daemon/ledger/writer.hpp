@@ -90,13 +90,17 @@ class Writer {
                            const Version& noted,
                            Applied& applied);
   void list_sources(const EventView& event);
-  Result<bool> brake(ObjectContext& context, const std::string& org);
+  // Deletes that nobody states: brake.cpp.
+  std::uint64_t unstated_max(const ObjectContext& context) const;
+  bool brake(ObjectContext& context, const std::string& org);
+  Result<bool> is_spared(const Touched& record) const;
+  Result<void> spare(Touched& record, const Version& noted, bool again);
+  Result<void> event_told_death(Touched& record, const Version& version);
+  Result<void> death_told(ObjectContext& context);
   void write_states();
   void count(Touched& record);
   static EpochMs last_seen(const RecordState& state, const Version& noted);
   bool put_position(const IngestBatch& batch);
-  /// The brake holds: the record stays, and is asked for again in an hour.
-  Result<void> keep_doubt(Touched& record, const Version& noted);
 
   Parts parts_;
   const double sweep_share_max_;

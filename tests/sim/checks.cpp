@@ -276,6 +276,8 @@ void Watch::look_at_cursors(ledger::Ledger& ledger,
     // What a copy of us moved, or we before we were put back, says nothing of this journal.
     const bool ours = cursor.holder == holder && cursor.mover == holder &&
                       cursor.ledger == ledger.id() && cursor.rev <= ledger.head().value;
+    if (!ours) topic.follows = 0;
+    if (ours && !targets[i]->state().log.empty()) check_owed(*targets[i]);
     if (!ours || cursor.rev == topic.cursor) continue;
     topic.cursor = cursor.rev;
     for (const auto& [key, place] : latest_) {
@@ -292,6 +294,19 @@ void Watch::look_at_cursors(ledger::Ledger& ledger,
     }
     if (!targets[i]->state().log.empty()) check_topic(*targets[i], i, cursor.rev);
   }
+}
+
+/// States instead of the journal are for who has nothing yet, or lost it.
+void Watch::check_owed(const SimTarget& target) {
+  std::uint64_t& follows = topics_[target.name()].follows;
+  const TargetState& state = target.state();
+  if (follows != 0 && state.materialized > follows) {
+    broken(fmt::format("owed: {} stood at {} and was given states up to {} instead of the journal",
+                       target.name(),
+                       follows,
+                       state.materialized));
+  }
+  if (state.cursor.rev > state.materialized) follows = state.cursor.rev;
 }
 
 /// Every entry up to a cursor is in the log, unless it was given as a state.

@@ -29,6 +29,8 @@ struct Told {
 ///                at one of its changes; and never an earlier one than before
 ///   deletion     a record told as deleted comes back only by a later change
 ///   cursor       never ahead of the target's data; on the changes topic of no entry
+///   owed         a changes topic that follows the journal and lost nothing is never given states
+///                instead: what it is owed is kept for it
 ///
 /// The promise of the end is rest(): everything equal.
 class Watch {
@@ -76,6 +78,7 @@ class Watch {
                  const std::string& key);
   void check_history(const SimTarget& target, std::size_t number);
   void check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto);
+  void check_owed(const SimTarget& target);
   Level level(ledger::Ledger& ledger, const std::string& rkey);
   void read_holes(const ledger::Ledger& ledger);
   /// The highest rev that the ledger is known to have shown.
@@ -99,6 +102,7 @@ class Watch {
     std::set<std::pair<std::string, std::uint64_t>> messages;
     std::uint64_t verified = 0;
     std::uint64_t cursor = 0;
+    std::uint64_t follows = 0;  // its cursor, once that moved by the journal; 0: not yet
   };
   std::map<std::string, Topic> topics_;  // by target
   EntryBatch batch_;

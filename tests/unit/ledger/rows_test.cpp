@@ -105,38 +105,5 @@ TEST_F(RowsTest, ADeleteThatLagsDoesNotBringBackARecordThatWasReadAsGone) {
   EXPECT_EQ(ops(), "crd");
 }
 
-TEST_F(RowsTest, AMassOfUnstatedDeletesIsBrakedAndSaid) {
-  std::vector<Event> events;
-  std::vector<TestRow> gone;
-  for (int i = 0; i < 100; ++i) {
-    std::string id =
-        kAcme.substr(0, 13) + static_cast<char>('a' + i / 10) + static_cast<char>('a' + i % 10);
-    events.push_back(created(i + 1, {{"Name", "A"}}, id));
-    gone.push_back({RecordId::parse(id)->str(), {}, 0, false});
-  }
-  apply(events);
-  apply_rows(*ledger->note_version("emea"), gone);
-  EXPECT_EQ(ledger->counts()[0].deleted, 10U);
-  const auto holes = ledger->holes(1000);
-  const auto object = std::ranges::find(holes, Hole::Scope::Object, &Hole::scope);
-  ASSERT_NE(object, holes.end());
-  EXPECT_EQ(object->cause, "mass_delete");
-  // The rest stays in doubt, each by itself, and is asked for again in an hour, by when the window
-  // is a new one.
-  EXPECT_EQ(std::ranges::count_if(holes,
-                                  [](const Hole& hole) {
-                                    return hole.scope == Hole::Scope::Record &&
-                                           hole.cause == "mass_delete";
-                                  }),
-            90);
-  EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 10).empty());
-  crash_and_open();
-  apply_rows(*ledger->note_version("emea"), {gone.back()});
-  EXPECT_EQ(ledger->counts()[0].deleted, 10U) << "the brake holds through a restart";
-  clock.us += 3601LL * 1'000'000;
-  apply_rows(*ledger->note_version("emea"), {gone.back()});
-  EXPECT_EQ(ledger->counts()[0].deleted, 11U);
-}
-
 }  // namespace
 }  // namespace headwater::ledger
