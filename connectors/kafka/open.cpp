@@ -226,9 +226,19 @@ Result<void> KafkaSink::open_lanes() {
   return {};
 }
 
-/// True if a topic holds less than our cursor record has seen in it, or is cut differently: it was
-/// truncated or made anew, so the cursor's rev says nothing.
+/// True if a topic holds less than our cursor record has seen in it, or is cut differently, or a
+/// delivery showed it: it was truncated or made anew, so the cursor's rev says nothing.
 bool KafkaSink::truncated(const Org& org) {
+  const auto lost = [&](std::string_view topic, std::string_view what) {
+    warnings_.push_back(fmt::format(
+        "kafka: topic {} {}: it was truncated or made anew; all records of {} are sent again",
+        topic,
+        what,
+        org.name));
+    return true;
+  };
+  // By now it may be longer than it was.
+  if (!made_anew_.empty()) return lost(made_anew_, "began anew while we wrote to it");
   for (const auto& [topic, offsets] : org.record.ends) {
     const auto now = ends_.find(topic);
     const bool gone = !counts_.contains(topic) || now == ends_.end();
@@ -243,13 +253,7 @@ bool KafkaSink::truncated(const Org& org) {
         what = fmt::format("ends at {} in partition {}, had {}", now->second[i], i, offsets[i]);
       }
     }
-    if (what.empty()) continue;
-    warnings_.push_back(fmt::format(
-        "kafka: topic {} {}: it was truncated or made anew; all records of {} are sent again",
-        topic,
-        what,
-        org.name));
-    return true;
+    if (!what.empty()) return lost(topic, what);
   }
   return false;
 }
@@ -286,6 +290,7 @@ Result<void> KafkaSink::claim() {
     if (cursors_seen_ == looked) cursors_seen_ = ours + 1;
   }
   cursor_offsets_.clear();
+  made_anew_.clear();
   return {};
 }
 

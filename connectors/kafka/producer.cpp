@@ -110,6 +110,12 @@ void Producer::on_delivery(rd_kafka_s*, const rd_kafka_message_s* message, void*
     return;
   }
   auto& end = (*topic->ends)[partition];
+  if (message->offset >= 0 && message->offset < end) {
+    // The broker took it without a word: an unknown topic has no sequence to compare.
+    self->failed_ = RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    self->failed_topic_ = self->made_anew_ = rd_kafka_topic_name(message->rkt);
+    return;
+  }
   if (topic->gaps != nullptr && message->offset > end) {
     const std::string name = rd_kafka_topic_name(message->rkt);
     add_gap(*topic->gaps, {name, message->partition, end, message->offset});

@@ -72,6 +72,9 @@ class Producer {
   HeaderPool& header_pool() { return header_pool_; }
   /// Gives back the memory that only a busy time needs.
   void shrink();
+  /// The topic in which a message of ours came to stand before others that were delivered: it was
+  /// truncated or made anew meanwhile. Empty: none. It is also the failure that wait() tells.
+  const std::string& made_anew() const { return made_anew_; }
   /// Waits for the reports of all that was handed over; the first failure is the error.
   Result<void> wait(Deadline deadline);
 
@@ -105,7 +108,7 @@ class Producer {
   std::map<std::string, Topic, std::less<>> topics_;
   std::size_t since_poll_ = 0;
   int failed_ = 0;  // first failed delivery since the last wait(): its code, and where
-  std::string failed_topic_;
+  std::string failed_topic_, made_anew_;
   bool purged_ = false;
 };
 

@@ -31,6 +31,9 @@ KafkaSink::~KafkaSink() = default;
 /// After a failure whose effect is not known the producer goes; the next open() reads back.
 Error KafkaSink::fail(Error error) {
   gaps_.clear();
+  for (const auto& [name, lane] : lanes_) {
+    if (!lane.producer->made_anew().empty()) made_anew_ = lane.producer->made_anew();
+  }
   lanes_.clear();
   if (error.kind == ErrorKind::Fatal) fenced_ = error;
   return error;

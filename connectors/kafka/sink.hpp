@@ -223,6 +223,7 @@ class KafkaSink final : public Sink {
   std::optional<std::int64_t> late_check_at_;  // monotonic ms
   Gaps gaps_;                                  // on records topics, not looked into
   LateKeys late_keys_;                         // found by read-back
+  std::string made_anew_;  // a topic that lost what we had delivered, until claimed
   std::uint64_t late_repeats_ = 0, skipped_ = 0, mended_ = 0;
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;

@@ -183,6 +183,29 @@ TEST_F(KafkaBroker, ATopicMadeAnewIsFilledAgain) {
   EXPECT_EQ(kafka->revs("changes.contact"), range(1, 9));
 }
 
+TEST_F(KafkaBroker, ATopicMadeAnewBehindALivingSinkIsNoticedByItsFirstDelivery) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 9)).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  broker()->delete_topic(topic("changes.contact"));
+  broker()->create_topic(topic("changes.contact"), kafka->config.partitions);
+  // More than stood there before: its length alone would not tell any more.
+  const auto written = kafka->write(*sink, kafka->updates(10, 60));
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().kind, ErrorKind::Transient) << written.error().message;
+  const auto cursors = sink->open(kafka->orgs);
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  EXPECT_EQ(cursors->front().rev.value, 0U);
+  ASSERT_FALSE(sink->warnings().empty());
+  EXPECT_NE(sink->warnings().back().find("truncated or made anew"), std::string::npos);
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 60)).ok());
+  EXPECT_EQ(kafka->revs("changes.contact"), range(1, 60)) << "what had arrived is not doubled";
+  sink = kafka->sink();
+  EXPECT_EQ(sink->open(kafka->orgs)->front().rev.value, 0U) << "nor taken for lost again";
+  EXPECT_TRUE(sink->warnings().empty());
+}
+
 TEST_F(KafkaBroker, AMissingBrokerIsTransientAndTheSinkGoesOnAfterwards) {
   kafka->config.timeout = Millis(15'000);
   auto sink = kafka->sink();
