@@ -6,7 +6,7 @@
 STACK_ENTITIES=custom:Project__c
 stack_up "$work" || fail "a server did not start"
 org_post /load '{"transactions": 150, "rate": 0}'
-objects=$(curl -sf "$org_control/counts" | jq -r 'to_entries | map(select(.value > 0).key) | join(", ")')
+objects=$(curl -sf "$org_control/counts" | jq -r 'keys | join(", ")')
 sed -i -e "s/start: earliest/start: snapshot/" -e "s/^    streams:/    snapshot: {objects: [$objects]}\n    streams:/" "$work/headwater.yaml"
 printf 'version: 1\nmapping_rev: 1\n' >"$work/mapping.yaml"
 echo "mapping: {files: ['$work/mapping.yaml']}" >>"$work/headwater.yaml"

@@ -57,6 +57,19 @@ class PostgresRefusals : public test::PipelineTest {
     return run();
   }
   std::string sql(const std::string& text) { return server.run(text); }
+  /// The postmaster reads its file when the signal arrives, and passes the signal on before it
+  /// serves another connection: once a new one has the value, the sink's has it at its next
+  /// statement.
+  void set_read_only(bool on) {
+    sql(on ? "alter system set default_transaction_read_only = on"
+           : "alter system reset default_transaction_read_only");
+    sql("select pg_reload_conf()");
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (sql("show default_transaction_read_only") != (on ? "on" : "off")) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+          << "the server's file is not read again";
+    }
+  }
   std::string names() { return sql("select count(*) from crm.account"); }
   void expect_red(const std::string& text) {
     EXPECT_EQ(part.state(), PartState::Blocked);
@@ -144,13 +157,11 @@ TEST_F(PostgresRefusals, AMissingPrivilegeIsRedWithItsRemedyAndMendsByItself) {
 }
 
 TEST_F(PostgresRefusals, AServerThatStaysReadOnlyTurnsRedAndMendsByItself) {
-  sql("alter system set default_transaction_read_only = on");
-  sql("select pg_reload_conf()");
+  set_read_only(true);
   create_accounts(6, 10);
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(run_a_minute_later());
   expect_red("let url name the primary, or make the server writable");
-  sql("alter system reset default_transaction_read_only");
-  sql("select pg_reload_conf()");
+  set_read_only(false);
   run_a_minute_later();
   EXPECT_EQ(part.state(), PartState::Ok) << part.snapshot().sentence;
   EXPECT_EQ(names(), "10");
