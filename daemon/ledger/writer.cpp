@@ -257,7 +257,10 @@ Result<void> Writer::step(Touched& record,
   record.dirty = true;
   if (!in.present && state.deleted_at == 0) state.deleted_at = parts_.clock.now_ms();
   if (outcome_.refs) parts_.back_refs.stage(*batch_, record.rkey, state, outcome_.replaced);
-  if (state.deleted() != was_deleted) {
+  // A deletion that a refetch had found before the bus told it: records that came in between refer
+  // to it, and nobody looked at those.
+  const bool told_anew = was_deleted && is_delete(in.type);
+  if (state.deleted() != was_deleted || told_anew) {
     if (auto ok = deletion_changed(record, in.version); !ok) return ok;
   }
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());

@@ -110,6 +110,18 @@ TEST_F(BrakeTest, ADoubtThatCameWithTheDeletionIsAskedForBeforeTheHoleCloses) {
   EXPECT_EQ(of_object().size(), 0U);
 }
 
+TEST_F(BrakeTest, ADeletionThatIsOlderThanTheRefetchAsksAtOnce) {
+  // Another stream is ahead: what a refetch knew is newer than what this event says.
+  tell_deleted(10, 99);
+  apply({created(5'000, {{"Name", "B"}}, kOther)});
+  apply_rows(*ledger->note_version("emea"), {gone[99]});
+  tell_deleted(99, 100);
+  EXPECT_EQ(spared(), 1);
+  ASSERT_EQ(ledger->due_refetches("emea", clock.now_ms(), 10).size(), 1U);
+  apply_rows(*ledger->note_version("emea"), {gone[99]});
+  EXPECT_EQ(of_object().size(), 0U);
+}
+
 TEST_F(BrakeTest, ARecordThatIsSparedTwiceIsOneDoubt) {
   apply_rows(*ledger->note_version("emea"), {gone[98], gone[99]});
   tell_deleted(10, 100);

@@ -85,6 +85,24 @@ TEST_F(FatesTest, ADeletionAsksForItsLivingChildrenThenForItsFate) {
   EXPECT_EQ(ledger->holes_open(), 1U);
 }
 
+TEST_F(FatesTest, AChildThatCameBetweenARefetchAndTheDeleteEventIsAskedForToo) {
+  apply({created(1, {{"Name", "Acme"}})});
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});  // ahead of the bus
+  doubt_children();
+  answer({{*RecordId::parse(kAcme), Fate::Kind::Deleted, {}}});
+  EXPECT_EQ(stage(), "0");
+  apply({contact(created(2, {{"AccountId", kAcme}}, contact_id(1)))});
+  apply({deleted(3)});  // the org cleared the lookup, and tells no event of it
+  EXPECT_EQ(stage(), "parent_deleted");
+  doubt_children();
+  const auto doubts = holes_of(Hole::Scope::Record);
+  ASSERT_EQ(doubts.size(), 1U);
+  EXPECT_EQ(doubts[0].id, contact_id(1));
+  answer({{*RecordId::parse(kAcme), Fate::Kind::Deleted, {}}});
+  apply({deleted(3)});
+  EXPECT_EQ(stage(), "0") << "the same event again says nothing new";
+}
+
 TEST_F(FatesTest, OnlyOfObjectsThatMergeTheOrgIsAsked) {
   Event task = created(1, {{"Subject", "Call"}}, RecordId::parse("00T5f00002JUXA8")->str());
   task.object = "Task";

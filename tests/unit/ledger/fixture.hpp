@@ -33,7 +33,7 @@ inline std::shared_ptr<const crm::Mapping> mapping_of(const std::string& text = 
   return mapping;
 }
 
-/// Fields by name; nothing = null.
+/// Fields by name; nothing = null, `@20000` = the date so many days after 1970-01-01.
 using Fields = std::map<std::string, std::optional<std::string>>;
 
 /// An event as a test tells it; owns all that its view borrows.
@@ -56,9 +56,11 @@ inline std::vector<Member> members_of(const Fields& fields, NameTable& names) {
   for (const auto& [name, value] : fields) {
     // `…Id` is a lookup, as in Salesforce.
     const bool refers = name.ends_with("Id") && value && value->size() == RecordId::kSize;
-    out.push_back(
-        {names.intern(name),
-         value ? ValueView::of_text(*value, refers ? Tag::Ref : Tag::Text) : ValueView::null()});
+    const bool dated = value && value->starts_with('@');
+    out.push_back({names.intern(name),
+                   !value  ? ValueView::null()
+                   : dated ? ValueView::of_number(std::stoll(value->substr(1)), Tag::Date)
+                           : ValueView::of_text(*value, refers ? Tag::Ref : Tag::Text)});
   }
   std::ranges::sort(out, {}, &Member::name);
   return out;

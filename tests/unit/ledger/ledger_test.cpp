@@ -24,6 +24,18 @@ TEST_F(LedgerTest, ACreateAnUpdateAndADeleteGiveThreeEntriesWithBeforeImages) {
   EXPECT_TRUE(all[2].meta.deleted);
 }
 
+TEST_F(LedgerTest, AnEntryTellsTheSortTimeThatWasBefore) {
+  constexpr EpochMs kDay = 86'400'000;
+  Event task = created(1, {{"ActivityDate", "@20000"}}, RecordId::parse("00T5f00002JUXA8")->str());
+  Event moved = updated(2, {{"ActivityDate", "@20001"}}, task.ids[0]);
+  task.object = moved.object = "Task";
+  apply({task, moved});
+  const auto told = entries();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[1].before_sort_at, 20'000 * kDay) << "by it targets know that edges moved";
+  EXPECT_EQ(told[1].sort_at, 20'001 * kDay);
+}
+
 TEST_F(LedgerTest, AnEqualHashMakesNoEntryButVersionsMove) {
   apply({created(1, {{"Name", "Acme"}})});
   const Rev before = ledger->head();

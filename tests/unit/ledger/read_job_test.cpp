@@ -147,6 +147,17 @@ TEST_F(ReadJobTest, ARecordThatNoChunkHeldIsAskedForAndTheJobWaitsForTheAnswer) 
   EXPECT_EQ(ledger->last_snapped("emea", "Account")->job, job.number);
 }
 
+TEST_F(ReadJobTest, AsManyUnseenAsAnObjectMayAlwaysLoseAreAskedFor) {
+  std::vector<Event> events;
+  for (int i = 1; i <= 12; ++i) events.push_back(created(i, {{"Name", "A"}}, id(i)));
+  apply(events);
+  const ReadJob job = begin();
+  ASSERT_TRUE(chunk(job, 1, 1, 2, true));  // ten were not among them
+  settle(job);
+  EXPECT_FALSE(now(job).braked);
+  EXPECT_EQ(ledger->due_refetches("emea", clock.now_ms(), 100).size(), 10U);
+}
+
 TEST_F(ReadJobTest, WhenTooManyAreUnseenNothingIsDeletedUntilAPersonConfirms) {
   std::vector<Event> events;
   for (int i = 1; i <= 12; ++i) events.push_back(created(i, {{"Name", "A"}}, id(i)));

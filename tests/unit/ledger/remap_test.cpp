@@ -64,6 +64,16 @@ TEST_F(RemapTest, AnotherMappingTellsWhatChangedAsUpdatesWithBefore) {
   EXPECT_EQ(ledger->head(), after);
 }
 
+TEST_F(RemapTest, ABusinessUnitAloneIsTold) {
+  open(mapping_of("orgs:\n  emea: {bu: uk}\n"));
+  const auto told = entries(head);
+  ASSERT_EQ(told.size(), 2U) << "though no field is another";
+  EXPECT_EQ(told[0].op, Op::Update);
+  EXPECT_EQ(told[0].bu, "uk");
+  EXPECT_EQ(told[0].before_bu, "emea");
+  EXPECT_NE(told[0].meta.hash, told[0].before.hash);
+}
+
 TEST_F(RemapTest, AnOldMappingThatCannotBeReadTellsAllAsReads) {
   options.read_mapping = nullptr;
   open(mapping_of("orgs:\n  emea: {bu: emea}\n"));
