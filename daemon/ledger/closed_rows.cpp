@@ -18,6 +18,10 @@ void ClosedRows::add(StoreBatch& batch, Rev closed, std::string_view bytes) {
     batch.erase(Family::Meta, rev_key(prefix_, kept_.front()));
 }
 
+void ClosedRows::add(StoreBatch& batch, std::string_view bytes) {
+  add(batch, Rev{kept_.empty() ? 1 : kept_.back().value + 1}, bytes);
+}
+
 void ClosedRows::walk(const std::function<bool(std::string_view bytes)>& visit) const {
   auto scan = store_.scan(Family::Meta, prefix_);
   for (; scan->valid() && scan->key().starts_with(prefix_); scan->next()) {

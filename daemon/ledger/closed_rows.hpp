@@ -22,6 +22,8 @@ class ClosedRows {
   Result<void> load();
   /// `closed`: of the entry that told it, or any rev that is given once.
   void add(StoreBatch& batch, Rev closed, std::string_view bytes);
+  /// The same of what no entry tells.
+  void add(StoreBatch& batch, std::string_view bytes);
   /// Oldest first, until `visit` returns false.
   void walk(const std::function<bool(std::string_view bytes)>& visit) const;
 

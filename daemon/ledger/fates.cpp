@@ -84,7 +84,8 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
     const bool all = children->size() < room;
     room -= children->size();
     if (all && (hole.cause == kParentRestored || !has_fate(hole.object))) {
-      auto closed = parts_.holes.close_deletion(hole.org, hole.object, hole.id, hole.version);
+      auto closed = parts_.holes.close_deletion(
+          hole.org, hole.object, hole.id, hole.version, "all that refers to it was put in doubt");
       if (!closed) return closed.error();
       continue;
     }
@@ -224,8 +225,11 @@ Result<void> Writer::settle_fate(const ObjectContext& context,
                                  const Fate& fate,
                                  const Version& noted,
                                  Applied& applied) {
+  const auto proof = fmt::format(
+      "all that refers to it was put in doubt, and the org told its fate as of version {}",
+      noted.str());
   auto closed =
-      parts_.holes.close_deletion(context.org->name, context.object, fate.id.view(), noted);
+      parts_.holes.close_deletion(context.org->name, context.object, fate.id.view(), noted, proof);
   if (!closed) return closed.error();
   if (!*closed || fate.kind != Fate::Kind::Alive) return {};
   auto state = peek(context.prefix + fate.id.str());

@@ -108,6 +108,15 @@ std::string_view to_string(Closing::How how) {
   return "?";
 }
 
+std::string_view doubts_object(ChangeType type, std::string_view record_id) {
+  /// GAP_OVERFLOW's record id, `000000000000000AAA`, is a dummy.
+  static constexpr std::string_view kDummy = "000000000000000";
+  if (record_id.find('*') != std::string_view::npos) return "wildcard";
+  if (!RecordId::parse(record_id)) return "undecodable";
+  const bool overflow = type == ChangeType::GapOverflow || record_id.starts_with(kDummy);
+  return overflow ? std::string_view("overflow") : std::string_view();
+}
+
 std::string hole_key(const Hole& hole) {
   switch (hole.scope) {
     case Hole::Scope::Record:

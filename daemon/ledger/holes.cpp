@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/ledger/apply.hpp"
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
 
@@ -14,6 +15,11 @@ constexpr std::size_t kRunMax = 20'000;
 /// No try is put off for longer. One that lies further ahead was set while the clock was wrong.
 constexpr EpochMs kPutOffMax = 60LL * 60 * 1000;
 
+/// Every record that is met for the first time by a change of it has one, and every delete.
+bool is_routine(const Hole& hole) {
+  return hole.scope == Hole::Scope::Deletion || hole.cause == to_string(Doubt::Incomplete);
+}
+
 bool is_due(const Hole& hole, EpochMs now) {
   return hole.next_try <= now || hole.next_try > now + kPutOffMax;
 }
@@ -22,7 +28,9 @@ bool is_due(const Hole& hole, EpochMs now) {
 
 Result<void> Holes::load() {
   if (auto ok = rows_.load(); !ok) return ok;
-  if (auto ok = archive_.load(); !ok) return ok;
+  for (auto* archive : {&archive_, &closed_records_, &closed_routine_}) {
+    if (auto ok = archive->load(); !ok) return ok;
+  }
   std::string bytes;
   auto found = store_.get(Family::Meta, kTallyKey, bytes);
   if (!found) return found.error();
@@ -128,15 +136,17 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
 Result<bool> Holes::close_record(std::string_view org,
                                  std::string_view object,
                                  std::string_view id,
-                                 const Version& noted) {
-  return close_key(make_key(org, "r", object, id), noted);
+                                 const Version& noted,
+                                 std::string_view proof) {
+  return close_key(make_key(org, "r", object, id), noted, proof);
 }
 
 Result<bool> Holes::close_deletion(std::string_view org,
                                    std::string_view object,
                                    std::string_view id,
-                                   const Version& noted) {
-  return close_key(make_key(org, "d", object, id), noted);
+                                   const Version& noted,
+                                   std::string_view proof) {
+  return close_key(make_key(org, "d", object, id), noted, proof);
 }
 
 Result<bool> Holes::is_spared(std::string_view org,
@@ -154,7 +164,7 @@ Result<bool> Holes::close_spared(std::string_view org,
                                  std::string_view id,
                                  const Version& version) {
   const std::string key = make_key(org, "r", object, id);
-  auto closed = close_key(key, version);
+  auto closed = close_key(key, version, "an event told that it was deleted");
   if (!closed || *closed) return closed;
   auto hole = read_hole(key, **find(key));
   if (!hole) return false;
@@ -165,13 +175,19 @@ Result<bool> Holes::close_spared(std::string_view org,
   return false;
 }
 
-Result<bool> Holes::close_key(const std::string& key, const Version& noted) {
+Result<bool> Holes::close_key(const std::string& key,
+                              const Version& noted,
+                              std::string_view proof) {
   auto found = find(key);
   if (!found) return found.error();
   if (!*found) return true;
-  const auto hole = read_hole(key, **found);
+  auto hole = read_hole(key, **found);
   // What happened after the query was noted may not be in the row: it is asked for again.
   if (hole && number_less(noted, hole->version)) return false;
+  if (hole) {
+    hole->closing = {Closing::How::Repaired, "headwater", std::string(proof), clock_.now_ms()};
+    closed_.insert_or_assign(key, std::move(*hole));
+  }
   holes_.insert_or_assign(key, std::nullopt);
   --open_;
   tally_dirty_ = true;
@@ -187,14 +203,22 @@ Result<void> Holes::close(StoreBatch& batch, const Hole& hole, const Closing& cl
   holes_.insert_or_assign(key, std::nullopt);
   --open_;
   tally_dirty_ = true;
-  if (!known || known->of_record()) return {};
+  if (!known) return {};
   known->closing = closing;
   if (known->closing.at == 0) known->closing.at = clock_.now_ms();
+  if (known->of_record()) {
+    closed_.insert_or_assign(key, std::move(*known));
+    return {};
+  }
   const Rev closed = journal_.next();
   tell(batch, *known, closed);
   std::string bytes;
   put_closed_hole(bytes, key, *known);
-  archive_.add(batch, closed, bytes);
+  if (known->wide()) {
+    archive_.add(batch, closed, bytes);
+  } else {
+    closed_records_.add(batch, bytes);
+  }
   return {};
 }
 
@@ -216,8 +240,21 @@ Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
   return {};
 }
 
+/// One that was opened again in the same write is open.
+void Holes::keep_closed(StoreBatch& batch) {
+  std::string bytes;
+  for (const auto& [key, hole] : closed_) {
+    if (holes_.at(key)) continue;
+    bytes.clear();
+    put_closed_hole(bytes, key, hole);
+    (is_routine(hole) ? closed_routine_ : closed_records_).add(batch, bytes);
+  }
+  closed_.clear();
+}
+
 void Holes::stage(StoreBatch& batch) {
   rows_.stage(batch);
+  keep_closed(batch);
   renewed_ = renewed_ || !holes_.empty();
   for (const auto& [key, bytes] : holes_) {
     if (bytes) {
@@ -374,11 +411,14 @@ Result<void> Holes::renew(const Hole& hole) {
 
 std::vector<Hole> Holes::closed(std::size_t most) const {
   std::vector<Hole> out;
-  archive_.walk([&](std::string_view bytes) {
-    if (auto hole = read_closed_hole(bytes)) out.push_back(std::move(*hole));
-    return true;
-  });
-  std::reverse(out.begin(), out.end());
+  for (const auto* archive : {&archive_, &closed_records_, &closed_routine_}) {
+    const auto from = static_cast<std::ptrdiff_t>(out.size());
+    archive->walk([&](std::string_view bytes) {
+      if (auto hole = read_closed_hole(bytes)) out.push_back(std::move(*hole));
+      return true;
+    });
+    std::reverse(out.begin() + from, out.end());
+  }
   if (out.size() > most) out.resize(most);
   return out;
 }

@@ -33,16 +33,20 @@ class Holes {
         journal_(journal),
         clock_(clock),
         rows_(store, journal, clock),
-        archive_(store, kClosedHolePrefix) {}
+        archive_(store, kClosedHolePrefix),
+        closed_records_(store, kClosedRecordPrefix),
+        closed_routine_(store, kClosedRoutinePrefix) {}
   Result<void> load();
 
   /// Opens it, or renews an open one (a later version, a new detail). True if it was not open.
   Result<bool> open(StoreBatch& batch, Hole hole);
-  /// Closes a record's hole if a row noted at `noted` answers it. True if none is open then.
+  /// Closes a record's hole if what was asked for at `noted` answers it. True if none is open then.
+  /// `proof` says how it was answered, and is kept.
   Result<bool> close_record(std::string_view org,
                             std::string_view object,
                             std::string_view id,
-                            const Version& noted);
+                            const Version& noted,
+                            std::string_view proof);
   /// True if the brake on deletes spared the record, and that doubt is open.
   Result<bool> is_spared(std::string_view org, std::string_view object, std::string_view id) const;
   /// An event, applied at `version`, says that a spared record is gone. True if nothing else is in
@@ -55,7 +59,8 @@ class Holes {
   Result<bool> close_deletion(std::string_view org,
                               std::string_view object,
                               std::string_view id,
-                              const Version& noted);
+                              const Version& noted,
+                              std::string_view proof);
   /// True if it is open, and no newer doubt came since the caller looked.
   Result<bool> still_open(const Hole& hole) const;
   /// Puts `hole` in the place of the open one, if it is still_open().
@@ -85,7 +90,8 @@ class Holes {
  private:
   using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;
   Result<std::optional<std::string>> find(const std::string& key) const;
-  Result<bool> close_key(const std::string& key, const Version& noted);
+  Result<bool> close_key(const std::string& key, const Version& noted, std::string_view proof);
+  void keep_closed(StoreBatch& batch);
   Result<std::optional<Hole>> find_stretch(const Hole& like) const;
   void tell(StoreBatch& batch, const Hole& hole, Rev rev);
 
@@ -93,8 +99,10 @@ class Holes {
   Journal& journal_;
   const Clock& clock_;
   Quarantine rows_;
-  ClosedRows archive_;
+  ClosedRows archive_, closed_records_, closed_routine_;
   Pending holes_;
+  /// Records' holes that were closed since the last stage(), by key.
+  std::map<std::string, Hole, std::less<>> closed_;
   std::atomic<std::size_t> open_{0};
   bool tally_dirty_ = false;
   bool renewed_ = false;

@@ -30,6 +30,8 @@ inline constexpr std::string_view kQuarantineTallyKey = "tally:quarantine";
 inline constexpr std::string_view kReadJobPrefix = "job:";
 inline constexpr std::string_view kSnappedPrefix = "snapped:";
 inline constexpr std::string_view kClosedHolePrefix = "closed:h:";
+inline constexpr std::string_view kClosedRecordPrefix = "closed:r:";
+inline constexpr std::string_view kClosedRoutinePrefix = "closed:i:";
 inline constexpr std::string_view kClosedRowPrefix = "closed:q:";
 
 /// Appends the parts joined by `:`.

@@ -100,6 +100,10 @@ struct Hole {
   bool wide() const { return scope == Scope::Object || scope == Scope::Stretch; }
 };
 
+/// Why an event with this record id leaves its whole object in doubt, as a cause: it is a wildcard,
+/// an overflow's dummy, or no id at all (salesforce.md section 4). Empty: it names one record.
+std::string_view doubts_object(ChangeType type, std::string_view record_id);
+
 /// What could not be decoded, mapped, validated or accepted. One event, or one entry of the
 /// journal, at one stage for one reason is one row, however often it is tried.
 struct QuarantineRow {
@@ -344,8 +348,10 @@ class Ledger : public NameTables {
   /// Closes a stretch or object hole. Repaired with the evidence why nothing is missing any more,
   /// or Accepted by a person: it is shown as what it was. Nothing to do if it is not open.
   Result<void> close_hole(const Hole& hole, const Closing& closing);
-  /// Stretch and object holes that were closed, newest first. The ledger keeps the last 10,000.
-  std::vector<Hole> closed_holes(std::size_t most = 1000) const;
+  /// Holes that were closed: those of stretches and objects, then those of records and sinks, last
+  /// what is routine (records met for the first time by a change, and what a delete left to ask).
+  /// Each kind newest first; the ledger keeps the last 10,000 of each.
+  std::vector<Hole> closed_holes(std::size_t most = 10'000) const;
 
   std::vector<QuarantineRow> quarantined(std::size_t most = 1000) const;
   std::size_t quarantine_open() const;

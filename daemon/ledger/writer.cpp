@@ -19,13 +19,29 @@ bool is_gap(ChangeType type) {
          type == ChangeType::GapUndelete;
 }
 
-/// GAP_OVERFLOW's dummy, `000000000000000AAA`: stands for the whole object.
-bool is_dummy(std::string_view id) { return id.starts_with("000000000000000"); }
-
 SnapshotMark mark_of(const RowBatch& rows, std::size_t row) {
   if (rows.type != ChangeType::Snapshot) return SnapshotMark::Incremental;
   return rows.last && row + 1 == rows.rows.size() ? SnapshotMark::Last : SnapshotMark::True;
 }
+
+/// How a row answers the doubt of its record.
+class Proofs {
+ public:
+  explicit Proofs(const RowBatch& rows) {
+    const std::string_view how =
+        rows.type == ChangeType::Snapshot ? "read with its object" : "read by its id";
+    const std::string as_of = fmt::format("{} as of version {}: ", how, rows.noted.str());
+    lives_ = as_of + "it lives, as it is told since";
+    deleted_ = as_of + "it is in the recycle bin";
+    gone_ = as_of + "the org has it no more";
+  }
+  std::string_view of(const Row& row) const {
+    return !row.present ? gone_ : row.deleted ? deleted_ : lives_;
+  }
+
+ private:
+  std::string lives_, deleted_, gone_;
+};
 
 /// The org was moved to another instance: what the old one still had to send may be missing.
 Hole moved_hole(const StreamKey& stream, const Epochs& before, const Version& first) {
@@ -144,11 +160,10 @@ Result<void> Writer::plan_event(const IngestBatch& batch, std::uint32_t index) {
   hole.from_ts = hole.to_ts = event.commit_ts;
   hole.version = version;
   for (const std::string_view text : event.record_ids) {
-    const bool wildcard = text.find('*') != std::string_view::npos;
-    auto id = RecordId::parse(text);
-    if (wildcard || event.type == ChangeType::GapOverflow || is_dummy(text) || !id) {
+    const auto id = RecordId::parse(text);
+    if (const auto cause = doubts_object(event.type, text); !cause.empty()) {
       hole.scope = Hole::Scope::Object;
-      hole.cause = wildcard ? "wildcard" : id ? "overflow" : "undecodable";
+      hole.cause = cause;
       hole.detail = fmt::format("{} with a record id that names no single record",
                                 headwater::to_string(event.type));
       if (auto opened = parts_.holes.open(*batch_, hole); !opened) return opened.error();
@@ -406,12 +421,14 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
   ObjectContext& context = parts_.objects.of(rows.org, rows.object);
   for (std::uint32_t i = 0; i < rows.rows.size(); ++i) add_task(context, rows.rows[i].id, i);
   if (auto ok = read_states(); !ok) return ok.error();
+  const Proofs proofs(rows);
   for (const Task& task : tasks_) {
     const Row& row = rows.rows[task.source];
     Touched& record = touched_[task.touched];
     const auto spared = context.brake_spared > 0 ? is_spared(record) : false;
     if (!spared) return spared.error();
-    auto closed = parts_.holes.close_record(rows.org, rows.object, task.id.view(), rows.noted);
+    auto closed = parts_.holes.close_record(
+        rows.org, rows.object, task.id.view(), rows.noted, proofs.of(row));
     if (!closed) return closed.error();
     if (*closed && record.state.refetch_owed) {
       record.state.refetch_owed = false;

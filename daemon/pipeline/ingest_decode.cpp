@@ -24,8 +24,8 @@ void Ingest::decode_platform(const salesforce::FetchedEvent& event, SchemaBook::
   platform_.push_back(view);
 }
 
-/// To quarantine with its bytes. What it would have changed is a hole: its records if the header
-/// could be read, else a stretch of the stream.
+/// To quarantine with its bytes. What it would have changed is a hole: its records, or their
+/// object, if the header could be read, else a stretch of the stream.
 void Ingest::refuse(const salesforce::FetchedEvent& event,
                     const Error& error,
                     const EventView* header,
@@ -53,16 +53,19 @@ void Ingest::refuse(const salesforce::FetchedEvent& event,
     hole.version = header->version;
     hole.version.at_ms = hole.from_ts = hole.to_ts = header->commit_ts;
     for (const std::string_view text : header->record_ids) {
-      const auto id = RecordId::parse(text);
-      if (!id) continue;
-      if (row.id.empty()) row.id = id->str();
-      hole.scope = ledger::Hole::Scope::Record;
       hole.object = header->entity;
-      hole.id = id->str();
+      if (const auto cause = ledger::doubts_object(header->type, text); !cause.empty()) {
+        hole.scope = ledger::Hole::Scope::Object;
+        hole.cause = cause;
+      } else {
+        hole.scope = ledger::Hole::Scope::Record;
+        hole.cause = "undecodable";
+        hole.id = RecordId::parse(text)->str();
+        if (row.id.empty()) row.id = hole.id;
+      }
       holes_.push_back(hole);
     }
-  }
-  if (row.id.empty()) {
+  } else {
     hole.scope = ledger::Hole::Scope::Stretch;
     const auto position = parts_.ledger.position(parts_.stream);
     hole.from_ts = position ? position->newest_commit_ts : 0;

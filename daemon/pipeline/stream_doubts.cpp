@@ -48,10 +48,17 @@ Result<void> StreamDoubts::works() {
       hole.detail = fmt::format("the topic is there again since {}", format_datetime(now));
       if (auto ended = ledger_.open_hole(hole); !ended) return ended;
     } else if (hole.cause == kDeliveryLimit) {
-      const auto told = fmt::format(
-          "the stream went on after its stored position at {}: what waited on the bus comes in "
-          "order",
-          format_datetime(now));
+      const auto lost = lost_stretch();
+      const auto told =
+          lost ? fmt::format(
+                     "deliveries were given again at {}, but the stored position was lost "
+                     "by then: what may be missing is hole {}",
+                     format_datetime(now),
+                     lost->rev.value)
+               : fmt::format(
+                     "the stream went on after its stored position at {}: what waited on "
+                     "the bus comes in order",
+                     format_datetime(now));
       const auto closed =
           ledger_.close_hole(hole, {ledger::Closing::How::Repaired, "headwater", told, now});
       if (!closed) return closed;

@@ -39,7 +39,7 @@ class BrakeTest : public LedgerTest {
     apply(events);
   }
   std::vector<Hole> closed() const {
-    auto holes = ledger->closed_holes(10);
+    auto holes = ledger->closed_holes();
     std::erase_if(holes, [](const Hole& hole) { return hole.cause != "mass_delete"; });
     return holes;
   }
@@ -69,6 +69,7 @@ TEST_F(BrakeTest, EventsThatTellTheDeletionsLaterCloseTheHole) {
   // new.
   tell_deleted(0, 40);
   EXPECT_EQ(spared(), 60) << "each hole ends with its record's own event";
+  ASSERT_EQ(closed().size(), 30U) << "those spared are open: being asked for closed none";
   EXPECT_EQ(of_object().size(), 1U);
   crash_and_open();
   tell_deleted(40, 99);
@@ -77,7 +78,7 @@ TEST_F(BrakeTest, EventsThatTellTheDeletionsLaterCloseTheHole) {
   EXPECT_EQ(of_object().size(), 0U);
   EXPECT_EQ(spared(), 0);
   EXPECT_EQ(ledger->counts()[0].deleted, 100U);
-  ASSERT_EQ(closed().size(), 1U);
+  ASSERT_EQ(closed().size(), 91U);
   EXPECT_EQ(closed()[0].closing.how, Closing::How::Repaired);
   EXPECT_NE(closed()[0].closing.evidence.find("by its own event"), std::string::npos);
 }

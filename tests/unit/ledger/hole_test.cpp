@@ -117,6 +117,27 @@ TEST_F(HoleTest, ADiffOfAnIncompleteRecordOutlivesTheRowThatWasAskedForBeforeIt)
   EXPECT_EQ(ledger->holes_open(), 1U) << "the row does not hold what the diff changed";
 }
 
+TEST_F(HoleTest, AHoleOfARecordStaysReadableWithItsEvidenceWhenItIsClosed) {
+  Event gap = updated(2, {});
+  gap.type = ChangeType::GapUpdate;
+  apply({created(1, {{"Name", "A"}}), gap, updated(3, {{"Name", "B"}}, kOther)});
+  const auto noted = ledger->note_version("emea");
+  apply_rows(*noted, {{kAcme, {{"Name", "A"}}}, {kOther, {}, 0, false}});
+  crash_and_open();
+  EXPECT_EQ(causes(), "Account:parent_deleted ");
+  const auto closed = ledger->closed_holes();
+  ASSERT_EQ(closed.size(), 2U);
+  EXPECT_EQ(closed[0].cause, "gap") << "before what is routine";
+  EXPECT_EQ(closed[0].id, kAcme);
+  EXPECT_EQ(closed[0].closing.how, Closing::How::Repaired);
+  EXPECT_EQ(closed[0].closing.evidence,
+            "read by its id as of version " + noted->str() + ": it lives, as it is told since");
+  EXPECT_EQ(closed[0].closing.at, clock.now_ms());
+  EXPECT_EQ(closed[1].cause, "incomplete");
+  EXPECT_EQ(closed[1].closing.evidence,
+            "read by its id as of version " + noted->str() + ": the org has it no more");
+}
+
 TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
   Hole stretch;
   stretch.scope = Hole::Scope::Stretch;

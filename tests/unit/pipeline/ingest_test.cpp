@@ -224,6 +224,29 @@ TEST_F(IngestTest, EachOfItsRecordsThatCannotBeDecodedIsAHole) {
   EXPECT_EQ(ledger->quarantine_open(), 1U);
 }
 
+TEST_F(IngestTest, AnOverflowOrAWildcardThatCannotBeDecodedIsAHoleOfItsObject) {
+  const auto with_ids = [](std::initializer_list<std::string_view> ids) {
+    const std::string whole = test::encode({account(7), 1, "A"});
+    avro::test::Bytes many, one;
+    many.text("Account").texts(ids);
+    one.text("Account").texts({account(7)});
+    return many.out + whole.substr(one.out.size(), whole.size() - one.out.size() - 4);
+  };
+  source.say({{with_ids({"000000000000000AAA"}), "r1"}});
+  run();
+  ASSERT_EQ(ledger->holes_open(), 1U) << "the dummy is no record that could be asked for";
+  EXPECT_EQ(ledger->holes()[0].scope, ledger::Hole::Scope::Object);
+  EXPECT_EQ(ledger->holes()[0].object, "Account");
+  EXPECT_EQ(ledger->holes()[0].cause, "overflow");
+  EXPECT_EQ(ledger->quarantine_open(), 1U);
+
+  source.say({{with_ids({account(7), "001*"}), "r2"}});
+  run();
+  EXPECT_EQ(ledger->holes_open(), 2U) << "the object's is renewed, the record's is new";
+  EXPECT_EQ(ledger->due_refetches("emea", clock.now_ms(), 10).size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea").at(0).to_ts, ledger->holes()[1].to_ts);
+}
+
 TEST_F(IngestTest, AnEventWithoutAReadableHeaderIsAStretchHole) {
   source.say({{"\x01", "r1"}});
   run();

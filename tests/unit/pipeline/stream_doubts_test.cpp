@@ -32,6 +32,24 @@ TEST_F(StreamDoubtsTest, AUsedUpLimitSaysUntilWhenNothingIsLostAndClosesWhenTheS
             "on the bus comes in order");
 }
 
+TEST_F(StreamDoubtsTest, ALimitThatOutlivedThePositionSaysWhichHoleHasTheDoubtNow) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  StreamDoubts doubts(stream, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(limit));
+  ledger::Hole lost;
+  lost.scope = ledger::Hole::Scope::Stretch;
+  lost.org = stream.org;
+  lost.topic = stream.topic;
+  lost.cause = kExpired;
+  ASSERT_TRUE(ledger->open_hole(lost));
+  ASSERT_TRUE(doubts.works());
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->closed_holes().at(0).closing.evidence,
+            "deliveries were given again at 2026-03-01T12:00:00.000Z, but the stored position was "
+            "lost by then: what may be missing is hole " +
+                std::to_string(ledger->wide_holes("emea")[0].rev.value));
+}
+
 TEST_F(StreamDoubtsTest, OneStreamSaysNothingOfAnother) {
   StreamDoubts doubts(stream, *ledger, clock), other({"emea", "/data/X"}, *ledger, clock);
   ASSERT_TRUE(doubts.refused(limit));
