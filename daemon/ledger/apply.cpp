@@ -31,12 +31,12 @@ bool raise(Version& held, const Version& version) {
   return true;
 }
 
-}  // namespace
-
 bool is_delete(ChangeType type) {
   return type == ChangeType::Delete || type == ChangeType::GapDelete ||
          type == ChangeType::Reconcile;
 }
+
+}  // namespace
 
 std::string_view to_string(Doubt doubt) {
   switch (doubt) {

@@ -30,9 +30,6 @@ enum class Doubt : std::uint8_t {
 };
 std::string_view to_string(Doubt doubt);
 
-/// An event, or a row of the org's, that says that the record was deleted.
-bool is_delete(ChangeType type);
-
 /// What apply() did. Reused, so that its memory is.
 struct Outcome {
   bool moved = false;  ///< the state changed, be it only a version

@@ -15,11 +15,6 @@
 // in question, and a reading of the whole object, or a person, must answer.
 
 namespace headwater::ledger {
-namespace {
-
-constexpr EpochMs kBrakeWindowMs = 60LL * 60 * 1000;
-
-}  // namespace
 
 /// Unstated deletes that the object may have in the hour.
 std::uint64_t Writer::unstated_max(const ObjectContext& context) const {
@@ -28,17 +23,23 @@ std::uint64_t Writer::unstated_max(const ObjectContext& context) const {
   return std::max(share, kBrakeFloor);
 }
 
+/// A row tells a deletion: begins the hour of counting, unless one is running. Returns the time.
+EpochMs Writer::begin_hour(ObjectContext& context) {
+  const EpochMs now = parts_.clock.now_ms();
+  context.dirty = true;
+  if (context.brake_from != 0 && now >= context.brake_from &&
+      now < context.brake_from + kBrakeWindowMs)
+    return now;
+  context.brake_from = now;
+  context.brake_gone = 0;
+  context.brake_base = context.counts.alive;
+  return now;
+}
+
 /// True if one more unstated delete would be too many; otherwise it is counted.
 bool Writer::brake(ObjectContext& context, const std::string& org) {
   if (parts_.jobs.brake_released(org, context.object)) return false;
-  const EpochMs now = parts_.clock.now_ms();
-  if (context.brake_from == 0 || now < context.brake_from ||
-      now >= context.brake_from + kBrakeWindowMs) {
-    context.brake_from = now;
-    context.brake_gone = 0;
-    context.brake_base = context.counts.alive;
-  }
-  context.dirty = true;
+  begin_hour(context);
   if (context.brake_gone >= unstated_max(context)) return true;
   ++context.brake_gone;
   return false;

@@ -16,6 +16,8 @@ namespace {
 
 /// Children put in doubt by one write: a parent with more of them takes several.
 constexpr std::size_t kChildrenPerWrite = 500;
+/// By how much the org's clock may be behind ours.
+constexpr EpochMs kClocksApartMax = 5LL * 60 * 1000;
 /// Longest chain of merges that is followed; a longer one would be a circle.
 constexpr int kChainMax = 32;
 
@@ -94,6 +96,21 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
     if (auto ok = parts_.holes.renew(hole); !ok) return ok;
   }
   return commit(*batch_, true);
+}
+
+/// Rows may tell a deletion before the bus has told what came until then: an event of before still
+/// refers to the record, and the org cleared that lookup, or moved it, without an event. Only
+/// events from before such a row are looked at; a later one cannot refer to what is gone.
+Result<void> Writer::doubt_dead_parents(Touched& record, const Version& version, Applied& applied) {
+  if (!rows_deleted_at_) rows_deleted_at_ = parts_.objects.rows_deleted_until();
+  if (version.at_ms > *rows_deleted_at_ + kClocksApartMax || record.state.deleted()) return {};
+  for (const Member& ref : after_.sections[static_cast<std::size_t>(Section::Refs)]) {
+    auto parent = peek(ref.value.text);
+    if (!parent) return parent.error();
+    if (*parent == nullptr || !(*parent)->deleted()) continue;
+    return put_in_doubt(record, kParentDeleted, version, applied);
+  }
+  return {};
 }
 
 /// With a parent that went, its living children may have moved or gone without an event. With one

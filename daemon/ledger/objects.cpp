@@ -118,6 +118,14 @@ void Objects::stage(StoreBatch& batch) {
   }
 }
 
+EpochMs Objects::rows_deleted_until() const {
+  EpochMs until = 0;
+  for (const auto& [key, context] : contexts_) {
+    if (context->brake_from > 0) until = std::max(until, context->brake_from + kBrakeWindowMs);
+  }
+  return until;
+}
+
 std::vector<RecordCounts> Objects::counts() const {
   const std::lock_guard lock(mutex_);
   std::vector<RecordCounts> out;

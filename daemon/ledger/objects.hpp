@@ -48,6 +48,8 @@ class ObjectProjector {
 /// Deletes that no event states, of which an object may always have so many in an hour: small
 /// objects can lose records (design.md ruling 14).
 inline constexpr std::uint64_t kBrakeFloor = 10;
+/// The hour in which they are counted.
+inline constexpr EpochMs kBrakeWindowMs = 60LL * 60 * 1000;
 
 /// What the writer keeps of one object of one org.
 struct ObjectContext {
@@ -56,8 +58,8 @@ struct ObjectContext {
   std::string prefix;  ///< `org:Object:`
   std::unique_ptr<ObjectProjector> projector;
   RecordCounts counts;
-  EpochMs brake_from = 0;        ///< start of the hour in which unstated deletes are counted
-  std::uint64_t brake_gone = 0;  ///< such deletes in it
+  EpochMs brake_from = 0;        ///< start of the last hour in which rows told deletions
+  std::uint64_t brake_gone = 0;  ///< those in it that nobody states
   std::uint64_t brake_base = 0;  ///< living records when it began
   /// Records that the brake left alive and no event has told deleted since: brake.cpp.
   std::uint64_t brake_spared = 0;
@@ -76,6 +78,8 @@ class Objects {
   void facts_changed();  ///< projectors are built again at their next use
   void stage(StoreBatch& batch);
   std::vector<RecordCounts> counts() const;
+  /// No row told a deletion after this; 0: none ever did.
+  EpochMs rows_deleted_until() const;
 
  private:
   Store& store_;

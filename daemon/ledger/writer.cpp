@@ -272,10 +272,7 @@ Result<void> Writer::step(Touched& record,
   record.dirty = true;
   if (!in.present && state.deleted_at == 0) state.deleted_at = parts_.clock.now_ms();
   if (outcome_.refs) parts_.back_refs.stage(*batch_, record.rkey, state, outcome_.replaced);
-  // A deletion that a refetch had found before the bus told it: records that came in between refer
-  // to it, and nobody looked at those.
-  const bool told_anew = was_deleted && is_delete(in.type);
-  if (state.deleted() != was_deleted || told_anew) {
+  if (state.deleted() != was_deleted) {
     if (auto ok = deletion_changed(record, in.version); !ok) return ok;
   }
   const crm::StateFacts facts_after = projector.facts_of(state, record.id.view());
@@ -284,6 +281,9 @@ Result<void> Writer::step(Touched& record,
     parts_.orgs.note_unknown_record_type(*record.context->org, after_.record_type_unknown);
   }
   if (had) projector.project_before(outcome_.replaced, facts_before, after_, before_);
+  if (outcome_.refs && !in.version.is_row()) {
+    if (auto ok = doubt_dead_parents(record, in.version, applied); !ok) return ok;
+  }
 
   Change change = like;
   change.rkey = record.rkey;
@@ -305,12 +305,19 @@ Result<void> Writer::step(Touched& record,
 Result<void> Writer::doubt(Touched& record, Doubt doubt, const Version& version, Applied& applied) {
   // While a refetch of an incomplete record is owed, more partial events say nothing new.
   if (doubt == Doubt::Incomplete && record.state.refetch_owed) return {};
+  return put_in_doubt(record, to_string(doubt), version, applied);
+}
+
+Result<void> Writer::put_in_doubt(Touched& record,
+                                  std::string_view cause,
+                                  const Version& version,
+                                  Applied& applied) {
   Hole hole;
   hole.scope = Hole::Scope::Record;
   hole.org = record.context->org->name;
   hole.object = record.context->object;
   hole.id = record.id.str();
-  hole.cause = to_string(doubt);
+  hole.cause = cause;
   hole.from_ts = hole.to_ts = version.at_ms;
   hole.version = version;
   auto opened = parts_.holes.open(*batch_, std::move(hole));
@@ -447,7 +454,10 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
       }
       parts_.jobs.found_gone(rows.org, rows.object);
     }
-    if (gone) ++applied.deletions;
+    if (gone) {
+      ++applied.deletions;
+      rows_deleted_at_ = begin_hour(context);
+    }
     Incoming in;
     in.type = row.deleted ? ChangeType::Reconcile : rows.type;
     in.version = rows.noted;

@@ -71,12 +71,17 @@ class Writer {
   Result<void> read_states();
   Result<void> step(Touched& record, const Incoming& in, const Change& like, Applied& applied);
   Result<void> doubt(Touched& record, Doubt doubt, const Version& version, Applied& applied);
+  Result<void> put_in_doubt(Touched& record,
+                            std::string_view cause,
+                            const Version& version,
+                            Applied& applied);
   // What becomes of deleted records: fates.cpp.
   struct Merge {
     RecordId loser, winner;
   };
   Result<void> deletion_changed(Touched& record, const Version& version);
   Result<const RecordState*> peek(std::string_view rkey);
+  Result<void> doubt_dead_parents(Touched& record, const Version& version, Applied& applied);
   Result<void> doubt_child(const Hole& parent, std::string_view rkey);
   Result<void> find_merges(const ObjectContext& context,
                            const FateBatch& fates,
@@ -92,6 +97,7 @@ class Writer {
   void list_sources(const EventView& event);
   // Deletes that nobody states: brake.cpp.
   std::uint64_t unstated_max(const ObjectContext& context) const;
+  EpochMs begin_hour(ObjectContext& context);
   bool brake(ObjectContext& context, const std::string& org);
   Result<bool> is_spared(const Touched& record) const;
   Result<void> spare(Touched& record, const Version& noted, bool again);
@@ -128,6 +134,7 @@ class Writer {
   Outcome outcome_;
   crm::Projection before_, after_;
   std::string bytes_;
+  std::optional<EpochMs> rows_deleted_at_;  // the last deletion that a row told; see fates.cpp
   RecordState peeked_;
   std::string peeked_bytes_;
 };
