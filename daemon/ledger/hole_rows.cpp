@@ -9,6 +9,9 @@ namespace headwater::ledger {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+/// Of a stretch that says how often its stream's position was stored: builds before it cannot read
+/// it.
+constexpr std::uint8_t kStoresFormat = 2;
 /// 1 had no topic, entry rev and closing, and a key without the occasion.
 constexpr std::uint8_t kRowFormat = 2;
 
@@ -134,7 +137,7 @@ std::string hole_key(const Hole& hole) {
 }
 
 void put_hole(std::string& out, const Hole& hole) {
-  put_byte(out, kFormat);
+  put_byte(out, hole.stores == 0 ? kFormat : kStoresFormat);
   put_text(out, hole.cause);
   put_text(out, hole.detail);
   put_signed(out, hole.from_ts);
@@ -144,6 +147,7 @@ void put_hole(std::string& out, const Hole& hole) {
   put_varint(out, hole.attempts);
   put_varint(out, hole.rev.value);
   put_version(out, hole.version);
+  if (hole.stores != 0) put_varint(out, hole.stores);
 }
 
 std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
@@ -176,7 +180,8 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
     hole.topic = rest.substr(0, rest.size() - 9);
   }
   ByteReader reader(bytes);
-  if (reader.byte() != kFormat) return std::nullopt;
+  const std::uint8_t format = reader.byte();
+  if (format != kFormat && format != kStoresFormat) return std::nullopt;
   hole.cause = reader.text();
   hole.detail = reader.text();
   hole.from_ts = reader.signed_varint();
@@ -186,6 +191,7 @@ std::optional<Hole> read_hole(std::string_view key, std::string_view bytes) {
   hole.attempts = static_cast<std::uint32_t>(reader.varint());
   hole.rev = Rev{reader.varint()};
   hole.version = read_version(reader);
+  if (format == kStoresFormat) hole.stores = reader.varint();
   if (!reader.ok()) return std::nullopt;
   return hole;
 }

@@ -5,6 +5,7 @@
 #include "daemon/ledger/apply.hpp"
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
+#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -105,6 +106,11 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     if (*found) known = read_hole(key, **found);
   }
   const bool opened = !known;
+  if (hole.scope == Hole::Scope::Stretch) {
+    const auto position = read_position(store_, {hole.org, hole.topic});
+    hole.stores = position ? position->stores : 0;
+    if (known) known->stores = hole.stores;
+  }
   if (known) {
     // A stretch whose beginning nobody knew does not get one: less of it would be read.
     const bool unknown = known->from_ts == 0 && hole.scope != Hole::Scope::Stretch;

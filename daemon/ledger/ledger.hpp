@@ -50,6 +50,7 @@ struct StreamPosition {
   ReplayId replay_id;  ///< empty: never anchored
   EpochMs stored_at = 0;
   EpochMs newest_commit_ts = 0;  ///< of any event applied from this stream
+  std::uint64_t stores = 0;      ///< how often a position of this stream was stored
 };
 
 /// How a hole or a quarantine row ended. The numbers are part of the on-disk format.
@@ -92,6 +93,8 @@ struct Hole {
   std::uint32_t attempts = 0;
   Rev rev;          ///< its number: of the entry that opened it; 0 if of_record()
   Version version;  ///< records: only a row noted at or after this one closes it
+  /// Of a stretch: StreamPosition::stores when it was opened or renewed. Given by the ledger.
+  std::uint64_t stores = 0;
   Closing closing;
 
   /// Those of one record of the ledger's are counted, and make no entry.

@@ -6,11 +6,11 @@
 
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/reprojection.hpp"
+#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 namespace {
 
-constexpr std::uint8_t kStreamFormat = 1;
 /// Some 20,000 records of 40 fields: more than change again and again within an hour.
 constexpr std::size_t kCacheBytes = 24ULL << 20;
 
@@ -117,7 +117,7 @@ Result<Applied> Writer::apply(const IngestBatch& batch) {
     if (auto ok = parts_.holes.quarantine(*batch_, row); !ok) return ok.error();
   }
   write_states();
-  const bool anchored = put_position(batch);
+  const bool anchored = move_position(batch);
   // A keepalive's position may be lost, the one before it serves as well. But not a stream's first:
   // without it a start at the latest event would pass by what was committed meanwhile.
   const bool sync = !batch.events.empty() || !batch.platform.empty() || !batch.holes.empty() ||
@@ -361,41 +361,21 @@ void Writer::put_state(std::string_view rkey, std::string_view state) {
 }
 
 /// True if the stream had no position before.
-bool Writer::put_position(const IngestBatch& batch) {
+bool Writer::move_position(const IngestBatch& batch) {
   EpochMs newest = 0;
   for (const EventView& event : batch.events) newest = std::max(newest, event.commit_ts);
   for (const auto& event : batch.platform) newest = std::max(newest, event.created_at);
   if (!batch.position && newest == 0) return false;
-  const std::string key =
-      std::string(kStreamPrefix) + make_key(batch.stream.org, batch.stream.topic);
-  StreamPosition position = read_position(parts_.store, key).value_or(StreamPosition{});
+  StreamPosition position = read_position(parts_.store, batch.stream).value_or(StreamPosition{});
   const bool first = position.replay_id.empty();
   if (batch.position) {
     position.replay_id = *batch.position;
     position.stored_at = parts_.clock.now_ms();
+    ++position.stores;
   }
   position.newest_commit_ts = std::max(position.newest_commit_ts, newest);
-  bytes_.clear();
-  put_byte(bytes_, kStreamFormat);
-  put_text(bytes_, position.replay_id.bytes());
-  put_signed(bytes_, position.stored_at);
-  put_signed(bytes_, position.newest_commit_ts);
-  batch_->put(Family::Meta, key, bytes_);
+  put_position(*batch_, batch.stream, position);
   return first;
-}
-
-std::optional<StreamPosition> read_position(Store& store, const std::string& key) {
-  std::string bytes;
-  const auto found = store.get(Family::Meta, key, bytes);
-  if (!found || !*found) return std::nullopt;
-  ByteReader reader(bytes);
-  if (reader.byte() != kStreamFormat) return std::nullopt;
-  StreamPosition position;
-  position.replay_id = ReplayId(std::string(reader.text()));
-  position.stored_at = reader.signed_varint();
-  position.newest_commit_ts = reader.signed_varint();
-  if (!reader.ok()) return std::nullopt;
-  return position;
 }
 
 Result<void> Writer::commit(StoreBatch& batch, bool sync) {

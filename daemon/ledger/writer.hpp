@@ -106,7 +106,7 @@ class Writer {
   void write_states();
   void count(Touched& record);
   static EpochMs last_seen(const RecordState& state, const Version& noted);
-  bool put_position(const IngestBatch& batch);
+  bool move_position(const IngestBatch& batch);
 
   Parts parts_;
   const double sweep_share_max_;
@@ -140,6 +140,5 @@ class Writer {
 };
 
 /// The row of a stream; nothing if there is none.
-std::optional<StreamPosition> read_position(Store& store, const std::string& key);
 
 }  // namespace headwater::ledger

@@ -92,8 +92,7 @@ EpochMs window_of(const Hole& hole) {
 bool goes_on(const ledger::Ledger& ledger, const Hole& hole) {
   if (hole.scope != Hole::Scope::Stretch) return true;
   const auto position = ledger.position({hole.org, hole.topic});
-  return position && !position->replay_id.empty() &&
-         position->stored_at >= std::max(hole.opened_at, hole.to_ts);
+  return position && !position->replay_id.empty() && position->stores > hole.stores;
 }
 
 std::vector<Hole> holes_of_object(const ledger::Ledger& ledger,

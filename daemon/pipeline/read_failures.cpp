@@ -73,6 +73,10 @@ void apply_remedy(const ReadRemedy& remedy,
   }
 }
 
+bool is_due(const ReadJob& job, EpochMs now) {
+  return job.next_try <= now || job.next_try > now + kPauseMax;
+}
+
 void begin_again(ReadJob& job) {
   ++job.run;
   job.bulk_id.clear();

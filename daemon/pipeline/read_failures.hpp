@@ -32,6 +32,10 @@ void apply_remedy(const ReadRemedy& remedy,
                   EpochMs now,
                   ledger::ReadJob& job);
 
+/// True if it may be tried. No pause is that long: a try that lies further ahead was set while the
+/// clock was wrong.
+bool is_due(const ledger::ReadJob& job, EpochMs now);
+
 /// Nothing of it is read: chunks on their way are void.
 void begin_again(ledger::ReadJob& job);
 

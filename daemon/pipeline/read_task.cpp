@@ -56,7 +56,7 @@ std::vector<ReadJob> ReadTask::due_jobs() const {
   const EpochMs now = tools_.clock.now_ms();
   std::vector<ReadJob> out;
   for (ReadJob& job : tools_.ledger.jobs()) {
-    if (job.org == tools_.org && job.open() && !job.paused && job.next_try <= now)
+    if (job.org == tools_.org && job.open() && !job.paused && is_due(job, now))
       out.push_back(std::move(job));
   }
   std::ranges::stable_sort(out, std::greater{}, &ReadJob::why);

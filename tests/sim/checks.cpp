@@ -358,7 +358,9 @@ void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets,
 
 void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
   const std::string key = record.rkey();
-  if (const auto lost = subscriptions_.lost.find(key); lost != subscriptions_.lost.end()) {
+  // What was lost is read again, if objects are read at all.
+  const auto lost = subscriptions_.lost.find(key);
+  if (world_.faults.unread && lost != subscriptions_.lost.end()) {
     check_lost(ledger, key, lost->second.first, lost->second.second);
     return;
   }

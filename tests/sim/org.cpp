@@ -304,6 +304,7 @@ salesforce::ObjectDescription SimOrg::describe(const SimObject& object) const {
   out.name = object.name;
   out.key_prefix = object.prefix;
   out.fields = {{"Id", "Id", "id", {}, {}, false},
+                {"IsDeleted", "IsDeleted", "boolean", {}, {}, false},
                 {"SystemModstamp", "SystemModstamp", "datetime", {}, {}, false}};
   for (const SimField& field : object.fields) {
     if (!object.has(field)) continue;
@@ -318,14 +319,23 @@ salesforce::ObjectDescription SimOrg::describe(const SimObject& object) const {
 std::optional<std::string> SimOrg::json(std::string_view object, std::string_view id) const {
   const SimRecord* record = find(fmt::format("{}:{}:{}", kOrg, object, id));
   if (record == nullptr || record->now().deleted) return std::nullopt;
-  const Point& point = record->now();
+  return json_of(*record) + "}";
+}
+
+std::string SimOrg::row(const SimRecord& record) const {
+  const char* const deleted = record.now().deleted ? "true" : "false";
+  return json_of(record) + fmt::format(R"(,"IsDeleted":{},"MasterRecordId":null}})", deleted);
+}
+
+std::string SimOrg::json_of(const SimRecord& record) const {
+  const Point& point = record.now();
   std::string out = fmt::format(R"({{"attributes":{{"type":"{}"}},"Id":"{}","SystemModstamp":"{}")",
-                                object,
-                                id,
+                                record.object->name,
+                                record.id,
                                 format_datetime(point.commit_ms));
   for (std::size_t i = 0; i < point.values.size(); ++i) {
-    const SimField& field = record->object->fields[i];
-    if (!record->object->has(field)) continue;
+    const SimField& field = record.object->fields[i];
+    if (!record.object->has(field)) continue;
     const auto& value = point.values[i];
     const std::string text = !value ? "null"
                              : field.type == FieldType::DateTime
@@ -333,7 +343,7 @@ std::optional<std::string> SimOrg::json(std::string_view object, std::string_vie
                                  : fmt::format("\"{}\"", *value);
     out += fmt::format(",\"{}\":{}", field.name, text);
   }
-  return out + "}";
+  return out;
 }
 
 // ---- what befalls it

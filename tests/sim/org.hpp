@@ -98,6 +98,8 @@ class SimOrg {
   salesforce::ObjectDescription describe(const SimObject& object) const;
   /// The record as REST gives it; nothing if it is deleted or never was.
   std::optional<std::string> json(std::string_view object, std::string_view id) const;
+  /// The record as a query gives it, with IsDeleted.
+  std::string row(const SimRecord& record) const;
   /// Forces every change made so far to be visible from now on.
   void release();
 
@@ -114,6 +116,7 @@ class SimOrg {
             std::vector<SimRecord*> records,
             const std::vector<std::size_t>& changed,
             const Commit& commit);
+  std::string json_of(const SimRecord& record) const;
   std::string encode(ChangeType type,
                      const std::vector<SimRecord*>& records,
                      const std::vector<std::size_t>& changed,

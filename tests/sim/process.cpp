@@ -6,6 +6,8 @@
 
 #include "config/mapping_file.hpp"
 #include "daemon/pipeline/delete_check_task.hpp"
+#include "daemon/pipeline/job_planner.hpp"
+#include "daemon/pipeline/read_task.hpp"
 #include "tests/sim/reader.hpp"
 #include "tests/sim/store.hpp"
 
@@ -164,6 +166,10 @@ void Process::build() {
                                                               parts.health.add("org", forever),
                                                               metrics()});
   parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
+  if (!world_.faults.unread) {
+    parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), JobPlanner::Plan{}));
+    parts.worker->add(std::make_unique<ReadTask>(parts.worker->tools(), *parts.reader));
+  }
   const std::int64_t now = world_.now_ms();
   parts.actors.push_back({"ingest", [this] { return step_ingest(); }, now});
   parts.actors.push_back({"repair", [&parts] { return parts.worker->step(); }, now});

@@ -389,7 +389,7 @@ std::string Simulation::unrest() {
   if (!process.lane().empty()) return "rows wait in the lane";
   if (ledger.reprojecting()) return "records owe a projection";
   for (const auto& hole : ledger.holes()) {
-    if (hole.of_record()) {
+    if (hole.of_record() || !world_.faults.unread) {
       return fmt::format("a hole of {} {} is open ({})", hole.object, hole.id, hole.cause);
     }
   }

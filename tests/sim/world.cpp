@@ -68,6 +68,8 @@ Faults Faults::draw(Random& random) {
   out.rollback = some(0.15, 0.01);
   out.flush = some(0.1, 0.005);
   out.poison = some(0.15, 0.03);
+  out.log_cut = some(0.3, 0.5);
+  out.unread = random.chance(0.25);
   return out;
 }
 

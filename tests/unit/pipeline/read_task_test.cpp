@@ -479,6 +479,7 @@ TEST_F(ReadTaskTest, AHoleThatIsRenewedWhileItIsRepairedNeedsAnotherJob) {
   ASSERT_EQ(ledger->jobs().size(), 1U);
   hole.to_ts = 2;
   ASSERT_TRUE(ledger->open_hole(hole));
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("q")));
   for (int i = 0; i < 500 && !ledger->wide_holes("emea").empty(); ++i) {
     turn();
   }
@@ -811,6 +812,15 @@ TEST(ObjectOfTopic, IsTheObjectOrNothingForSeveral) {
   EXPECT_EQ(object_of_topic("/data/Invoice__ChangeEvent"), "Invoice__c");
   EXPECT_EQ(object_of_topic("/data/ChangeEvents"), "");
   EXPECT_EQ(object_of_topic("/data/Sales__chn"), "");
+}
+
+TEST(ReadJobTest, ATryThatAWrongClockPutOffForADayIsDue) {
+  ledger::ReadJob job;
+  const EpochMs now = 1'772'366'400'000;
+  job.next_try = now + 60'000;
+  EXPECT_FALSE(is_due(job, now));
+  job.next_try = now + 86'400'000;
+  EXPECT_TRUE(is_due(job, now));
 }
 
 }  // namespace

@@ -75,6 +75,22 @@ TEST_F(StreamDoubtsTest, AnObjectThatIsSwitchedOffIsAHoleThatIsRepairedOnceItIsO
   EXPECT_TRUE(holes_of_object(*ledger, "emea", "Contact").empty()) << "of one object";
 }
 
+TEST_F(StreamDoubtsTest, AStretchIsReadOnceItsStreamGoesOnThoughTheClockWentBack) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  ledger::Hole lost;
+  lost.scope = ledger::Hole::Scope::Stretch;
+  lost.org = stream.org;
+  lost.topic = stream.topic;
+  lost.cause = kExpired;
+  ASSERT_TRUE(ledger->open_hole(lost));
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty());
+  clock.ms -= 86'400'000;
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("q")));
+  EXPECT_EQ(holes_of_object(*ledger, "emea", "Account").size(), 1U);
+  ASSERT_TRUE(ledger->open_hole(lost));
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty()) << "it was lost once more";
+}
+
 TEST_F(StreamDoubtsTest, ATopicThatNeverWorkedIsNoHole) {
   StreamDoubts doubts(stream, *ledger, clock);
   ASSERT_TRUE(doubts.refused(gone));
