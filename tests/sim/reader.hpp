@@ -106,7 +106,8 @@ class SimReader final : public salesforce::OrgReader {
     for (const auto& [key, record] : org_.records()) {
       const bool named = !by_id || where.find(record.id) != std::string::npos;
       if (record.object->name == selection.object && named && record.id > behind &&
-          record.now().commit_ms >= since && (selection.with_deleted || !record.now().deleted))
+          record.now().commit_ms >= since &&
+          ((selection.with_deleted && !world_.faults.no_bin) || !record.now().deleted))
         out.push_back(&record);
     }
     std::ranges::sort(out, {}, &SimRecord::id);

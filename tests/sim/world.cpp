@@ -70,6 +70,7 @@ Faults Faults::draw(Random& random) {
   out.poison = some(0.15, 0.03);
   out.log_cut = some(0.3, 0.5);
   out.unread = random.chance(0.25);
+  out.no_bin = random.chance(0.25);
   return out;
 }
 

@@ -89,6 +89,7 @@ struct Faults {
   double migration = 0;    ///< commit numbers restart
   bool start_latest = false;
   double log_cut = 0;   ///< the log of deletions begins too late, or ends too early
+  bool no_bin = false;  ///< what is deleted is in no recycle bin
   bool unread = false;  ///< nobody reads objects again: holes of stretches stay
   // the targets
   double before = 0;    ///< a write fails and nothing arrived
