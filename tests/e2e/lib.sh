@@ -44,6 +44,12 @@ need_apache_kafka() {
   kafka_fetch || { echo "kafka: no broker, this test's claims are not tested"; exit 77; }
 }
 
+# SIGKILL, which must find it alive: a daemon that ended by itself has crashed, and is no kill.
+kill_daemon() {
+  stack_daemon_kill KILL
+  [ "$daemon_exit" = 137 ] || fail "headwaterd ended by itself, with $daemon_exit, before it was killed"
+}
+
 headwater() { "$bin_dir/headwater" --config "$work/headwater.yaml" "$@"; }
 
 part_is() {  # part_is PART STATE [TEXT]: TEXT is somewhere in its sentence

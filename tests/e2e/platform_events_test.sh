@@ -32,7 +32,7 @@ for round in $(seq "$kills"); do
     publish Order_Event__e 5 ', "twice": true'
   done
   sleep "$(awk -v r=$RANDOM 'BEGIN {printf "%.3f", r / 32768 * 0.8}')"
-  stack_daemon_kill KILL
+  kill_daemon
 done
 wait "$loader"
 
@@ -87,7 +87,7 @@ prints 0 "platform events              equal: $published" headwater verify --wai
 
 # A sink that begins anew is given what the journal still has.
 sql 'set client_min_messages = error; drop schema crm cascade' >/dev/null
-stack_daemon_kill KILL
+kill_daemon
 stack_daemon_start
 check "a new schema"
 verify

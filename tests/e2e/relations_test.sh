@@ -156,7 +156,7 @@ org_post /faults '{"rest_failures": 1000000, "rest_status": 503}'
 ids "{\"op\": \"merge\", \"object\": \"Account\", \"into\": \"$l\", \"ids\": [\"$k\"]}" >/dev/null
 passed 30
 says "not yet known" "delete -" "$(fate account "$k")"
-stack_daemon_kill KILL
+kill_daemon
 org_post /faults '{"clear": true}'
 stack_daemon_start
 settle

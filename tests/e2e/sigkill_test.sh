@@ -16,7 +16,7 @@ for round in $(seq "$kills"); do
   wait_for 30 "headwaterd" stack_status || fail "start $round"
   # Some die while opening sinks, some in the middle of writes, some when all is quiet.
   sleep "$(awk -v r=$RANDOM 'BEGIN {printf "%.3f", r / 32768 * 1.5}')"
-  stack_daemon_kill KILL
+  kill_daemon
 done
 wait "$loader"
 stack_daemon_start

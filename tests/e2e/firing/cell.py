@@ -52,7 +52,8 @@ class Scene:
         self.servers, self.org, self.daemon = world.servers, world.org, world.daemon
         self.quarantined = 0  # rows that this cell announces
         self.holes = 0  # that stay open, as this version cannot close them
-        self.verify = True  # False: equality is out of reach, the cell says why; or options of the checker
+        self.verify = True  # False: nothing is compared, the cell says why
+        self.history = True  # False: Kafka's changes topics are not compared, the cell says why
         self.load = None
         self.ready = True  # False: /readyz stays 503, and the cell checks why
         self.notes = []
@@ -66,6 +67,11 @@ class Scene:
 
     def note(self, text):
         self.notes.append(text)
+
+    def no_history(self, why):
+        """The changes topics cannot hold the whole story. All else must be equal as ever."""
+        self.history = False
+        self.note(f"changes topics not compared: {why}")
 
     def part(self, name, state, *texts, seconds=60):
         """Waits until a part is in that state, with all texts in its sentence."""

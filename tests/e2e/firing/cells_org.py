@@ -1,6 +1,8 @@
 """The org in trouble: every way that a stream, a login, a schema or a record read can fail."""
 
-from .cell import cell
+import time
+
+from .cell import Failed, cell
 from .cells_network import events_come
 
 ENDS = [{"clean": True},
@@ -48,6 +50,33 @@ def _(scene):
     scene.stream_is("waiting", "HTTP 503")
     failed = scene.metric("headwater_token_refreshes_failed")
     scene.until("logins are tried on", lambda: scene.metric("headwater_token_refreshes_failed") >= failed + 3, 60)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("org", "login fails for longer than a few tries", "each try later than the one before, sinks hold all there was, then logs in", recovery_max=120)
+def _(scene):
+    scene.org.faults(token_failures=1_000_000)
+    scene.kept.callback(scene.org.faults, clear=True)
+    failed = scene.metric("headwater_token_refreshes_failed")
+    scene.org.post("/tokens/revoke")
+    scene.org.post("/streams/kill", {"error_code": "service.auth.error", "status": 16})
+    scene.stream_is("waiting", "HTTP 503")
+    moments = []
+
+    def tried():
+        count = scene.metric("headwater_token_refreshes_failed") - failed
+        if count > len(moments):
+            moments.extend([time.monotonic()] * int(count - len(moments)))
+        return len(moments) >= 5
+
+    scene.until("five logins were refused", tried, 150, told=lambda: moments)
+    # Stream and org worker try, each at most once a second at first; what comes closer together is a storm.
+    if moments[-1] - moments[0] < 2:
+        raise Failed(f"five logins within {moments[-1] - moments[0]:.1f} s")
+    scene.until("the sinks hold all that came", lambda: all(
+        sink["open"] and sink["lag_entries"] == 0 for sink in scene.daemon.status()["sinks"]))
+    scene.note(f"{len(moments)} logins failed in {moments[-1] - moments[0]:.0f} s")
     scene.kept.close()
     scene.over()
 
@@ -116,6 +145,32 @@ def _(scene):
     scene.over()
 
 
+@cell("org", "all of the credit withheld, then silence", "no more is asked for than fits; waits while keepalives come, tears down when they stop")
+def _(scene):
+    reconnects = scene.metric("headwater_source_reconnects_total")
+    scene.org.faults(events_held=True)
+    scene.kept.callback(scene.org.faults, clear=True)
+
+    def stream():
+        return scene.org.stats()["streams"][-1]
+
+    sent, delivered = scene.org.stats()["last_replay_id"], stream()["delivered"]
+    told = "headwater_source_last_keepalive_timestamp_seconds"
+    for _ in range(4):
+        last = scene.metric(told)
+        scene.until("a keepalive comes", lambda: scene.metric(told) > last)
+        asked = stream()["outstanding"]
+        if not 0 < asked <= 100:
+            raise Failed(f"{asked} events are asked for, of at most 100")
+    scene.until("events wait at the org", lambda: scene.org.stats()["last_replay_id"] != sent)
+    scene.same("events delivered", delivered, stream()["delivered"])
+    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.org.faults(keepalives_off=True)
+    scene.stream_is("waiting", "no response for 6 s", "subscribing again", seconds=60)
+    scene.kept.close()
+    scene.over()
+
+
 @cell("org", "half of the credit withheld", "goes on with what it gets")
 def _(scene):
     scene.org.faults(half_credit_withheld=True)
@@ -138,18 +193,28 @@ def _(scene):
     scene.over()
 
 
-def gap(scene, victim):
+def gap(scene, victim, kind="GAP_UPDATE", what="Account"):
     """The org says that a record changed, and not how."""
-    scene.org.post("/emit", {"raw": {"object": "Account", "change_type": "GAP_UPDATE", "record_ids": [victim]}})
+    scene.org.post("/emit", {"raw": {"object": what, "change_type": kind, "record_ids": [victim]}})
 
 
-@cell("org", "gap events", "each is a hole until the record was read again", quick=True)
+@cell("org", "gap events", "each is a hole until the record was read again: what no other event told is everywhere", quick=True)
 def _(scene):
-    opened = scene.metric("headwater_holes_opened_total")
-    for account in scene.org.records("Account")[:5]:
-        gap(scene, account["id"])
+    def lead(name, **more):
+        return scene.org.emit("create", "Lead", {"LastName": name, "Company": "Untold"}, **more)
+
+    changed, gone, back = [lead(f"Changed {n}") for n in range(3)], lead("Gone"), lead("Back")
+    scene.org.emit("delete", "Lead", id=back)
+    # From here on the org changes without a word, and then says of which records only.
+    untold = [lead("New", silent=True)]
+    for each in changed:
+        scene.org.emit("update", "Lead", {"Company": "Told By A Gap"}, id=each, silent=True)
+    scene.org.emit("delete", "Lead", id=gone, silent=True)
+    scene.org.emit("undelete", "Lead", id=back, silent=True)
+    for kind, leads in (("GAP_CREATE", untold), ("GAP_UPDATE", changed), ("GAP_DELETE", [gone]), ("GAP_UNDELETE", [back])):
+        for each in leads:
+            gap(scene, each, kind, "Lead")
     scene.over()
-    scene.note(f"holes opened before: {opened:g}")
 
 
 @cell("org", "gap events while REST fails", "the holes stay open and are shown, streams go on, then they close", recovery_max=120)

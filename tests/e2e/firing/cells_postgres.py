@@ -1,11 +1,10 @@
 """Postgres in trouble of its own: down, killed, frozen, read-only, full, locked, set back, or refusing."""
 
-import os
 import subprocess
 
-from . import processes
-from .cell import Failed, cell
+from .cell import cell
 from .servers import Postgres
+from .small_disk import full_disk
 
 
 @cell("postgres", "stopped and started", "waits, others go on, catches up")
@@ -143,29 +142,15 @@ def _(scene):
 
 @cell("postgres", "disk full (tmpfs)", "waits and says so, nothing quarantined, others go on", rate=40)
 def _(scene):
-    """A server of its own on a small tmpfs, and the main world's daemon beside it: only this sink is in trouble."""
-    folder = scene.fire.mount(f"{scene.fire.folder}/small", 160)
-    scene.kept.callback(processes.run, "umount", folder)
-    small = Postgres(f"{folder}/pg", scene.servers.gates, "small", ("-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"))
-    scene.kept.callback(small.stop)
-    world = scene.fire.world("small", servers=scene.fire.with_postgres(small), org=scene.org)
-    scene.kept.callback(world.close)
-    ballast = f"{folder}/ballast"
-    processes.run("dd", "if=/dev/zero", f"of={ballast}", "bs=64k", check=False)
-    scene.until("Postgres waits", lambda: world.part("sink postgres")["state"] == "waiting", 60)
-    scene.note(world.part("sink postgres")["why"])
-    before = {sink: world.sink(sink)["cursor_rev"] for sink in ("redis", "kafka")}
-    scene.until("the others go on", lambda: all(world.sink(sink)["cursor_rev"] > before[sink] for sink in before))
-    os.remove(ballast)
-    if small.process.poll() is not None:  # without room for its log the server ends itself
-        small.process = None
-        small.start()
-    scene.over()
-    scene.load.stop()
-    world.in_step(60)
-    world.verify()
-    if world.daemon.status()["quarantine_open"]:
-        raise Failed(f"a full disk quarantined entries: {world.command('quarantine')}")
+    def boot(folder):
+        return Postgres(f"{folder}/pg", scene.servers.gates, "small.postgres", ("-c", "max_wal_size=64MB", "-c", "min_wal_size=32MB"))
+
+    def again(server):
+        if server.process.poll() is not None:  # without room for its log the server ends itself
+            server.process = None
+            server.start()
+
+    full_disk(scene, "postgres", boot, 160, again)
 
 
 @cell("postgres", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",

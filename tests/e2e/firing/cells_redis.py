@@ -4,6 +4,8 @@ import os
 import shutil
 
 from .cell import cell
+from .servers import Redis
+from .small_disk import full_disk
 
 
 @cell("redis", "stopped, comes back empty", "every record's state again, others go on")
@@ -97,6 +99,18 @@ def _(scene):
     scene.others_move("redis")
     scene.kept.close()
     scene.over()
+
+
+@cell("redis", "disk full (tmpfs), append-only file", "waits and says so, nothing quarantined, others go on", rate=40)
+def _(scene):
+    def boot(folder):
+        redis = Redis(f"{folder}/redis", scene.servers.gates, "small.redis")
+        redis.call("config", "set", "appendonly", "yes")
+        scene.until("the file is written", lambda: "aof_rewrite_in_progress:0" in redis.call("info", "persistence"))
+        return redis
+
+    # It tries to write its file each second, and takes commands again once it can.
+    full_disk(scene, "redis", boot, 32, lambda redis: None, "MISCONF", "No space left on device")
 
 
 @cell("redis", "connections killed by an operator, five times", "opens again each time")

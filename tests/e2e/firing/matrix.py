@@ -9,8 +9,10 @@ import subprocess
 HEAD = """# The fault matrix
 
 Written by `tests/e2e/fire`; do not edit. Each cell is one fault at one component while CRM life goes on. Besides what its row
-says, every cell asserts: all targets equal the org, field by field (headwater-verify); every part is ok again and `/readyz`
-answers 200; nothing is in quarantine but what the row announces; memory, descriptors and threads stay within their bounds.
+says, every cell asserts: all targets equal the org, field by field, and Kafka's changes topics hold every change once and in order
+(headwater-verify; rows that say *changes topics not compared* leave those out, and say why); every part is ok again and `/readyz`
+answers 200; nothing is in quarantine but what the row announces; memory (of every life, if the daemon is restarted), descriptors and
+threads stay within their bounds.
 *Recovery* counts from the end of the fault until every target holds what the org has sent. A row is the latest run of its cell.
 
 """

@@ -79,9 +79,9 @@ class Fire:
             raise Skipped(f"cannot mount a tmpfs: {error.stdout.strip()}") from None
         return folder
 
-    def with_postgres(self, postgres):
-        """The same servers, but for Postgres."""
-        return types.SimpleNamespace(**{**vars(self.servers), "postgres": postgres})
+    def with_server(self, sink, server):
+        """The same servers, but for this one."""
+        return types.SimpleNamespace(**{**vars(self.servers), sink: server})
 
     @staticmethod
     def background(scene, *command):
@@ -91,6 +91,7 @@ class Fire:
     def hand_over(self, scene, second):
         """From here on `second` is what the cell is about."""
         scene.world.daemon.end()
+        second.daemon.peak_mib = scene.world.daemon.peak_mib
         scene.world, scene.daemon = second, second.daemon
         self.base[second.name] = (second.daemon.descriptors(), second.daemon.threads())
 
@@ -132,7 +133,7 @@ class Fire:
             except Exception:
                 why = traceback.format_exc()
             finally:
-                rss = scene.daemon.rss_mib() if scene and scene.daemon.process and scene.daemon.process.poll() is None else 0
+                rss = scene.daemon.rss_mib() if scene else 0
                 try:
                     if scene:
                         scene.kept.close()
@@ -184,7 +185,7 @@ class Fire:
             if not ready:
                 raise Failed(f"/readyz is red after the fault: {text}")
         if scene.verify:
-            world.verify(*([scene.verify] if scene.verify is not True else []))
+            world.verify(*([] if scene.history else ["--no-history"]))
         peak = daemon.rss_mib()
         if peak > RSS_MIB_MAX:
             raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")

@@ -110,6 +110,7 @@ class Daemon:
         self.bin_dir, self.config, self.log = bin_dir, f"{folder}/{name}.yaml", f"{folder}/{name}.log"
         self.control = f"{folder}/{name}.sock"
         self.process, self.url, self.mark = None, None, 0
+        self.peak_mib = 0  # of lives that ended since forget_peak()
         self.preload = {}  # of its environment
         pathlib.Path(self.log).touch()
 
@@ -138,12 +139,17 @@ class Daemon:
     def end(self, number=signal.SIGTERM):
         if self.process is None:
             return None
+        if self.process.poll() is None:
+            self.peak_mib = self.rss_mib()
         code = processes.end(self.process, number, 60)
         self.process = None
         return code
 
     def kill(self):
-        self.end(signal.SIGKILL)
+        """One that ended by itself has crashed, and is no kill."""
+        code = self.end(signal.SIGKILL)
+        if code != -signal.SIGKILL:
+            raise Failed(f"headwaterd ended by itself, with {code}, before it was killed: {self.last_words()}")
 
     def send(self, number):
         self.process.send_signal(number)
@@ -173,13 +179,20 @@ class Daemon:
         return " / ".join(self.said().splitlines()[-6:])
 
     def rss_mib(self, peak=True):
-        with open(f"/proc/{self.process.pid}/status") as status:
-            for line in status:
-                if line.startswith("VmHWM:" if peak else "VmRSS:"):
-                    return int(line.split()[1]) / 1024
+        """Now, or the peak of all lives since forget_peak()."""
+        now = 0
+        try:
+            with open(f"/proc/{self.process.pid}/status") as status:
+                for line in status:
+                    if line.startswith("VmHWM:" if peak else "VmRSS:"):
+                        now = int(line.split()[1]) / 1024
+        except (AttributeError, OSError):
+            pass  # it is down
+        return max(now, self.peak_mib) if peak else now
 
     def forget_peak(self):
         """The peak of memory counts from here on."""
+        self.peak_mib = 0
         try:
             pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         except OSError:
