@@ -74,7 +74,8 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
   std::size_t room = kChildrenPerWrite;
   for (Hole hole : deletions) {
     if (room == 0) break;
-    if (hole.cause != kParentDeleted && hole.cause != kParentRestored) continue;
+    const bool restored = hole.cause == kParentRestored || hole.cause == kAncestorRestored;
+    if (hole.cause != kParentDeleted && !restored) continue;
     auto open = parts_.holes.still_open(hole);
     if (!open) return open.error();
     if (!*open) continue;
@@ -85,7 +86,7 @@ Result<void> Writer::doubt_children(std::span<const Hole> deletions) {
     }
     const bool all = children->size() < room;
     room -= children->size();
-    if (all && (hole.cause == kParentRestored || !has_fate(hole.object))) {
+    if (all && (restored || !has_fate(hole.object))) {
       auto closed = parts_.holes.close_deletion(
           hole.org, hole.object, hole.id, hole.version, "all that refers to it was put in doubt");
       if (!closed) return closed.error();
@@ -131,7 +132,14 @@ Result<void> Writer::doubt_child(const Hole& parent, std::string_view rkey) {
   hole.from_ts = parent.from_ts;
   hole.to_ts = parent.to_ts;
   hole.version = parent.version;
-  auto opened = parts_.holes.open(*batch_, std::move(hole));
+  auto opened = parts_.holes.open(*batch_, hole);
+  if (!opened) return opened.error();
+  if (parent.cause != kParentRestored || (*child)->deleted()) return {};
+  // It may have gone and come back with its parent, and what referred to it lost that for good. Two
+  // levels, as relations may run in a circle: what went is known at the first.
+  hole.scope = Hole::Scope::Deletion;
+  hole.cause = kAncestorRestored;
+  opened = parts_.holes.open(*batch_, std::move(hole));
   if (!opened) return opened.error();
   return {};
 }

@@ -14,11 +14,13 @@ namespace headwater::ledger {
 // asked for afterwards: a hole of scope Deletion stands until they are known.
 //
 //   parent_deleted, parent_restored   records that refer to it are put in doubt, page by page
+//   ancestor_restored                 the same, for a living child of a record that came back
 //   delete_check                      then the org is asked whether it was merged, if it can be
 
 /// Causes of holes of scope Deletion, in their order.
 inline constexpr std::string_view kParentDeleted = "parent_deleted";
 inline constexpr std::string_view kParentRestored = "parent_restored";
+inline constexpr std::string_view kAncestorRestored = "ancestor_restored";
 inline constexpr std::string_view kDeleteCheck = "delete_check";
 
 /// Objects that merge.

@@ -102,6 +102,28 @@ TEST_F(FatesTest, AChildThatComesAfterItsParentWasReadAsGoneIsAskedFor) {
   EXPECT_EQ(holes_of(Hole::Scope::Record).size(), 1U);
 }
 
+TEST_F(FatesTest, WhatAChildLostWhileItWasAwayWithItsParentIsAskedForToo) {
+  Event deal =
+      created(3, {{"ContactId", contact_id(1)}}, RecordId::parse("0065f00002JUXA8")->str());
+  deal.object = "Opportunity";
+  apply({created(1, {{"Name", "Acme"}}),
+         contact(created(2, {{"AccountId", kAcme}}, contact_id(1))),
+         deal});
+  // The contact goes and comes with its account, before anybody looks; the deal refers to nobody
+  // from then on.
+  Event back = created(5, {{"Name", "Acme"}});
+  back.type = ChangeType::Undelete;
+  apply({deleted(4), back});
+  doubt_children();  // of the account
+  doubt_children();  // of the contact
+  EXPECT_EQ(stage(), "0") << "and no further";
+  const auto doubts = holes_of(Hole::Scope::Record);
+  ASSERT_EQ(doubts.size(), 2U);
+  EXPECT_EQ(doubts[0].id, contact_id(1));
+  EXPECT_EQ(doubts[1].id, deal.ids[0]);
+  EXPECT_EQ(doubts[1].cause, "ancestor_restored");
+}
+
 TEST_F(FatesTest, OnlyOfObjectsThatMergeTheOrgIsAsked) {
   Event task = created(1, {{"Subject", "Call"}}, RecordId::parse("00T5f00002JUXA8")->str());
   task.object = "Task";
@@ -182,6 +204,8 @@ TEST_F(FatesTest, ARestoredParentPutsWhatWentInDoubt) {
   back.type = ChangeType::Undelete;
   apply({back});
   EXPECT_EQ(stage(), "parent_restored");
+  doubt_children();
+  EXPECT_EQ(stage(), "ancestor_restored") << "of the contact that lived: it may have gone and come";
   doubt_children();
   EXPECT_EQ(stage(), "0");
   const auto doubts = holes_of(Hole::Scope::Record);
