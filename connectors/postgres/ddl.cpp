@@ -82,10 +82,6 @@ std::string tell_again(const TablePlan& plan, std::string_view column) {
                      comment(plan, column, ""));
 }
 
-std::string place(std::string_view table, std::string_view column) {
-  return fmt::format("{}.{}", table, column);
-}
-
 std::map<std::string, std::string, std::less<>> columns_in(const Catalog& catalog,
                                                            std::string_view table) {
   const auto found = catalog.relations.find(table);
@@ -182,6 +178,10 @@ void add_indexes(const TablePlan& plan, const Catalog& catalog, std::vector<std:
 
 }  // namespace
 
+std::string place(std::string_view table, std::string_view column) {
+  return fmt::format("{}.{}", table, column);
+}
+
 std::span<const std::string_view> fixed_tables() { return kFixedTables; }
 
 std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const Catalog& catalog) {
@@ -221,34 +221,36 @@ Result<Ddl> ddl_for(std::span<const TablePlan> plans, const Catalog& catalog, in
                       plan.table));
     }
     bool changed = true;
-    const bool lost_before = std::exchange(out.lost, false);
+    Ddl own;
     const auto table = catalog.relations.find(plan.table);
     if (table == catalog.relations.end()) {
-      out.lost = out.lost || catalog.known.contains(place(plan.table, kKey));
-      out.together.push_back(create_table(plan, fillfactor));
+      own.lost = catalog.known.contains(place(plan.table, kKey));
+      own.together.push_back(create_table(plan, fillfactor));
       if (plan.entity.starts_with("custom:")) {
-        out.together.push_back(move_rows(plan));
-        for (const Column& column : plan.columns) out.together.push_back(backfill(plan, column));
+        own.together.push_back(move_rows(plan));
+        for (const Column& column : plan.columns) own.together.push_back(backfill(plan, column));
       }
     } else {
-      auto added = MissingColumns(plan, catalog, out).add();
+      auto added = MissingColumns(plan, catalog, own).add();
       if (!added) return std::move(added).error();
       changed = *added;
     }
-    add_indexes(plan, catalog, out.afterwards);
+    add_indexes(plan, catalog, own.afterwards);
     const std::string view = plan.table + "_live";
     const auto found = catalog.relations.find(view);
     // What was lost comes back in another place, and a view cannot follow.
-    if (out.lost && found != catalog.relations.end())
-      out.together.push_back(fmt::format("drop view {}", quoted(view)));
-    out.lost = out.lost || lost_before;
+    if (own.lost && found != catalog.relations.end())
+      own.together.push_back(fmt::format("drop view {}", quoted(view)));
     if (changed || found == catalog.relations.end() ||
         found->second.size() < table->second.size()) {
-      out.together.push_back(
+      own.together.push_back(
           fmt::format("create or replace view {} as select * from {} where not is_deleted",
                       quoted(view),
                       quoted(plan.table)));
     }
+    std::ranges::move(own.together, std::back_inserter(out.together));
+    std::ranges::move(own.afterwards, std::back_inserter(out.afterwards));
+    out.lost = out.lost || own.lost;
   }
   return out;
 }

@@ -22,6 +22,9 @@ struct Catalog {
   std::set<std::string, std::less<>> known;  ///< has been here, by the table `layout`
 };
 
+/// `table.column`, as these sets hold it.
+std::string place(std::string_view table, std::string_view column);
+
 /// What a schema lacks, in order.
 struct Ddl {
   /// In one short transaction: tables, columns, views. Takes locks that keep readers out.

@@ -60,15 +60,15 @@ Result<Catalog> read_catalog(Connection& connection, const std::string& schema) 
   Catalog catalog;
   for (const auto& row : *columns) {
     catalog.relations[row[0].value()][row[1].value()] = row[2].value();
-    if (row[3] == kFillingComment) catalog.filling.insert(row[0].value() + "." + row[1].value());
-    if (row[3] == kLostComment) catalog.lost.insert(row[0].value() + "." + row[1].value());
+    if (row[3] == kFillingComment) catalog.filling.insert(place(row[0].value(), row[1].value()));
+    if (row[3] == kLostComment) catalog.lost.insert(place(row[0].value(), row[1].value()));
   }
   for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
   if (catalog.relations.contains("layout")) {
     auto layout =
         connection.query(fmt::format("select relation, attribute from {}.layout", quoted(schema)));
     if (!layout) return std::move(layout).error();
-    for (const auto& row : *layout) catalog.known.insert(row[0].value() + "." + row[1].value());
+    for (const auto& row : *layout) catalog.known.insert(place(row[0].value(), row[1].value()));
   }
   return catalog;
 }

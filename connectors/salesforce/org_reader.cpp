@@ -189,13 +189,9 @@ Result<BulkJob> ReaderClient::wait_for_job(const std::string& id, const CallTerm
     if (!found) return found;
     if (found->state == BulkJob::State::Complete) return found;
     if (found->over()) {
-      const bool failed = found->state == BulkJob::State::Failed;
-      return rejected(fmt::format("{} {}{}{}; create it again",
-                                  of_org(fmt::format("Bulk job {} for {}", id, found->object)),
-                                  failed ? "failed" : "was aborted",
-                                  found->error.empty() ? "" : ": ",
-                                  found->error),
-                      failed ? "JOB_FAILED" : "JOB_ABORTED");
+      auto error = bad_end(*found);
+      error.message = of_org(error.message) + "; create it again";
+      return error;
     }
     const auto until = std::min(terms.until, SteadyClock::now() + pause);
     std::unique_lock lock(mutex);
@@ -272,6 +268,17 @@ Result<void> ReaderClient::delete_job(const std::string& id, const CallTerms& te
 }
 
 }  // namespace
+
+Error bad_end(const BulkJob& job) {
+  const bool failed = job.state == BulkJob::State::Failed;
+  return rejected(fmt::format("Bulk job {} for {} {}{}{}",
+                              job.id,
+                              job.object,
+                              failed ? "failed" : "was aborted",
+                              job.error.empty() ? "" : ": ",
+                              job.error),
+                  failed ? "JOB_FAILED" : "JOB_ABORTED");
+}
 
 std::unique_ptr<OrgReader> make_org_reader(const OrgConfig& config,
                                            std::shared_ptr<TokenSource> tokens,

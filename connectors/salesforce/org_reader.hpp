@@ -62,6 +62,10 @@ struct BulkJob {
   bool over() const { return state != State::Queued && state != State::Running; }
 };
 
+/// Why a job that is over gave no rows: Rejected, code JOB_FAILED or JOB_ABORTED. REQUIRES: it is
+/// over, and not complete.
+Error bad_end(const BulkJob& job);
+
 /// A page of a job's rows, whole: as many rows as the org said there are, or it is an Error.
 struct BulkPage {
   CsvPage rows;

@@ -34,9 +34,9 @@ double QuotaGovernor::floor(Priority priority) const {
 
 Result<void> QuotaGovernor::admit(Priority priority) {
   const std::lock_guard lock(mutex_);
-  if (max_ <= 0) return {};
+  if (max_ <= 0 && refusal_.empty()) return {};
   const auto left = max_ - used_;
-  if (static_cast<double>(left) > floor(priority) * static_cast<double>(max_)) {
+  if (refusal_.empty() && static_cast<double>(left) > floor(priority) * static_cast<double>(max_)) {
     ++used_;  // until an answer tells: calls on the wire count
     return {};
   }
@@ -46,17 +46,29 @@ Result<void> QuotaGovernor::admit(Priority priority) {
     return {};
   }
   ++metrics_->api_refused[static_cast<std::size_t>(priority)];
-  return blocked(
-      fmt::format(
-          "org {}: {} of its {} API requests of 24 hours are left, and {} work leaves {:.0f} "
-          "% untouched (api_reserve_percent): not sent, asking again within {} minutes",
-          org_,
-          std::max<std::int64_t>(left, 0),
-          max_,
-          to_string(priority),
-          floor(priority) * 100,
-          kProbeEvery.count() / 60'000),
-      std::string(kQuotaReserved));
+  return blocked(withheld(priority), std::string(kQuotaReserved));
+}
+
+std::string QuotaGovernor::withheld(Priority priority) const {
+  const auto left = std::max<std::int64_t>(max_ - used_, 0);
+  const auto minutes = kProbeEvery.count() / 60'000;
+  if (refusal_.empty())
+    return fmt::format(
+        "org {}: {} of its {} API requests of 24 hours are left, and {} work leaves {:.0f} "
+        "% untouched (api_reserve_percent): not sent, asking again within {} minutes",
+        org_,
+        left,
+        max_,
+        to_string(priority),
+        floor(priority) * 100,
+        minutes);
+  return fmt::format(
+      "org {}: it refused a request ({}){}: {} work is not sent, asking again within {} minutes",
+      org_,
+      refusal_,
+      max_ > 0 ? fmt::format("; it told of {} left of {}", left, max_) : "",
+      to_string(priority),
+      minutes);
 }
 
 void QuotaGovernor::note(std::int64_t used, std::int64_t max) {
@@ -65,14 +77,13 @@ void QuotaGovernor::note(std::int64_t used, std::int64_t max) {
   const std::lock_guard lock(mutex_);
   used_ = used;
   max_ = max;
+  refusal_.clear();
   probe_at_ms_ = clock_.monotonic_ms() + kProbeEvery.count();
 }
 
-void QuotaGovernor::note_exhausted() {
+void QuotaGovernor::note_exhausted(std::string said) {
   const std::lock_guard lock(mutex_);
-  // An org that never told its allowance: any number will do, as long as nothing is left.
-  if (max_ <= 0) max_ = 1;
-  used_ = max_;
+  refusal_ = std::move(said);
   probe_at_ms_ = clock_.monotonic_ms() + kProbeEvery.count();
 }
 

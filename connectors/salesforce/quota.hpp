@@ -47,13 +47,16 @@ class QuotaGovernor {
   Result<void> admit(Priority priority);
   /// What an answer told.
   void note(std::int64_t used, std::int64_t max);
-  /// The org refused a call: nothing is left.
-  void note_exhausted();
+  /// The org refused a call for its allowance, in these words: nothing is left, whatever it
+  /// counted.
+  void note_exhausted(std::string said);
 
   /// Least share of the allowance that must be left for a call of this priority.
   double floor(Priority priority) const;
 
  private:
+  std::string withheld(Priority priority) const;
+
   const std::string org_;
   const double reserve_share_;
   const std::shared_ptr<OrgMetrics> metrics_;
@@ -61,6 +64,7 @@ class QuotaGovernor {
 
   std::mutex mutex_;
   std::int64_t used_ = 0, max_ = 0;  // max 0: not yet told
+  std::string refusal_;              // the org's words; empty: it refuses nothing
   std::int64_t probe_at_ms_ = 0;     // a call that is below its floor is sent from then on
 };
 

@@ -89,7 +89,7 @@ Result<HttpReply> RestCall::send(const std::string& doing,
     }
     auto error = rest_error(doing, reply->status, reply->body);
     if (error.code == "REQUEST_LIMIT_EXCEEDED" && error.kind == ErrorKind::Blocked && quota_)
-      quota_->note_exhausted();
+      quota_->note_exhausted(error.message);
     if (reply->status != 401) return error;
     tokens_->invalidate(token->generation);
     if (!again) continue;

@@ -67,8 +67,7 @@ Result<RowWalk::Next> RowWalk::bulk(const salesforce::RowDecoder& decoder,
   auto page = pages_->next();
   if (!page) return is_lost(page.error()) ? job_lost(page.error()) : page.error();
   if (!*page) {
-    // Should it fail: Salesforce drops the results after seven days.
-    if (auto freed = reader_.delete_job(job_, terms_); !freed) log::info(freed.error().message, {});
+    free_job();
     return Next::End;
   }
   for (std::size_t i = 0; i < (*page)->rows(); ++i) {
@@ -89,19 +88,31 @@ Result<RowWalk::Next> RowWalk::wait_for_job() {
     return Next::Later;
   }
   if (state->state != salesforce::BulkJob::State::Complete)
-    return job_lost(rejected(fmt::format("Bulk job {} for {} ended badly{}{}",
-                                         state->id,
-                                         selection_.object,
-                                         state->error.empty() ? "" : ": ",
-                                         state->error)));
+    return job_lost(salesforce::bad_end(*state));
   pages_ = std::make_unique<salesforce::BulkWalk>(
       reader_, *state, selection_.fields, salesforce::BulkPosition{}, kBulkPageRows, terms_);
   return Next::Rows;
 }
 
+void RowWalk::give_up() {
+  if (job_.empty()) return;
+  if (!pages_) {
+    // Should it fail, the org finishes a job that nobody reads.
+    if (auto aborted = reader_.abort_job(job_, terms_); !aborted)
+      log::info(aborted.error().message, {});
+  }
+  free_job();
+}
+
+/// Should it fail: Salesforce drops the results after seven days.
+void RowWalk::free_job() {
+  if (auto freed = reader_.delete_job(job_, terms_); !freed) log::info(freed.error().message, {});
+  job_.clear();
+}
+
 /// All rows come again: by another job, or, after so many, by REST.
 Error RowWalk::job_lost(const Error& cause) {
-  job_.clear();
+  free_job();
   pages_.reset();
   by_bulk_ = ++jobs_lost_ < kBulkFailuresMax;
   query_.emplace(reader_, selection_, terms_);

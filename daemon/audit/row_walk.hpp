@@ -40,6 +40,9 @@ class RowWalk {
   Result<Next> next(const salesforce::RowDecoder& decoder,
                     salesforce::RecordRow& row,
                     const Visit& visit);
+  /// Ends it before its end: a job that runs is aborted, and one that is there is freed, so that it
+  /// counts no more among the org's jobs. Asks at most twice; nothing fails.
+  void give_up();
   std::int64_t later() const { return look_at_; }  ///< monotonic ms
   bool by_bulk() const { return by_bulk_; }
   const std::string& job() const { return job_; }
@@ -53,6 +56,7 @@ class RowWalk {
                     const Visit& visit);
   Result<Next> wait_for_job();
   Error job_lost(const Error& cause);
+  void free_job();
 
   salesforce::OrgReader& reader_;
   const salesforce::Selection selection_;

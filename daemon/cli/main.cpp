@@ -84,7 +84,7 @@ class Commands {
     cli_.add_flag("--json", settings_.as_json, "print the answer as JSON");
     cli_.add_option("--timeout", settings_.timeout_s, "seconds to wait for an answer")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(0.001, 86'400.0).description("SECONDS"));
     cli_.require_subcommand(1);
     cli_.add_subcommand("status", "one screen: how far behind, since when, why, what to do")
         ->fallthrough();
@@ -190,10 +190,11 @@ class Commands {
     audit->add_flag("--repair", audit_.repair, "heal what is found: read it again, by id");
     audit->add_flag("--full", audit_.full, "compare all records field by field");
     audit->add_flag("--receipts", audit_.receipts, "what earlier audits found");
-    audit->add_flag("--sinks",
-                    sinks_,
-                    "the sinks against the ledger; with --repair, what a sink holds wrongly is told "
-                    "again to all of them");
+    audit->add_flag(
+        "--sinks",
+        sinks_,
+        "the sinks against the ledger; with --repair, what a sink holds wrongly is told "
+        "again to all of them");
     audit->fallthrough();
   }
   void add_number(CLI::App* command, const char* what) {

@@ -247,14 +247,9 @@ ReadTask::Worked ReadTask::wait_for_bulk(const ReadJob& job, Reading& reading) {
     return false;
   }
   if (state->state != salesforce::BulkJob::State::Complete) {
-    const bool bad = state->state == salesforce::BulkJob::State::Failed;
-    return rejected(fmt::format("Bulk job {} for {} {}{}{}; it is made again",
-                                state->id,
-                                job.object,
-                                bad ? "failed" : "was aborted",
-                                state->error.empty() ? "" : ": ",
-                                state->error),
-                    bad ? "JOB_FAILED" : "JOB_ABORTED");
+    auto error = salesforce::bad_end(*state);
+    error.message += "; it is made again";
+    return error;
   }
   if (state->records != job.expected) {
     const auto told =

@@ -15,6 +15,7 @@
 #include "pubsub_api.pb.h"
 #include "tests/fuzz/schemas.hpp"
 #include "tests/support/entry_maker.hpp"
+#include "tests/support/example_event.hpp"
 
 namespace {
 
@@ -176,17 +177,8 @@ void ledger_seeds(const fs::path& corpus) {
   std::string bytes;
   put_entry(bytes, hole);
   entries.add(bytes);
-  EntryView event;
-  event.kind = EntryKind::Event;
-  event.op = Op::Create;
-  event.rkey = "emea:Order_Event__e";
-  event.org = "emea";
-  event.topic = "/event/Order_Event__e";
-  event.meta.commit_ts = 1'772'366'400'000;
-  event.origin.event_uuid = "0f4d0b2e-0000-4000-8000-000000000001";
-  event.row = "{\"Amount__c\":12.5}";
   bytes.clear();
-  put_entry(bytes, event);
+  put_entry(bytes, test::example_event());
   entries.add(bytes);
   for (const char* line : {"status",
                            "holes all",

@@ -66,8 +66,25 @@ TEST_F(QuotaTest, OneCallInFiveMinutesAsksHowMuchIsLeft) {
 }
 
 TEST_F(QuotaTest, ARefusalOfTheOrgLeavesNothingEvenBeforeItToldItsAllowance) {
-  quota.note_exhausted();
-  EXPECT_FALSE(quota.admit(Priority::Repair).ok());
+  quota.note_exhausted("403 REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.");
+  const auto refused = quota.admit(Priority::Repair);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message,
+            "org emea: it refused a request (403 REQUEST_LIMIT_EXCEEDED: TotalRequests Limit "
+            "exceeded.): repair work is not sent, asking again within 5 minutes");
+  EXPECT_EQ(metrics->api_refused[0], 1u);
+}
+
+TEST_F(QuotaTest, ARefusalIsToldWithWhatTheOrgCountedAndEndsWithTheNextAnswer) {
+  quota.note(14'900, 15'000);
+  quota.note_exhausted("403 REQUEST_LIMIT_EXCEEDED: of this app");
+  clock.ms += QuotaGovernor::kProbeEvery.count();
+  EXPECT_TRUE(quota.admit(Priority::Audit).ok()) << "the probe";
+  const auto refused = quota.admit(Priority::Audit);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("of this app); it told of 100 left of 15000:"));
+  quota.note(10, 15'000);
+  EXPECT_TRUE(quota.admit(Priority::Audit).ok());
 }
 
 }  // namespace
