@@ -195,7 +195,7 @@ struct RowHandler {
     if (key == "IsPersonAccount") person = scalar.flag;
     const auto value = typed(scalar, field.type, *row->texts);
     if (!value) return misfit = &field, false;
-    row->fields.push_back({field.path, *value});
+    row->fields.push_back({field.path, *value, field.calculated});
     return true;
   }
 };

@@ -19,6 +19,7 @@ namespace headwater::salesforce {
 struct RowField {
   std::string_view path;  ///< borrowed from the description
   ValueView value;        ///< texts borrowed from the row
+  bool derived = false;   ///< by a formula: Salesforce tells no event when its value alone changes
 };
 
 /// A record that was read. Reused from row to row: it keeps its memory.

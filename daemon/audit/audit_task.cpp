@@ -160,6 +160,11 @@ Result<void> AuditTask::end() {
                "Records that an audit proved the ledger wrong about",
                labels)
       .add(static_cast<double>(receipt.proven));
+  tools.metrics
+      .counter("headwater_audit_derived_total",
+               "Records of which formulas alone had other values in the org, which no event tells",
+               labels)
+      .add(static_cast<double>(receipt.derived));
   if (looked) {
     tools.metrics
         .gauge("headwater_audit_drift_ppm",

@@ -150,8 +150,11 @@ Result<Step> ObjectPass::met(const Error& error) {
 }
 
 Result<Step> ObjectPass::begin_anew() {
+  if (walk_) walk_->give_up();
   tally_ = {};
   receipt_.compared = receipt_.binned = receipt_.before_start = receipt_.suspects = 0;
+  receipt_.derived = 0;
+  derived_.reset();
   row_.reset();
   ledger_at_.clear();
   ledger_read_ = mass_gone_ = false;
@@ -161,6 +164,7 @@ Result<Step> ObjectPass::begin_anew() {
 }
 
 Result<Step> ObjectPass::fail(std::string note) {
+  if (walk_) walk_->give_up();
   receipt_.result = Receipt::Result::Failed;
   receipt_.note = std::move(note);
   receipt_.ended_at = now();
@@ -299,6 +303,9 @@ Result<Step> ObjectPass::after_merge() {
   selection.fields = fields_;
   if (order_.window_from > 0)
     selection.where = "SystemModstamp >= " + format_datetime(order_.window_from);
+  auto noted = bench_.tools.ledger.note_version(org());
+  if (!noted) return noted.error();
+  window_noted_ = *noted;
   walk_.emplace(bench_.reader, std::move(selection), terms(), bench_.tools.clock);
   return go(Phase::Window);
 }
@@ -306,6 +313,7 @@ Result<Step> ObjectPass::after_merge() {
 Result<Step> ObjectPass::window() {
   if (crowded()) return drain_then(Phase::Window);
   const auto next = walk([this](const salesforce::RecordRow& row) { return compare(row); });
+  send_derived(window_noted_);
   if (!next) return next.error();
   if (*next != RowWalk::Next::End) return after(*next);
   walk_.reset();
@@ -316,17 +324,21 @@ Result<void> ObjectPass::compare(const salesforce::RecordRow& row) {
   ++receipt_.compared;
   const auto& names = bench_.tools.ledger.names(org(), order_.object);
   bool differs = false;
+  Difference difference;
   const auto read = book_.raw(
       org(), order_.object, {&row.id, 1}, [&](std::size_t, const ledger::RawRecord* record) {
-        if (record == nullptr || record->standing.deleted)
+        if (record == nullptr || record->standing.deleted) {
           differs = record != nullptr || claimed(row.stamp);
-        else
-          differs =
-              !differing(row.fields, record->fields, names, unheard(row.stamp, record->standing), 1)
-                   .empty();
+          return;
+        }
+        const auto beyond = unheard(row.stamp, record->standing);
+        difference = differing(row.fields, record->fields, names, beyond, 1);
       });
   if (!read) return read;
-  if (differs) suspect_one(row.id.str(), OrgRow{row.stamp, false}, now());
+  if (differs || !difference.fields.empty())
+    suspect_one(row.id.str(), OrgRow{row.stamp, false}, now());
+  else if (difference.derived)
+    take_derived(row);
   return {};
 }
 

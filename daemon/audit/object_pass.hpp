@@ -45,6 +45,9 @@ struct Bench {
 ///   prove   suspects, some at a time, once every stream is past what was seen: read anew. Only
 ///   what
 ///           still differs, while org and ledger stood still, is a finding
+///   refresh where values of formulas alone differ, which no event tells, the row that shows them
+///   is
+///           applied: it is no finding, and costs no call
 ///   heal    each finding is a record hole, refetched like any other; waits until they are closed
 ///
 /// In memory: one page, kSuspectsMax suspects, and ids gone up to the brake's share. A pass that a
@@ -110,6 +113,8 @@ class ObjectPass {
                          const salesforce::RecordRow* row);
   void prove_one(const RecordId& id, What what, std::vector<std::string> fields, EpochMs stamp);
   void take_binned(const salesforce::RecordRow& row);
+  void take_derived(const salesforce::RecordRow& row);
+  void send_derived(const Version& noted);
   Result<void> open_holes(const Version& noted);
   Result<void> open_object_hole(std::string cause, std::string detail);
   Result<void> close_object_holes();
@@ -151,7 +156,9 @@ class ObjectPass {
   std::size_t gone_max_ = 0;
   bool mass_gone_ = false, began_anew_ = false;
   std::vector<ledger::Hole> holes_;
-  std::optional<OwnedRows> binned_;  // proven gone, as the recycle bin shows them
+  std::optional<OwnedRows> binned_;   // proven gone, as the recycle bin shows them
+  std::optional<OwnedRows> derived_;  // only formulas differ
+  Version window_noted_;              // before the window was asked for
   std::vector<Healing> healing_;
 
   std::string waits_for_;

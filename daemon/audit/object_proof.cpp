@@ -84,6 +84,7 @@ Result<void> ObjectPass::look_again(const std::vector<RecordId>& ids) {
   for (const auto& [id, standing] : before) {
     if (auto judged = judge_one(*RecordId::parse(id), standing, nullptr); !judged) return judged;
   }
+  send_derived(*noted);
   return open_holes(*noted);
 }
 
@@ -98,14 +99,14 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
   if (!hole) return hole.error();
   const auto& names = bench_.tools.ledger.names(org(), order_.object);
   std::optional<ledger::Standing> after;
-  std::vector<std::string> fields;
+  Difference difference;
   auto read =
       book_.raw(org(), order_.object, {&id, 1}, [&](std::size_t, const ledger::RawRecord* record) {
         if (record == nullptr) return;
         after = record->standing;
         if (row == nullptr) return;
         const auto beyond = unheard(row->stamp, record->standing);
-        fields = differing(row->fields, record->fields, names, beyond, kFieldsMax);
+        difference = differing(row->fields, record->fields, names, beyond, kFieldsMax);
       });
   if (!read) return read;
   SecondLook look;
@@ -114,16 +115,18 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
   look.now.seen_at = now();
   look.before = before ? &*before : nullptr;
   look.after = after ? &*after : nullptr;
-  look.fields_differ = !fields.empty();
+  look.fields_differ = !difference.fields.empty();
   look.hole_open = hole->has_value();
   What what = What::Nothing;
   switch (judge(look, what)) {
     case Verdict::Right:
+      if (difference.derived && row != nullptr && !row->deleted) take_derived(*row);
+      [[fallthrough]];
     case Verdict::Known:
       suspects_.erase(at);
       break;
     case Verdict::Proven:
-      prove_one(id, what, std::move(fields), row == nullptr ? 0 : row->stamp);
+      prove_one(id, what, std::move(difference.fields), row == nullptr ? 0 : row->stamp);
       if (what == What::Gone && row != nullptr && order_.repair) take_binned(*row);
       suspects_.erase(at);
       break;
@@ -172,6 +175,25 @@ void ObjectPass::take_binned(const salesforce::RecordRow& row) {
   if (!binned_) binned_.emplace();
   bench_.tools.objects.add_row(order_.object, row, *binned_);
   binned_->rows.back().deleted = true;
+}
+
+/// All that an event could have told is equal. The row is what a refetch would bring, and newer
+/// events win over it as they do over every row.
+void ObjectPass::take_derived(const salesforce::RecordRow& row) {
+  ++receipt_.derived;
+  if (!order_.repair) return;
+  if (!derived_) derived_.emplace();
+  bench_.tools.objects.add_row(order_.object, row, *derived_);
+}
+
+void ObjectPass::send_derived(const Version& noted) {
+  if (!derived_) return;
+  derived_->batch.org = org();
+  derived_->batch.object = order_.object;
+  derived_->batch.noted = noted;
+  derived_->batch.type = ChangeType::Refetch;
+  bench_.tools.outbox.send(std::move(*derived_));
+  derived_.reset();
 }
 
 Result<void> ObjectPass::open_holes(const Version& noted) {
@@ -237,7 +259,8 @@ Result<Step> ObjectPass::finish() {
       if (auto opened = open_object_hole("mass_delete", receipt_.note); !opened)
         return opened.error();
     }
-  } else if (order_.repair && gone_.empty()) {
+  } else if (gone_.empty()) {
+    // Proof is proof, whether or not findings are healed.
     if (auto closed = close_object_holes(); !closed) return closed.error();
   }
   receipt_.months = tally_.differing(kMonthsMax);

@@ -83,6 +83,7 @@ std::string Receipt::json() const {
                    {"proven", proven},
                    {"healed", healed},
                    {"unsettled", unsettled},
+                   {"derived", derived},
                    {"drift_ppm", drift_ppm()},
                    {"api_calls", api_calls},
                    {"differing_months", std::move(months_told)},

@@ -42,6 +42,7 @@ struct Receipt {
   std::vector<Tally::Month> months;  ///< those that differ, the first ones
   std::uint64_t suspects = 0, proven = 0, healed = 0;
   std::uint64_t unsettled = 0;  ///< moved at every look: read again to be sure, no finding
+  std::uint64_t derived = 0;    ///< old values of formulas alone: refreshed if repair, no finding
   std::uint64_t api_calls = 0;
   Result result = Result::Failed;
   std::string note;

@@ -56,20 +56,23 @@ Unheard unheard(EpochMs stamp, const ledger::Standing& standing) {
   return stamp / 1000 > standing.known_to / 1000 ? Unheard::Differs : Unheard::Passes;
 }
 
-std::vector<std::string> differing(std::span<const salesforce::RowField> row,
-                                   std::span<const Member> image,
-                                   const NameTable& names,
-                                   Unheard unheard,
-                                   std::size_t most) {
-  std::vector<std::string> out;
+Difference differing(std::span<const salesforce::RowField> row,
+                     std::span<const Member> image,
+                     const NameTable& names,
+                     Unheard unheard,
+                     std::size_t most) {
+  Difference out;
   for (const auto& field : row) {
-    if (out.size() == most) break;
+    if (out.fields.size() == most) break;
     const auto name = names.find(field.path);
     const auto at = name ? std::ranges::lower_bound(image, *name, {}, &Member::name) : image.end();
     const bool held = at != image.end() && at->name == *name;
-    const bool same =
-        held ? at->value == field.value : unheard == Unheard::Passes || field.value.is_null();
-    if (!same) out.emplace_back(field.path);
+    const bool passes = unheard == Unheard::Passes && !field.derived;
+    if (held ? at->value == field.value : passes || field.value.is_null()) continue;
+    if (field.derived)
+      out.derived = true;
+    else
+      out.fields.emplace_back(field.path);
   }
   return out;
 }

@@ -65,12 +65,18 @@ enum class Unheard : std::uint8_t {
             ///< it
 };
 Unheard unheard(EpochMs stamp, const ledger::Standing& standing);
-/// Paths of the fields that differ, at most `most`: the row's typed values against the raw image.
-std::vector<std::string> differing(std::span<const salesforce::RowField> row,
-                                   std::span<const Member> image,
-                                   const NameTable& names,
-                                   Unheard unheard,
-                                   std::size_t most);
+/// What a row and the raw image differ in.
+struct Difference {
+  std::vector<std::string> fields;  ///< paths: an event must have told of these
+  /// A formula's value. No event tells it, so nothing was lost; yet readers see an old value.
+  bool derived = false;
+};
+/// The row's typed values against the raw image; at most `most` of the fields are named.
+Difference differing(std::span<const salesforce::RowField> row,
+                     std::span<const Member> image,
+                     const NameTable& names,
+                     Unheard unheard,
+                     std::size_t most);
 
 /// A second look at a suspect: the record read anew, and the ledger before and after that.
 struct SecondLook {

@@ -40,6 +40,10 @@ std::string shown(const json::value& receipt) {
       text(receipt, "api_calls"),
       text(receipt, "ended_at"),
       text(receipt, "by"));
+  if (const auto derived = text(receipt, "derived"); !derived.empty() && derived != "0")
+    out += fmt::format("    {} with other values of formulas alone{}\n",
+                       derived,
+                       receipt.at("repair").as_bool() ? " (refreshed)" : "");
   if (const auto note = text(receipt, "note"); !note.empty()) out += fmt::format("    {}\n", note);
   std::size_t shown = 0;
   for (const auto& finding : receipt.at("findings").as_array()) {

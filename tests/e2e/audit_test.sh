@@ -91,6 +91,21 @@ headwater --json audit Lead --receipts | jq -e 'length == 4 and .[1].result == "
 stack_status | jq -e '.audit.last | any(.object == "Lead" and .result == "repaired" and (has("findings") | not))' >/dev/null || fail "/status: $(stack_status | jq -c .audit)"
 [ "$(metric 'headwater_audit_mismatches_total{object="Lead"')" -ge 5 ] || fail "the metric does not count"
 
+# Formulas change without an event and without a stamp: refreshed, no finding, no drift, no hole.
+org_post /schema '{"object": "Lead", "add": {"name": "Score__c", "type": "double", "formula": true}}'
+for score in 4.5 7; do
+  org_post /schema "{\"object\": \"Lead\", \"recalculate\": {\"name\": \"Score__c\", \"value\": \"$score\"}}"
+  audit 0 Lead --full
+  [ "$(headwater get "demo:Lead:$stale" | jq .extra.Score__c)" != $score ] || fail "an audit without --repair refreshed"
+  audit 0 Lead --full --repair
+  jq -e '.[0].result == "equal" and .[0].derived > 0 and .[0].proven == 0 and .[0].drift_ppm == 0' "$work/audit.json" >/dev/null || fail "formulas count as drift: $(cat "$work/audit.json")"
+  scored() { [ "$(headwater get "demo:Lead:$stale" | jq .extra.Score__c)" = $score ]; }
+  wait_for 20 "the value of the formula" scored || fail "it is $(headwater get "demo:Lead:$stale" | jq .extra.Score__c)"
+done
+[ "$(metric 'headwater_audit_derived_total{object="Lead"')" -ge 2 ] || fail "the metric does not count formulas"
+in_step 60
+prints 0 "equal: " headwater verify --wait 20 --truth "$org_control/truth"
+
 # A row damaged in each sink is found, and healed by telling the record again.
 sql() { psql -XAtq -v ON_ERROR_STOP=1 "$pg_url" -c "$1" || fail "psql: $1"; }
 one=$(sql "select id from crm.account where not is_deleted order by id limit 1")

@@ -25,13 +25,22 @@ const object* object_of(const object& body, std::string_view key) {
   return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
 }
 
+bool set_flag(const object& body, std::string_view key, bool& flag) {
+  const auto* value = body.if_contains(key);
+  if (value == nullptr || !value->is_bool()) return false;
+  flag = value->get_bool();
+  return true;
+}
+
 /// A field as a line of the object table.
 Result<std::string> line_of(const object& field) {
   const auto name = text_of(field, "name"), type = text_of(field, "type");
   const auto known = field_type(type);
   if (!name.ends_with("__c") || !known || is_compound(*known))
     return rejected(fmt::format("schema: no custom field {} of type {} can be made", name, type));
-  std::string out = fmt::format(" {} {}", name, type);
+  bool formula = false;
+  set_flag(field, "formula", formula);
+  std::string out = fmt::format(" {}{} {}", formula ? "~" : "", name, type);
   const auto* targets = field.if_contains("refers_to");
   if (targets == nullptr || !targets->is_array()) return out;
   for (const auto& target : targets->get_array()) {
@@ -86,13 +95,6 @@ FieldDef* added_field(ObjectDef& object, std::string_view name) {
   return at == object.fields.end() ? nullptr : &*at;
 }
 
-bool set_flag(const object& body, std::string_view key, bool& flag) {
-  const auto* value = body.if_contains(key);
-  if (value == nullptr || !value->is_bool()) return false;
-  flag = value->get_bool();
-  return true;
-}
-
 /// What changes of an object's definition.
 Result<void> alter(Org& org, ObjectDef& object, const boost::json::object& body) {
   if (set_flag(body, "deploying", object.deploying) || set_flag(body, "captured", object.captured))
@@ -103,6 +105,7 @@ Result<void> alter(Org& org, ObjectDef& object, const boost::json::object& body)
     if (object.find_leaf(text_of(*field, "name"))) return rejected("schema: it is there already");
     object.fields.push_back(org.catalog().field(*line));
     object.fields.back().added = true;
+    set_flag(*field, "formula", object.fields.back().calculated);
     return {};
   }
   const auto* rename = object_of(body, "rename");
@@ -127,12 +130,24 @@ Result<void> alter(Org& org, ObjectDef& object, const boost::json::object& body)
   return {};
 }
 
+/// Formulas have another value from now on, which nothing tells.
+Result<void> recalculate(Org& org, const ObjectDef& definition, const object& formula) {
+  const auto leaf = definition.find_leaf(text_of(formula, "name"));
+  if (!leaf) return rejected("schema: no field " + text_of(formula, "name"));
+  auto value = parse_literal(definition.leaves[*leaf].type, text_of(formula, "value"));
+  if (!value) return rejected("schema: the field cannot have that value");
+  org.store().convert(definition, *leaf, [&](const Value&) { return *value; });
+  return {};
+}
+
 }  // namespace
 
 Result<void> deploy(Org& org, const object& body) {
   if (body.contains("create")) return create(org, body);
   const auto name = text_of(body, "object");
   if (org.catalog().find(name) == nullptr) return rejected("schema: no object " + name);
+  if (const auto* formula = object_of(body, "recalculate"))
+    return recalculate(org, org.catalog().get(name), *formula);
   Result<void> done;
   std::vector<FieldType> types;
   org.catalog().change(

@@ -15,10 +15,11 @@ class Org;
 /// stay or become what the new type makes of them. Rejected: it cannot be done; nothing happened.
 ///
 ///   {"create": "Project__c", "prefix": "a0P", "fields": [{"name", "type", "refers_to": []}]}
-///   {"object", "add": {"name", "type", "refers_to"}}
+///   {"object", "add": {"name", "type", "refers_to", "formula": bool}}   a formula is in no event
+///   {"object", "recalculate": {"name", "value"}}    all records' value of a formula
 ///   {"object", "remove": name} {"object", "rename": {"from", "to"}}
 ///   {"object", "retype": {"name", "type"}}          fields that were added so, alone
-///   {"object", "deploying": bool}                   half of the updates by the schema before
+///   {"object", "deploying": bool}                   half of the commits by the schema before
 ///   {"object", "captured": bool}                    selected in Change Data Capture
 Result<void> deploy(Org& org, const boost::json::object& body);
 

@@ -80,7 +80,7 @@ HttpResponse Rest::describe(const ObjectDef& object) {
                               {"label", name},
                               {"type", name == "Id" ? "id" : describe_type(type)},
                               {"nillable", name != "Id" && type != FieldType::Boolean},
-                              {"calculated", false},
+                              {"calculated", owner != nullptr && owner->calculated},
                               {"custom", owner != nullptr && !owner->custom_id.empty()},
                               {"encrypted", false},
                               {"externalId", false},

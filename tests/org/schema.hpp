@@ -61,9 +61,10 @@ struct FieldDef {
   FieldType type = FieldType::Text;
   std::vector<std::string> refers_to;  ///< objects a Reference may point to
   std::string custom_id;               ///< `00N…`, empty for standard fields
-  bool in_events = true;  ///< false: REST alone knows it (SystemModstamp, IsDeleted, …)
-  bool added = false;     ///< by somebody who changed the org
-  bool gone = false;      ///< removed: only its place among the leaves is left
+  bool in_events = true;    ///< false: REST alone knows it (SystemModstamp, IsDeleted, …)
+  bool calculated = false;  ///< a formula
+  bool added = false;       ///< by somebody who changed the org
+  bool gone = false;        ///< removed: only its place among the leaves is left
 };
 
 /// The smallest thing that has a value: a plain field or one part of a compound.

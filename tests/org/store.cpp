@@ -48,6 +48,17 @@ const ObjectDef& layout_of(const ObjectDef& object, const LeafSet& shown, bool o
   return before;
 }
 
+/// The same of a whole record: a field that the schema before lacks is not told, as that one was
+/// made before there was such a field.
+const ObjectDef& layout_of_whole(const ObjectDef& object, bool old_half) {
+  if (!object.deploying || !object.before || !old_half) return object;
+  const ObjectDef& before = *object.before;
+  for (std::size_t i = 0; i < before.leaves.size(); ++i) {
+    if (before.leaves[i].type != object.leaves[i].type) return object;
+  }
+  return before;
+}
+
 Body full_body(const ObjectDef& object) {
   return {LeafSet(object.leaves.size(), true), LeafSet(object.leaves.size())};
 }
@@ -317,9 +328,10 @@ std::vector<NewEvent> Store::events_of(const Work& work, EventHeader header) {
       body = tell_update(next, *before, touched.after, commits_ % 2 == 0);
     } else if (*type != ChangeType::Delete) {
       body = full_body(object);
+      next.layout = &layout_of_whole(object, commits_ % 2 == 0);
     }
     if (*type != ChangeType::Update)
-      encode_body(next.body, object, touched.after.values, body.shown);
+      encode_body(next.body, *next.layout, touched.after.values, body.shown);
     if (work.size() > 1 && (*type == ChangeType::Update || *type == ChangeType::Delete)) {
       std::string what = fmt::format("{} {} {} {} ",
                                      object.index,

@@ -141,6 +141,13 @@ class AuditTest : public test::PipelineTest {
     };
     return text("name") + "/" + text("industry");
   }
+  std::string score(int number) {
+    EntryBatch batch;
+    const auto found = ledger->get({"emea", "Account", *RecordId::parse(account(number))}, batch);
+    EXPECT_TRUE(found && *found);
+    const auto* value = batch.entries().front().after.find(Section::Extra, "Score");
+    return value == nullptr ? "-" : std::string(value->text);
+  }
   std::vector<std::string> object_holes() {
     std::vector<std::string> out;
     for (const auto& hole : ledger->holes()) {
@@ -196,7 +203,7 @@ TEST_F(AuditTest, ALostUpdateIsFoundByItsStamp) {
   ten_accounts();
   save(4, 20, "New");
   const auto receipt = audit();
-  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name Score"});
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
   EXPECT_EQ(held(4), "New/Steel");
 }
 
@@ -221,6 +228,54 @@ TEST_F(AuditTest, LaterAuditsCompareTheFieldsOfWhatWasSavedSinceThen) {
   EXPECT_EQ(receipt.at("compared"), 1);
   EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
   EXPECT_EQ(audit(true, true).at("compared"), 10) << "all of them if a person says so";
+}
+
+TEST_F(AuditTest, WhereAFormulaAloneHasAnotherValueItIsRefreshedAndIsNoFinding) {
+  ten_accounts();
+  // No event told the values either: the first audit brings them.
+  EXPECT_EQ(audit().at("derived"), 10);
+  EXPECT_EQ(score(4), "7");
+  // What it is made of changed elsewhere: neither an event nor a stamp says so.
+  org.records[account(4)].score = "8";
+  auto receipt = audit(false, true);
+  EXPECT_EQ(receipt.at("derived"), 1);
+  EXPECT_EQ(score(4), "7") << "without repair it is counted alone";
+  receipt = audit(true, true);
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("derived"), 1);
+  EXPECT_EQ(receipt.at("suspects"), 0);
+  EXPECT_EQ(receipt.at("drift_ppm").to_number<double>(), 0);
+  EXPECT_EQ(score(4), "8");
+  EXPECT_TRUE(ledger->closed_holes().empty()) << "it was no hole";
+  EXPECT_EQ(audit(true, true).at("derived"), 0);
+}
+
+TEST_F(AuditTest, ALostUpdateIsNamedWithoutItsFormulasAndBringsThem) {
+  ten_accounts();
+  audit();
+  save(4, 21, "Newer", "Paper");
+  org.records[account(4)].score = "8";
+  tell(Kind::Update, 4, 21, {{"Name", "Newer"}});
+  const auto receipt = audit(true, true);
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
+  EXPECT_EQ(receipt.at("derived"), 0);
+  EXPECT_EQ(score(4), "8");
+}
+
+TEST_F(AuditTest, AnEventThatWasOnlyLateDoesNotHideAFormula) {
+  ten_accounts();
+  audit();
+  save(4, 20, "New");
+  org.records[account(4)].score = "8";
+  streams = {{kStart + 15'000, 0}};
+  const auto run = order(true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(step());
+  tell(Kind::Update, 4, 20, {{"Name", "New"}});
+  streams[0].newest_commit = kStart + 1'000'000;
+  const auto receipt = finish(run);
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("derived"), 1);
+  EXPECT_EQ(score(4), "8");
 }
 
 TEST_F(AuditTest, ALostDeleteIsFound) {
@@ -394,7 +449,7 @@ TEST_F(AuditTest, AFieldThatWentMakesItDescribeAgainAndGoOn) {
   org.refusal.reset();
   org.on_page = nullptr;
   const auto receipt = finish(run);
-  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name Score"});
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
   EXPECT_EQ(org.described, described + 2);
   EXPECT_TRUE(object_holes().empty());
 }
@@ -412,6 +467,19 @@ TEST_F(AuditTest, RecordsThatAreHiddenAreNotDeleted) {
   org.hidden = false;
   EXPECT_EQ(result(audit()), "equal");
   EXPECT_TRUE(object_holes().empty());
+}
+
+TEST_F(AuditTest, AnAuditThatOnlyListsClosesTheHoleOfAnObjectToo) {
+  ten_accounts();
+  org.hidden = true;
+  audit();
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
+  EXPECT_EQ(result(audit(false)), "different");
+  EXPECT_EQ(object_holes().size(), 1U) << "it did not see them";
+  org.hidden = false;
+  EXPECT_EQ(result(audit(false)), "equal");
+  EXPECT_TRUE(object_holes().empty()) << "it saw every record of ours";
+  EXPECT_EQ(ledger->closed_holes()[0].closing.by, "audit");
 }
 
 TEST_F(AuditTest, MoreThanTheBrakesShareGoneAtOnceIsNotBelieved) {
@@ -442,7 +510,7 @@ TEST_F(AuditTest, AnObjectOfManyRecordsIsReadByBulkJobs) {
   org.announced = 60'000;
   const auto receipt = audit();
   EXPECT_EQ(result(receipt), "repaired");
-  EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_stale Name Score"});
+  EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_stale Name"});
   EXPECT_EQ(org.jobs, 2);  // ids and stamps; fields
   EXPECT_EQ(org.jobs_freed, 2);
   EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
@@ -466,6 +534,18 @@ TEST_F(AuditTest, AJobThatFailsIsMadeAgainAndAtLastReadByRest) {
   EXPECT_EQ(result(receipt), "equal");
   EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
   EXPECT_EQ(org.jobs, 3);
+}
+
+TEST_F(AuditTest, APassThatIsGivenUpLeavesNoBulkJobBehind) {
+  ten_accounts();
+  org.announced = 60'000;
+  const auto run = order(true);
+  for (int i = 0; i < 100 && org.jobs == 0; ++i) ASSERT_TRUE(step());
+  ASSERT_EQ(org.jobs, 1);
+  org.job_refusal = rejected("sObject type 'Account' is not supported.", "INVALID_TYPE");
+  EXPECT_EQ(result(finish(run)), "failed");
+  EXPECT_EQ(org.jobs_aborted, 1);
+  EXPECT_EQ(org.jobs_freed, 1);
 }
 
 TEST_F(AuditTest, RecordsFromBeforeWeListenedAreNotClaimedUnlessReadIn) {

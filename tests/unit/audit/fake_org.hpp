@@ -14,22 +14,26 @@
 
 namespace headwater::test {
 
-/// An org of accounts with two fields, asked by REST or Bulk. A test changes it as it likes.
+/// An org of accounts with two fields and a formula, asked by REST or Bulk. A test changes it as it
+/// likes.
 class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
  public:
   struct Record {
     std::string name, industry;
     EpochMs stamp = 0;
     bool deleted = false;
+    std::string score = "7";
   };
   std::map<std::string, Record> records;
   std::optional<Error> refusal;      ///< of every query
+  std::optional<Error> job_refusal;  ///< of every look at a job
   std::function<void(int)> on_page;  ///< before the nth page since the last reset is given
   bool hidden = false;               ///< the user sees no record
   std::size_t page = 3;
   int pages = 0, described = 0;
   std::uint64_t announced = 0;  ///< more rows than there are: a large object
-  int jobs = 0, jobs_failing = 0, jobs_freed = 0, polls = 0;  ///< the first jobs fail
+  int jobs = 0, jobs_failing = 0, jobs_freed = 0, jobs_aborted = 0,
+      polls = 0;  ///< the first jobs fail
   std::vector<salesforce::Priority> priorities;
 
   Result<std::string> org_id() override { return std::string("00D5f000000AbCdEAK"); }
@@ -54,7 +58,8 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     add("IsDeleted", "boolean");
     add("Name", "string");
     add("Industry", "string");
-    add("Score", "string");  // a formula: no event tells it
+    add("Score", "string");
+    out.fields.back().calculated = true;  // a formula: no event tells it
     return out;
   }
   Result<std::vector<salesforce::FetchedRecord>> fetch(
@@ -123,6 +128,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     return job("", terms);
   }
   Result<salesforce::BulkJob> job(const std::string&, const salesforce::CallTerms&) override {
+    if (job_refusal) return *job_refusal;
     salesforce::BulkJob out;
     out.id = "750" + std::to_string(jobs);
     out.object = "Account";
@@ -156,7 +162,10 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     return salesforce::BulkPage{std::move(*rows),
                                 at < job_rows_.size() ? std::to_string(at) : std::string()};
   }
-  Result<void> abort_job(const std::string&, const salesforce::CallTerms&) override { return no(); }
+  Result<void> abort_job(const std::string&, const salesforce::CallTerms&) override {
+    ++jobs_aborted;
+    return {};
+  }
   Result<void> delete_job(const std::string&, const salesforce::CallTerms&) override {
     ++jobs_freed;
     return {};
@@ -174,7 +183,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       if (name == "IsDeleted") out += record.second.deleted ? "true" : "false";
       if (name == "Name") out += text(record.second.name);
       if (name == "Industry") out += text(record.second.industry);
-      if (name == "Score") out += text("7");
+      if (name == "Score") out += text(record.second.score);
     }
     return out + "}";
   }
@@ -195,7 +204,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     if (name == "SystemModstamp") return format_datetime(record.stamp);
     if (name == "IsDeleted") return record.deleted ? "true" : "false";
     if (name == "Name") return record.name;
-    return name == "Industry" ? record.industry : "7";
+    return name == "Industry" ? record.industry : record.score;
   }
   std::vector<std::string> rows_;
   std::vector<std::pair<std::string, Record>> shown_;

@@ -95,13 +95,29 @@ TEST(Rules, FieldsAreComparedTyped) {
                                                  {"Rank", ValueView::decimal(3)},
                                                  {"Phone", ValueView::null()},
                                                  {"Fax", ValueView::of_text("1")}};
-  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 5),
+  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 5).fields,
             (std::vector<std::string>{"Rank", "Fax"}));
-  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 1).size(), 1U);
-  EXPECT_EQ(differing(row, image, names, Unheard::Passes, 5), std::vector<std::string>{"Rank"})
+  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 1).fields.size(), 1U);
+  EXPECT_EQ(differing(row, image, names, Unheard::Passes, 5).fields,
+            std::vector<std::string>{"Rank"})
       << "events may never carry a fax";
   EXPECT_EQ(unheard(6'000, standing(5'000)), Unheard::Differs);
   EXPECT_EQ(unheard(5'900, standing(5'000)), Unheard::Passes);
+}
+
+TEST(Rules, AFormulasOldValueIsNoFieldThatAnEventMustHaveTold) {
+  NameTable names;
+  const std::vector<Member> image = {{names.intern("Score"), ValueView::integer(3)}};
+  const auto of = [&](ValueView value, const char* field) {
+    const std::vector<salesforce::RowField> row = {{field, value, true}};
+    const auto difference = differing(row, image, names, Unheard::Passes, 5);
+    EXPECT_TRUE(difference.fields.empty());
+    return difference.derived;
+  };
+  EXPECT_TRUE(of(ValueView::integer(4), "Score"));
+  EXPECT_FALSE(of(ValueView::integer(3), "Score"));
+  EXPECT_TRUE(of(ValueView::integer(4), "Never heard of"));
+  EXPECT_FALSE(of(ValueView::null(), "Never heard of"));
 }
 
 TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {

@@ -79,6 +79,28 @@ TEST_F(DeploymentTest, WhileItLastsTheSchemaBeforeTellsWhatItCan) {
   EXPECT_EQ(schemas(), std::vector<std::string>(4, after)) << "the one before has no such field";
 }
 
+TEST_F(DeploymentTest, WhileItLastsHalfOfTheRecordsAreCreatedByTheSchemaBefore) {
+  const std::string before = def().schema_id;
+  deploy(R"({"object":"Account","add":{"name":"Tier__c","type":"picklist"}})");
+  deploy(R"({"object":"Account","deploying":true})");
+  schemas();
+  for (int i = 0; i < 4; ++i) make();
+  const auto told = schemas();
+  EXPECT_EQ(std::count(told.begin(), told.end(), before), 2);
+  EXPECT_EQ(std::count(told.begin(), told.end(), def().schema_id), 2);
+}
+
+TEST_F(DeploymentTest, AFormulaIsInNoEventAndChangesWithoutATrace) {
+  const auto id = make();
+  const std::string before = def().schema_id;
+  deploy(R"({"object":"Account","add":{"name":"Score__c","type":"double","formula":true}})");
+  EXPECT_EQ(def().schema_id, before);
+  schemas();
+  deploy(R"({"object":"Account","recalculate":{"name":"Score__c","value":"4.5"}})");
+  EXPECT_EQ(value(id, "Score__c"), Value(4.5));
+  EXPECT_TRUE(schemas().empty());
+}
+
 TEST_F(DeploymentTest, ValuesMoveWithANameAndBecomeWhatANewTypeMakesOfThem) {
   const auto id = make(), other = make();
   deploy(R"({"object":"Account","add":{"name":"Size__c","type":"text"}})");
