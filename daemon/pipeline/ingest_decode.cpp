@@ -13,6 +13,25 @@ void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& pag
     return;
   }
   events_.push_back(view);
+  if (schemas_.falls_short(page, view.commit_ts) && is_full(view.type)) doubt_image(view);
+}
+
+/// Told whole, but by a schema that lacks a field: nothing would ever tell its value.
+void Ingest::doubt_image(const EventView& event) {
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Record;
+  hole.org = parts_.stream.org;
+  hole.object = event.entity;
+  hole.cause = "older_schema";
+  hole.detail = "created by a schema that lacks a field of another one in use";
+  hole.version = event.version;
+  hole.version.at_ms = hole.from_ts = hole.to_ts = event.commit_ts;
+  for (const std::string_view text : event.record_ids) {
+    const auto id = RecordId::parse(text);
+    if (!id) continue;
+    hole.id = id->str();
+    holes_.push_back(hole);
+  }
 }
 
 void Ingest::decode_platform(const salesforce::FetchedEvent& event, SchemaBook::Page& page) {

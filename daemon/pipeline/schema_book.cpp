@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/schema_change.hpp"
 
 namespace headwater {
 namespace {
+
+/// A schema counts as one by which the org tells events for so long after the last one.
+constexpr EpochMs kInUse = 60 * 60'000;
 
 /// `com.sforce.eventbus.Employee__ChangeEvent` -> `Employee__c`; empty if it is no change event's
 /// name (salesforce.md section 5.2).
@@ -45,6 +50,7 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
 /// One line per schema, not per event: an org in deployment sends events by the old one and the new
 /// one in turn, and both stay known.
 void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
+  of_object_[page.object].push_back(&page);
   const Page*& latest = latest_[page.object];
   if (latest != nullptr) {
     ledger_.schema_changed(org_, page.object);
@@ -55,6 +61,20 @@ void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
                {"change", in_words(schema_change(latest->plan, page.plan))}});
   }
   latest = &page;
+}
+
+bool SchemaBook::falls_short(Page& page, EpochMs commit_ts) {
+  page.used_at = std::max(page.used_at, commit_ts);
+  for (const Page* other : of_object_[page.object]) {
+    if (other == &page || other->used_at + kInUse < commit_ts) continue;
+    const auto [at, fresh] = short_.try_emplace({&page, other}, false);
+    if (fresh) {
+      const auto change = schema_change(page.plan, other->plan);
+      at->second = !change.added.empty() || !change.renamed.empty() || !change.retyped.empty();
+    }
+    if (at->second) return true;
+  }
+  return false;
 }
 
 void SchemaBook::forget_refusal(std::string_view schema_id) {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "connectors/salesforce/event_source.hpp"
 #include "daemon/ledger/ledger.hpp"
@@ -29,11 +32,16 @@ class SchemaBook {
     // The one of the stream's kind.
     std::unique_ptr<avro::EventDecoder> decoder;
     std::unique_ptr<avro::PlatformDecoder> platform;
+    EpochMs used_at = 0;  ///< newest commit of an event that was told by it
   };
 
   /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of the
   /// stream's kind; the verdict is remembered, so that a flood of such events asks once.
   Result<Page*> find(std::string_view schema_id);
+  /// An event committed then was told by this schema. True if another one of the object, by which
+  /// one of the hour before was told, has a field that this one lacks or tells otherwise: so it is
+  /// while a deployment lasts, and a whole image by this one is not all of the record.
+  bool falls_short(Page& page, EpochMs commit_ts);
   /// Asks again at the next find(), if it was refused.
   void forget_refusal(std::string_view schema_id);
 
@@ -54,6 +62,8 @@ class SchemaBook {
   salesforce::EventSource& source_;
   std::unordered_map<std::string, Verdict> pages_;
   std::unordered_map<std::string, const Page*> latest_;  // the last new one, by object
+  std::unordered_map<std::string, std::vector<const Page*>> of_object_;
+  std::map<std::pair<const Page*, const Page*>, bool> short_;  // of the first against the second
   std::uint64_t fetched_ = 0;
 };
 

@@ -37,7 +37,7 @@ struct Wording {
 
 /// Empty: the same. `by_org`: `want` was read from the org, whose LastModifiedDate may be earlier
 /// than `updated_at`: some changes (geocoding, lead conversion) come without one, and then the
-/// commit time counts.
+/// commit time counts; and a field that the org does not show any more keeps its last value here.
 std::string document_difference(std::string_view want,
                                 std::string_view have,
                                 bool by_org,

@@ -217,6 +217,39 @@ TEST_F(SchemaChangeTest, SchemasThatFlipFlopAreFetchedAndToldOnce) {
   says(R"("New__c":"19")");
 }
 
+TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain) {
+  const auto create = [](std::int64_t number, int account) {
+    return test::FakeSource::Event{
+        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(account)),
+        "r" + std::to_string(number),
+        "before"};
+  };
+  hear({create(1, 1)});
+  EXPECT_EQ(ledger->holes_open(), 0U) << "no other schema is known";
+  hear({after(2, {{"New__c", "x"}})});
+  hear({create(3, 2)});
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  const auto hole = ledger->holes()[0];
+  EXPECT_EQ(hole.cause, "older_schema");
+  EXPECT_EQ(hole.id, test::account(2));
+  hear({before(4, false, {{"Gone__c", "y"}})});
+  EXPECT_EQ(ledger->holes_open(), 1U) << "an update tells what it lists";
+  // The row, asked for after that event.
+  const RecordId id = *RecordId::parse(test::account(2));
+  ledger::Row row;
+  row.id = id;
+  ledger::RowBatch batch;
+  batch.org = "emea";
+  batch.object = "Account";
+  batch.noted = *ledger->note_version("emea");
+  batch.rows = {&row, 1};
+  ASSERT_TRUE(ledger->apply_rows(batch));
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  // The deployment is long over.
+  hear({create(4'000, 3)});
+  EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
 TEST_F(SchemaChangeTest, AMappedFieldWhoseTypeNoLongerFitsKeepsItsValueInRaw) {
   config::Problems problems;
   const auto mapping = config::parse_mapping({{"m.yaml", R"(version: 1

@@ -53,6 +53,27 @@ TEST(Compare, ALaterUpdateThanTheOrgTellsIsNoDifferenceButAnEarlierOneIs) {
   EXPECT_NE(document_difference(later, kSections, true, {}), "");
 }
 
+TEST(Compare, AValueOfAFieldThatTheOrgHasNoLongerIsNoDifference) {
+  const std::string want = R"("fields":{"name":"A"},"extra":{"New__c":null},"raw":{},"refs":{})";
+  const std::string have =
+      R"("fields":{"name":"A"},"extra":{"New__c":null,"Old__c":"x"},"raw":{},"refs":{})";
+  EXPECT_EQ(document_difference(want, have, true, {}), "");
+  EXPECT_NE(document_difference(want, have, false, {}), "") << "a sink must hold it";
+  const auto other = with(have, R"("New__c":null)", R"("New__c":"y")");
+  EXPECT_EQ(document_difference(want, other, true, {}), "extra.New__c differs");
+  // A lookup and its relation.
+  const auto linked = [](std::string text, const std::string& ref) {
+    return with(with(std::move(text), R"("extra":{)", R"("extra":{"Of__c":"001",)"),
+                R"("refs":{})",
+                R"("refs":{)" + ref + "}");
+  };
+  EXPECT_EQ(document_difference(want, linked(want, R"("Of":"emea:Account:001")"), true, {}), "");
+  EXPECT_NE(
+      document_difference(linked(want, ""), linked(want, R"("Of":"emea:Account:001")"), true, {}),
+      "")
+      << "the org shows the lookup";
+}
+
 TEST(Compare, ARowIsComparedByColumnsAndEdges) {
   const auto record = *read_record(kDocument);
   Held held;
