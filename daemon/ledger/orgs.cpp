@@ -159,8 +159,14 @@ void Orgs::set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch) {
   const std::lock_guard lock(mutex_);
   org.facts = std::make_shared<crm::OrgFacts>(facts);
   org.facts_known = true;
+  org.awaited.reset();
   std::erase_if(org.unknown_record_types,
                 [&](const std::string& id) { return facts.record_types.contains(id); });
+}
+
+void Orgs::await_facts(Org& org, std::optional<crm::OrgFacts> facts) {
+  const std::lock_guard lock(mutex_);
+  org.awaited = std::move(facts);
 }
 
 void Orgs::stage(StoreBatch& batch) {
@@ -187,7 +193,8 @@ std::optional<crm::OrgFacts> Orgs::facts(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto at = orgs_.find(name);
   if (at == orgs_.end() || !at->second.facts_known) return std::nullopt;
-  return *at->second.facts;
+  const Org& org = at->second;
+  return org.awaited ? *org.awaited : *org.facts;
 }
 
 void Orgs::note_unknown_record_type(Org& org, std::string_view id) {

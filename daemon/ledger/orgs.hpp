@@ -43,6 +43,7 @@ struct Org {
   std::uint64_t queries_kept = 0;              ///< durable bound of `queries`
   std::shared_ptr<const crm::OrgFacts> facts;  ///< never null
   bool facts_known = false;                    ///< set_org_facts was called at some time
+  std::optional<crm::OrgFacts> awaited;        ///< newer ones, behind a re-projection that runs
   bool dirty = false;
   /// Record types that records were given and the facts have no name for; bounded.
   std::set<std::string, std::less<>> unknown_record_types;
@@ -58,10 +59,12 @@ class Orgs {
   std::vector<std::string> names() const;
   void set_id(Org& org, std::string_view id);
   void set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch);
+  void await_facts(Org& org, std::optional<crm::OrgFacts> facts);
   void stage(StoreBatch& batch);  ///< those that changed
 
   std::string id(std::string_view name) const;
-  std::optional<crm::OrgFacts> facts(std::string_view name) const;  ///< nothing: never set
+  /// The newest, in force or awaited: who adds to them loses none. Nothing: never set.
+  std::optional<crm::OrgFacts> facts(std::string_view name) const;
   void note_unknown_record_type(Org& org, std::string_view id);
   /// Those noted that the facts still do not name.
   std::vector<std::string> unknown_record_types(std::string_view name) const;

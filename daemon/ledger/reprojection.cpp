@@ -154,11 +154,12 @@ Result<bool> Reprojection::has_records(const std::string& org) const {
 }
 
 Result<void> Reprojection::set_facts(Writer& writer, const crm::OrgFacts& facts) {
-  const Org& org = parts_.orgs.of(facts.name);
+  Org& org = parts_.orgs.of(facts.name);
   std::string now, then;
   put_facts(now, facts);
   put_facts(then, *org.facts);
   wanted_facts_.erase(facts.name);
+  parts_.orgs.await_facts(org, std::nullopt);
   if (org.facts_known && now == then) return {};
   auto some = has_records(facts.name);
   if (!some) return some.error();
@@ -167,6 +168,7 @@ Result<void> Reprojection::set_facts(Writer& writer, const crm::OrgFacts& facts)
     return writer.commit(writer.batch(), true);
   }
   wanted_facts_.emplace(facts.name, facts);
+  parts_.orgs.await_facts(org, facts);
   if (remap_.running()) return {};
   auto begun = begin_next(writer);
   if (begun && *begun) begun = go_on(writer);

@@ -388,6 +388,23 @@ TEST_F(RemapTest, FactsThatChangeDuringAReprojectionFollowIt) {
   EXPECT_EQ(field(entries().back(), "tier"), "null");
 }
 
+TEST_F(RemapTest, WhatIsLearnedOneAfterTheOtherDuringAReprojectionIsAllKept) {
+  options.reproject_records = 1;
+  open();
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {}}));
+  settle();
+  ASSERT_TRUE(ledger->set_mapping(mapping_of(kTier)));
+  for (const char* prefix : {"a0B", "a0C"}) {
+    auto facts = *ledger->org_facts("emea");
+    facts.object_by_prefix[prefix] = std::string(prefix) + "__c";
+    ASSERT_TRUE(ledger->set_org_facts(facts));
+  }
+  settle();
+  EXPECT_EQ(ledger->org_facts("emea")->object_by_prefix.size(), 2U);
+  crash_and_open();
+  EXPECT_EQ(ledger->org_facts("emea")->object_by_prefix.size(), 2U);
+}
+
 const std::string kInvoice = R"(
 entities:
   invoice:
