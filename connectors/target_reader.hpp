@@ -31,6 +31,7 @@ struct Held {
   Shape shape = Shape::Document;
   std::string text;
   std::uint64_t relations_missing = 0;  ///< of the relations its document names; Document only
+  bool shortened = false;  ///< texts were too long for the target: its rev alone can be compared
 };
 
 /// A platform event that a target holds.
@@ -51,7 +52,10 @@ class TargetReader {
   virtual Result<std::optional<Cursor>> cursor(const std::string& org) = 0;
   /// In order; nothing for what it does not hold.
   virtual Result<std::vector<std::optional<Held>>> read(std::span<const RecordName> names) = 0;
-  /// Every living record of the org that it holds, in any order, a few hundred at a time.
+  /// True: one record costs as much as all of them, so it is asked for many at once, and seldom.
+  virtual bool is_log() const { return false; }
+  /// Every living record of the org that it holds, in any order, a few hundred at a time. A log may
+  /// name one more than once, and one that went since.
   using KeyVisitor = std::function<Result<void>(std::span<const std::string> rkeys)>;
   virtual Result<void> each_key(const std::string& org, const KeyVisitor& visit) = 0;
   /// Every platform event of the org that it holds, in rev order. False: it keeps none.

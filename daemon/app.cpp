@@ -100,6 +100,7 @@ struct App::Impl {
   void build_sinks();
   void add_audit(Org& org, const salesforce::OrgConfig& org_config);
   void add_sink_audits();
+  audit::SinkAudit::Snapshots read_in() const;
   Result<void> open_doors();
   Result<void> try_again(RetryRequest& request);
   StatusSources sources() const;
@@ -287,7 +288,7 @@ void App::Impl::add_audit(Org& org, const salesforce::OrgConfig& org_config) {
       std::make_unique<audit::AuditTask>(audit::AuditTask::Parts{std::move(bench), desk, whole}));
 }
 
-/// Of targets that can be asked for single records; a log is compared by the command alone.
+/// Of targets that can be asked for single records; a log is compared whole by the command alone.
 void App::Impl::add_sink_audits() {
   std::vector<std::string> names;
   for (const auto& org : orgs) names.push_back(org->name);
@@ -297,14 +298,29 @@ void App::Impl::add_sink_audits() {
     const auto make = [this, &section] {
       return section.reader(section.name, *mapping_in_force());
     };
-    audit::SinkAudit& loop =
-        *sink_audits.emplace_back(std::make_unique<audit::SinkAudit>(audit::SinkAudit::Parts{
-            section.name, names, make, *ledger, config.audit, desk, clock, part, metrics}));
+    const auto snapshots = [this] { return read_in(); };
+    audit::SinkAudit& loop = *sink_audits.emplace_back(std::make_unique<
+                                                       audit::SinkAudit>(audit::SinkAudit::Parts{
+        section.name, names, make, *ledger, config.audit, desk, clock, part, metrics, snapshots}));
     org_threads.push_back(std::make_unique<LoopThread>(
         "audit-" + section.name,
         [&loop] { return loop.step(); },
         [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); }));
   }
+}
+
+audit::SinkAudit::Snapshots App::Impl::read_in() const {
+  audit::SinkAudit::Snapshots out;
+  out.all = true;
+  const auto look = [&](const std::string& org, const std::string& object) {
+    const bool read = ledger->last_snapped(org, object).has_value();
+    if (read) out.read_in.insert(org + ":" + object);
+    return read;
+  };
+  for (const auto& org : config.orgs)
+    for (const auto& object : org.snapshot_objects) out.all = look(org.name, object) && out.all;
+  for (const auto& count : ledger->counts()) look(count.org, count.object);
+  return out;
 }
 
 Result<void> App::Impl::open_doors() {

@@ -159,7 +159,7 @@ std::string AuditOrders::proven(std::string_view line, const runtime::Peer& peer
   std::vector<ledger::Hole> closed;
   for (const auto& org : orgs_) {
     for (auto& hole : book.sink_holes(org, *sink)) {
-      if (!keys.contains(fmt::format("{}:{}:{}", hole.org, hole.object, hole.id))) continue;
+      if (!keys.contains(ledger::rkey_of(hole))) continue;
       hole.closing.how = ledger::Closing::How::Repaired;
       hole.closing.by = by;
       hole.closing.evidence =

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "connectors/kafka/records_reader.hpp"
 #include "connectors/kafka/sink.hpp"
 #include "connectors/kafka/topics.hpp"
 #include "connectors/postgres/reader.hpp"
@@ -61,7 +62,11 @@ SinkMaker kafka_sink(config::Node& section) {
     return kafka::Topics(config.topic_prefix, config.partitions, config.replication)
         .clashes(entities_of(mapping));
   };
-  return {make, check};
+  const auto reader = [config](const std::string& name,
+                               const crm::Mapping&) -> std::unique_ptr<TargetReader> {
+    return std::make_unique<kafka::RecordsReader>(config, name);
+  };
+  return {make, check, reader};
 }
 
 }  // namespace

@@ -5,11 +5,16 @@
 #include "schemas/core/json_text.hpp"
 
 namespace headwater::kafka {
+namespace {
+
+constexpr std::string_view kPath = "/v1/records/", kPointer = "{\"$ref\":";
+
+}  // namespace
 
 ShortenedEntry::ShortenedEntry(const EntryView& entry) : entry_(entry) {
-  std::string path = "/v1/records/";
+  std::string path(kPath);
   path.append(entry.org).append(1, '/').append(entry.object).append(1, '/').append(entry.id);
-  pointer_ = "{\"$ref\":";
+  pointer_ = kPointer;
   append_json_string(pointer_, path);
   pointer_.push_back('}');
   for (std::size_t s = 0; s < kSections; ++s) {
@@ -38,6 +43,11 @@ bool ShortenedEntry::save(std::size_t bytes) {
     saved += text.size - pointer_.size();
   }
   return true;
+}
+
+bool is_shortened(std::string_view message) {
+  static const std::string kSign = std::string(kPointer) + '"' + std::string(kPath);
+  return message.find(kSign) != std::string_view::npos;
 }
 
 }  // namespace headwater::kafka

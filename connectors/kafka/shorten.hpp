@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "schemas/model/entry.hpp"
@@ -38,5 +39,8 @@ class ShortenedEntry {
   std::string pointer_;
   std::vector<std::string> replaced_;
 };
+
+/// True if texts of this message gave way to pointers.
+bool is_shortened(std::string_view message);
 
 }  // namespace headwater::kafka

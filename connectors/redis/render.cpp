@@ -25,7 +25,10 @@ bool states_all(const EntryView& entry) {
 
 /// What a record must hold for the run that begins with `entry`: see headwater_put.
 std::int64_t since(const EntryView& entry) {
-  if (entry.op == Op::Create) return -static_cast<std::int64_t>(entry.meta.rev.value);
+  // A delete of what the ledger never saw, or told anew, names no relation; what an earlier ledger
+  // left there does.
+  const bool blind = entry.op == Op::Delete && (!entry.has_before || entry.before.rev.value == 0);
+  if (entry.op == Op::Create || blind) return -static_cast<std::int64_t>(entry.meta.rev.value);
   return entry.has_before ? static_cast<std::int64_t>(entry.before.rev.value) : 0;
 }
 

@@ -292,12 +292,16 @@ Result<void> ObjectPass::open_object_hole(std::string cause, std::string detail)
 }
 
 /// All that we hold was seen in the org: neither a withdrawn permission nor a mass of deletions.
+/// But what a target alone holds was looked for by nobody here.
 Result<void> ObjectPass::close_object_holes() {
+  const auto strays = book_.any_stray(org(), order_.object);
+  if (!strays) return strays.error();
   for (const auto& open : bench_.tools.ledger.holes()) {
     if (open.scope != ledger::Hole::Scope::Object || open.org != org() ||
         open.object != order_.object)
       continue;
-    if (open.cause != "mass_delete" && open.cause != "audit_unreadable") continue;
+    const bool answered = open.cause == "mass_delete" && !*strays;
+    if (!answered && open.cause != "audit_unreadable") continue;
     ledger::Closing closing;
     closing.how = ledger::Closing::How::Repaired;
     closing.by = "audit";

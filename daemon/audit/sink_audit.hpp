@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,11 +33,21 @@ namespace headwater::audit {
 ///          is past that, they are looked at a third time. What is right then closes its hole, with
 ///          the rev and the cursor as evidence; what is not is looked at again within kRetryMs
 ///
-/// A record of the target that the ledger has never seen is not looked for: `headwater audit
-/// --sinks` does that. In memory: a page of both, and kSuspectsMax keys. A pass that meets an
+///   sweep  once per birth of the ledger, behind its snapshots: records that the target holds and
+///   the
+///          ledger has never seen went while no ledger knew (or somebody else wrote them). Each is
+///          a hole `sink_stray`, asked of the org by id: told as deleted, or read in
+///
+/// A log is not walked, as every question reads all of it: it is swept, and looked at again where
+/// holes are open. In memory: a page of both, and kSuspectsMax keys. A pass that meets an
 /// error, or a restart, begins again later; holes outlive it. One thread of its own.
 class SinkAudit {
  public:
+  /// How far the objects are read in, each `org:Object`.
+  struct Snapshots {
+    std::set<std::string> read_in;
+    bool all = false;  ///< that the configuration asks for
+  };
   struct Parts {
     std::string sink;
     std::vector<std::string> orgs;
@@ -46,6 +58,7 @@ class SinkAudit {
     const Clock& clock;
     observe::Part& health;
     observe::Metrics& metrics;
+    std::function<Snapshots()> snapshots;  ///< nothing: never swept
   };
   explicit SinkAudit(Parts parts);
   Step step();
@@ -54,7 +67,7 @@ class SinkAudit {
   static constexpr const char* kOrg = "sinks";
 
  private:
-  enum class Phase : std::uint8_t { Idle, Walk, Again, Heal };
+  enum class Phase : std::uint8_t { Idle, Sweep, Walk, Again, Heal };
   enum class Look : std::uint8_t {
     NotOwed,  ///< the cursor is before it, or it moved on since its state was read
     Right,
@@ -69,6 +82,7 @@ class SinkAudit {
 
   Result<Step> work();
   Result<Step> idle();
+  Result<bool> is_due();
   Result<void> begin(EpochMs now);
   Result<Step> walk();
   Result<Step> again();
@@ -86,10 +100,20 @@ class SinkAudit {
   void read_holes();
   void name(const Looked& finding, bool healed);
   Result<Step> go_on();
+  // sink_sweep.cpp
+  Result<bool> sweep_owed();
+  Result<Step> sweep();
+  Result<void> find_strays(std::span<const std::string> rkeys, std::set<std::string>& strays);
+  Result<void> open_strays(std::span<const Looked> found);
+  Result<Step> after_sweep();
+  std::size_t look_max() const;
 
   static constexpr std::size_t kSuspectsMax = 2'000;
+  /// How long the org may take to say what became of them.
+  static constexpr std::int64_t kStrayPatienceMs = 5 * 60'000;
 
   Parts parts_;
+  const bool log_;
   ledger::AuditBook book_;
   Receipts receipts_;
   std::unique_ptr<TargetReader> reader_;
@@ -103,6 +127,12 @@ class SinkAudit {
   std::vector<Looked> findings_;               // of this piece of the walk
   std::map<std::string, ledger::Hole> holes_;  // open ones of this sink, by rkey
   std::int64_t heal_until_ = 0;
+  // The sweep.
+  std::string swept_of_;  // the ledger's id then
+  std::set<std::string> swept_, sweeping_;
+  std::int64_t sweep_at_ = 0;
+  std::size_t strays_left_ = 0;
+  bool more_strays_ = false, sweep_failed_ = false;
 };
 
 }  // namespace headwater::audit

@@ -34,6 +34,8 @@ Standing standing_of(const RecordId& id, const RecordState& state) {
 
 }  // namespace
 
+std::string rkey_of(const Hole& hole) { return make_key(hole.org, hole.object, hole.id); }
+
 Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detail) {
   Hole hole;
   hole.scope = Hole::Scope::Sink;
@@ -42,6 +44,17 @@ Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detai
   hole.id = record.id.str();
   hole.sink = sink;
   hole.cause = "sink_drift";
+  hole.detail = std::move(detail);
+  return hole;
+}
+
+Hole stray_hole(const RecordKey& record, std::string detail) {
+  Hole hole;
+  hole.scope = Hole::Scope::Record;
+  hole.org = record.org;
+  hole.object = record.object;
+  hole.id = record.id.str();
+  hole.cause = kStray;
   hole.detail = std::move(detail);
   return hole;
 }
@@ -114,6 +127,22 @@ Result<void> AuditBook::close(std::span<const Hole> holes) {
 
 std::vector<Hole> AuditBook::sink_holes(std::string_view org, std::string_view sink) const {
   return ledger_.impl_->holes_.of_sink(org, sink);
+}
+
+Result<bool> AuditBook::any_stray(std::string_view org, std::string_view object) const {
+  auto& store = *ledger_.impl_->store_;
+  const std::string prefix = make_key(org, "r", object, "");
+  std::string bytes;
+  auto scan = store.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    const auto hole = read_hole(scan->key(), scan->value());
+    if (!hole || (hole->cause != kStray && hole->cause != kMassDelete)) continue;
+    const auto known = store.get(Family::Records, rkey_of(*hole), bytes);
+    if (!known) return known.error();
+    if (!*known) return true;
+  }
+  if (auto ok = scan->status(); !ok) return ok.error();
+  return false;
 }
 
 Result<std::optional<Hole>> AuditBook::hole_of(std::string_view org,

@@ -30,8 +30,15 @@ struct RawRecord {
   std::span<const Member> fields;  ///< sorted by name number
 };
 
+/// The key of the record that the hole is of. REQUIRES: it is of one.
+std::string rkey_of(const Hole& hole);
+
 /// A doubt that this sink's target holds the record otherwise than the ledger.
 Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detail);
+
+/// A doubt that this record, which a target holds and the ledger has never seen, lives in the org:
+/// it is asked for by id. Should it be gone, that is told to every sink.
+Hole stray_hole(const RecordKey& record, std::string detail);
 
 /// What the audit asks of a ledger and writes to it: states as the org would tell them, holes many
 /// at a time, records told again, receipts. Thread-safe.
@@ -59,6 +66,9 @@ class AuditBook {
   Result<void> close(std::span<const Hole> holes);
   /// The open holes of records that this sink's target holds wrongly.
   std::vector<Hole> sink_holes(std::string_view org, std::string_view sink) const;
+  /// True if of a record that the ledger has never seen, and a target holds, it is not known yet
+  /// whether it is gone.
+  Result<bool> any_stray(std::string_view org, std::string_view object) const;
   /// The record's hole, if one is open.
   Result<std::optional<Hole>> hole_of(std::string_view org,
                                       std::string_view object,

@@ -11,6 +11,9 @@ namespace headwater::ledger {
 // Keys and bytes of holes and quarantine rows (unified-model.md section 13), and the JSON by which
 // their entries tell sinks of them.
 
+/// Cause of the hole of a record that a sink holds and the ledger has never seen.
+inline constexpr std::string_view kStray = "sink_stray";
+
 std::string hole_key(const Hole& hole);
 void put_hole(std::string& out, const Hole& hole);
 /// Nothing if the bytes are damaged or of a newer format.

@@ -155,6 +155,17 @@ Result<bool> Holes::close_deletion(std::string_view org,
   return close_key(make_key(org, "d", object, id), noted, proof);
 }
 
+Result<bool> Holes::is_stray(std::string_view org,
+                             std::string_view object,
+                             std::string_view id) const {
+  const std::string key = make_key(org, "r", object, id);
+  auto found = find(key);
+  if (!found) return found.error();
+  if (!*found) return false;
+  const auto hole = read_hole(key, **found);
+  return hole && (hole->cause == kStray || hole->cause == kMassDelete || hole->cause == kUnseen);
+}
+
 Result<bool> Holes::is_spared(std::string_view org,
                               std::string_view object,
                               std::string_view id) const {
@@ -445,6 +456,29 @@ bool Holes::any_record(std::string_view org,
     if (!holes_.contains(scan->key()) && is_one(scan->key(), scan->value())) return true;
   }
   return false;
+}
+
+Result<std::uint64_t> Holes::ask_held_up(const Hole& like) {
+  const std::string prefix = make_key(like.org, "r", like.object, "");
+  std::uint64_t asked = 0;
+  auto scan = store_.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    auto hole = read_hole(scan->key(), scan->value());
+    if (!hole || hole->cause != kMassDelete) continue;
+    std::string bytes;
+    auto known = store_.get(Family::Records, make_key(like.org, like.object, hole->id), bytes);
+    if (!known) return known.error();
+    if (*known) continue;
+    hole->cause = like.cause;
+    hole->version = like.version;
+    hole->next_try = 0;
+    bytes.clear();
+    put_hole(bytes, *hole);
+    holes_.insert_or_assign(std::string(scan->key()), std::move(bytes));
+    ++asked;
+  }
+  if (auto ok = scan->status(); !ok) return ok.error();
+  return asked;
 }
 
 bool Holes::stretch_open(std::string_view org) const {

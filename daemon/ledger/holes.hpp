@@ -61,6 +61,9 @@ class Holes {
                               std::string_view id,
                               const Version& noted,
                               std::string_view proof);
+  /// REQUIRES: the ledger has never seen the record. True if a hole is open because a sink alone
+  /// holds it: as it was found, as the brake left it, or as a person who confirms has it asked for.
+  Result<bool> is_stray(std::string_view org, std::string_view object, std::string_view id) const;
   /// True if it is open, and no newer doubt came since the caller looked.
   Result<bool> still_open(const Hole& hole) const;
   /// Puts `hole` in the place of the open one, if it is still_open().
@@ -84,6 +87,9 @@ class Holes {
   Quarantine& rows() { return rows_; }
   const Quarantine& rows() const { return rows_; }
   bool stretch_open(std::string_view org) const;
+  /// Asks again for the object's records that the brake holds up and that the ledger has never
+  /// seen, under this cause and from this version on: how many.
+  Result<std::uint64_t> ask_held_up(const Hole& like);
   /// True if a record of the object has a hole of this cause. Under the write lock.
   bool any_record(std::string_view org, std::string_view object, std::string_view cause) const;
 

@@ -110,6 +110,12 @@ Result<bool> Ledger::Impl::settle(std::uint64_t number, std::size_t states_max) 
   const std::string prefix = make_key(job->org, job->object, "");
   std::string last = job->settled_to;
   std::uint64_t unseen = 0;
+  if (job->confirmed && !asking && last.empty()) {
+    // Those that the ledger has never seen are in no state: a sink holds them.
+    auto held_up = holes_.ask_held_up(hole_of(*job, Hole::Scope::Record, kUnseen));
+    if (!held_up) return held_up.error();
+    unseen = *held_up;
+  }
   auto scan = store_->scan(Family::Records, last.empty() ? prefix : last + '\0');
   std::size_t looked_at = 0;
   for (; scan->valid() && scan->key().starts_with(prefix) && looked_at < states_max; scan->next()) {

@@ -412,8 +412,14 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
   for (const Task& task : tasks_) {
     const Row& row = rows.rows[task.source];
     Touched& record = touched_[task.touched];
+    const bool gone = !row.present || row.deleted;
     const auto spared = context.brake_spared > 0 ? is_spared(record) : false;
     if (!spared) return spared.error();
+    // A sink holds it, and nobody else: that it is gone must be told though we never saw it.
+    Result<bool> stray = false;
+    if (gone && !record.state.known)
+      stray = parts_.holes.is_stray(rows.org, rows.object, task.id.view());
+    if (!stray) return stray.error();
     auto closed = parts_.holes.close_record(
         rows.org, rows.object, task.id.view(), rows.noted, proofs.of(row));
     if (!closed) return closed.error();
@@ -421,12 +427,11 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
       record.state.refetch_owed = false;
       record.dirty = true;
     }
-    const bool gone = !row.present || row.deleted;
     const bool living = record.state.known && !record.state.deleted();
     if (*spared && *closed && gone && (row.deleted || !living)) {
       if (auto ok = death_told(context); !ok) return ok.error();
     }
-    if (gone && !living) continue;
+    if (gone && !living && !*stray) continue;
     if (!row.present) {
       if (brake(context, rows.org)) {
         if (auto ok = spare(record, rows.noted, *spared); !ok) return ok.error();

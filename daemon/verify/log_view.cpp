@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 
+#include "connectors/kafka/shorten.hpp"
 #include "daemon/verify/compare.hpp"
 
 namespace headwater::verify {
@@ -23,11 +24,6 @@ std::uint64_t rev_of(const json::object& envelope, std::string_view member) {
   const auto* rev = meta->get_object().if_contains("rev");
   boost::system::error_code broken;
   return rev == nullptr ? 0 : rev->to_number<std::uint64_t>(broken);
-}
-
-/// A message too long for Kafka names its longest texts instead of holding them.
-bool shortened(std::string_view value) {
-  return value.find("{\"$ref\":\"/v1/records/") != std::string_view::npos;
 }
 
 /// The after-image's sections. Envelopes are written in a fixed order,
@@ -99,7 +95,7 @@ std::optional<LogView::Fact> LogView::fact_of_change(const kafka::ReadMessage& m
   // A whole state follows nothing. That of a deleted record, sent after a ledger was born anew or a
   // topic was lost, is a delete with no image before it.
   fact.begins = op == "r" || op == "c" || (fact.deletes && fact.before == 0);
-  fact.digest = shortened(value) ? kShortened : digest_of(after_sections(value));
+  fact.digest = kafka::is_shortened(value) ? kShortened : digest_of(after_sections(value));
   fact.before_left_out = fact.before == 0 && object.contains("truncated");
   return fact;
 }
@@ -113,7 +109,8 @@ LogView::Fact LogView::fact_of_record(const kafka::ReadMessage& message) {
   fact.rev = message.rev;
   fact.deletes = !message.value;
   if (message.value)
-    fact.digest = shortened(*message.value) ? kShortened : digest_of(sections_of(*message.value));
+    fact.digest =
+        kafka::is_shortened(*message.value) ? kShortened : digest_of(sections_of(*message.value));
   return fact;
 }
 

@@ -92,15 +92,15 @@ stack_status | jq -e '.audit.last | any(.object == "Lead" and .result == "repair
 [ "$(metric 'headwater_audit_mismatches_total{object="Lead"')" -ge 5 ] || fail "the metric does not count"
 
 # Formulas change without an event and without a stamp: refreshed, no finding, no drift, no hole.
-org_post /schema '{"object": "Lead", "add": {"name": "Score__c", "type": "double", "formula": true}}'
+org_post /schema '{"object": "Lead", "add": {"name": "Heat__c", "type": "double", "formula": true}}'
 for score in 4.5 7; do
-  org_post /schema "{\"object\": \"Lead\", \"recalculate\": {\"name\": \"Score__c\", \"value\": \"$score\"}}"
+  org_post /schema "{\"object\": \"Lead\", \"recalculate\": {\"name\": \"Heat__c\", \"value\": \"$score\"}}"
   audit 0 Lead --full
-  [ "$(headwater get "demo:Lead:$stale" | jq .extra.Score__c)" != $score ] || fail "an audit without --repair refreshed"
+  [ "$(headwater get "demo:Lead:$stale" | jq .extra.Heat__c)" != $score ] || fail "an audit without --repair refreshed"
   audit 0 Lead --full --repair
   jq -e '.[0].result == "equal" and .[0].derived > 0 and .[0].proven == 0 and .[0].drift_ppm == 0' "$work/audit.json" >/dev/null || fail "formulas count as drift: $(cat "$work/audit.json")"
-  scored() { [ "$(headwater get "demo:Lead:$stale" | jq .extra.Score__c)" = $score ]; }
-  wait_for 20 "the value of the formula" scored || fail "it is $(headwater get "demo:Lead:$stale" | jq .extra.Score__c)"
+  scored() { [ "$(headwater get "demo:Lead:$stale" | jq .extra.Heat__c)" = $score ]; }
+  wait_for 20 "the value of the formula" scored || fail "it is $(headwater get "demo:Lead:$stale" | jq .extra.Heat__c)"
 done
 [ "$(metric 'headwater_audit_derived_total{object="Lead"')" -ge 2 ] || fail "the metric does not count formulas"
 in_step 60

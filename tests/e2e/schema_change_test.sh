@@ -26,7 +26,8 @@ holds() { [ "$(headwater get "demo:Account:$1" | jq -rc ".extra.$2")" = "$3" ]; 
 until_holds() { wait_for 60 "$2" holds "$@" || fail "$1 has $2 $(headwater get "demo:Account:$1" | jq -rc ".extra.$2"), not $3"; }
 notices() { grep -cF "another schema: events are decoded by it" "$work/headwaterd.log"; }
 notices_are() { [ "$(notices)" = "$1" ] || fail "$(notices) schemas were told, not $1: $(grep -F 'another schema' "$work/headwaterd.log")"; }
-equal() { in_step 60; stack_verify --wait 20 >"$work/verify.txt" 2>&1 || fail "$(cat "$work/verify.txt")"; }
+is_equal() { stack_in_step && stack_verify --wait 5 >"$work/verify.txt" 2>&1; }
+equal() { wait_for 120 "equality" is_equal || fail "$(cat "$work/verify.txt")"; }  # an object with a new field is read first
 # Values of a field that went or has another name stay, which the org does not have any more.
 targets_equal() {
   in_step 60

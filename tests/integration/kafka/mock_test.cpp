@@ -1,8 +1,10 @@
 // The sink against librdkafka's mock cluster: it proves the client's behaviour, nothing about a
 // broker's.
 #include <functional>
+#include <set>
 #include <utility>
 
+#include "connectors/kafka/records_reader.hpp"
 #include "tests/integration/kafka/sink_fixture.hpp"
 
 namespace headwater::kafka {
@@ -178,6 +180,48 @@ TEST_F(KafkaMock, ATooLongEnvelopeLosesItsBeforeImageOnly) {
   EXPECT_NE(changes[0].value->find(R"("truncated":["before"]})"), std::string::npos);
   EXPECT_NE(changes[0].value->find(R"("text":")" + text + '"'), std::string::npos);
   EXPECT_NE(kafka.read("records.contact")[0].value->find(text), std::string::npos);
+}
+
+TEST_F(KafkaMock, TheRecordsTopicsAreReadAsATarget) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  kafka.maker.clear();
+  kafka.maker.add({.op = Op::Delete, .id = SinkFixture::id(1), .rev = 10});
+  kafka.maker.add(
+      {.id = SinkFixture::id(7), .rev = 11, .fields = {{"large", std::string(1'200'000, 'l')}}});
+  ASSERT_TRUE(kafka.write(*sink, kafka.maker.entries()).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  RecordsReader reader(kafka.config, kafka.options.name);
+  ASSERT_TRUE(reader.open().ok());
+  EXPECT_TRUE(reader.is_log());
+  const auto cursor = reader.cursor("emea");
+  ASSERT_TRUE(cursor.ok() && cursor->has_value());
+  EXPECT_EQ((*cursor)->rev.value, 11U);
+  EXPECT_EQ((*cursor)->ledger, "L1");
+  EXPECT_FALSE(reader.cursor("us")->has_value());
+  const auto key = [](std::uint64_t number) { return "emea:Contact:" + SinkFixture::id(number); };
+  const std::vector<RecordName> names{{key(0), ""}, {key(1), ""}, {key(7), ""}, {key(8), ""}};
+  const auto held = reader.read(names);
+  ASSERT_TRUE(held.ok());
+  ASSERT_TRUE((*held)[0] && (*held)[1] && (*held)[2]);
+  EXPECT_EQ((*held)[0]->rev.value, 9U);
+  EXPECT_FALSE((*held)[0]->deleted || (*held)[0]->shortened);
+  EXPECT_NE((*held)[0]->text.find(R"("name":"N9")"), std::string::npos);
+  EXPECT_TRUE((*held)[1]->deleted);
+  EXPECT_EQ((*held)[1]->rev.value, 10U);
+  EXPECT_TRUE((*held)[2]->shortened);
+  EXPECT_FALSE((*held)[3]);
+  std::set<std::string> keys;
+  ASSERT_TRUE(reader
+                  .each_key("emea",
+                            [&](std::span<const std::string> some) -> Result<void> {
+                              keys.insert(some.begin(), some.end());
+                              return {};
+                            })
+                  .ok());
+  for (const std::uint64_t number : {0, 2, 7}) EXPECT_TRUE(keys.contains(key(number)));
+  EXPECT_FALSE(keys.contains(key(8)));
 }
 
 TEST_F(KafkaMock, LargeTextsOfATooLongRecordBecomePointersLargestFirst) {

@@ -304,5 +304,19 @@ TEST_F(RedisSinkTest, AnEvictingServerIsAWarning) {
   EXPECT_THAT(sink.warnings()[0], HasSubstr("maxmemory-policy is allkeys-lru"));
 }
 
+TEST_F(RedisSinkTest, ADeleteOfWhatItsLedgerNeverSawTakesTheRelationsAlong) {
+  RedisSink first(config_of(server_), holder());
+  open(first);
+  must(write(first, {{.op = Op::Create, .rev = 5, .refs = {{"account", kAcme}}}}));
+  EXPECT_NE(members(kAcme), "[]");
+  first.close();
+  // A ledger born anew has never seen it, and tells that it is gone.
+  RedisSink second(config_of(server_), holder("machine:/state", "LEDGER2"));
+  open(second);
+  must(write(second, {{.op = Op::Delete, .rev = 900, .has_before = true}}));
+  EXPECT_EQ(server_.run({"HGET", kAnnKey, "del"}), "1");
+  EXPECT_EQ(members(kAcme), "[]");
+}
+
 }  // namespace
 }  // namespace headwater::redis

@@ -482,6 +482,23 @@ TEST_F(AuditTest, AnAuditThatOnlyListsClosesTheHoleOfAnObjectToo) {
   EXPECT_EQ(ledger->closed_holes()[0].closing.by, "audit");
 }
 
+TEST_F(AuditTest, ItDoesNotCloseTheHoleOfWhatATargetAloneHolds) {
+  ten_accounts();
+  ledger::Hole braked;
+  braked.scope = ledger::Hole::Scope::Object;
+  braked.org = "emea";
+  braked.object = "Account";
+  braked.cause = "mass_delete";
+  ASSERT_TRUE(ledger->open_hole(braked));
+  auto stray =
+      ledger::stray_hole({"emea", "Account", *RecordId::parse(account(99))}, "redis alone has it");
+  stray.cause = "mass_delete";  // the brake held it up
+  stray.next_try = clock.ms + 1'800'000;
+  ASSERT_TRUE(ledger->open_hole(stray));
+  EXPECT_EQ(result(audit()), "equal");
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
+}
+
 TEST_F(AuditTest, MoreThanTheBrakesShareGoneAtOnceIsNotBelieved) {
   for (int i = 1; i <= 40; ++i) live(i, i, "N");
   for (int i = 1; i <= 12; ++i) org.records.erase(account(i));

@@ -17,7 +17,8 @@ struct Target {
   std::map<std::string, Held> held;
   std::optional<Cursor> cursor;
   std::optional<Error> refusal;
-  int opened = 0;
+  int opened = 0, swept = 0;
+  bool log = false;
 };
 
 class Reader final : public TargetReader {
@@ -37,7 +38,15 @@ class Reader final : public TargetReader {
     }
     return out;
   }
-  Result<void> each_key(const std::string&, const KeyVisitor&) override { return {}; }
+  Result<void> each_key(const std::string&, const KeyVisitor& visit) override {
+    ++target_.swept;
+    for (const auto& [rkey, held] : target_.held) {
+      if (held.deleted && !target_.log) continue;
+      if (auto done = visit({&rkey, 1}); !done) return done;
+    }
+    return {};
+  }
+  bool is_log() const override { return target_.log; }
 
  private:
   Target& target_;
@@ -60,7 +69,8 @@ class SinkAuditTest : public test::PipelineTest {
                                    desk,
                                    clock,
                                    health.add("audit redis", Millis(60'000)),
-                                   metrics});
+                                   metrics,
+                                   [this] { return snapshots; }});
   }
   /// What a sink does: every state that is new to it, and the cursor.
   void write() {
@@ -89,12 +99,38 @@ class SinkAuditTest : public test::PipelineTest {
     for (const auto until = clock.ms + ms; clock.ms <= until;) {
       const auto stepped = audit->step();
       if (stepped.next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped.until_ms);
+      answer_strays();
       if (sink_works && target.cursor->rev < ledger->head()) write();
       if (count() > before)
         return json::parse(Receipts(*ledger).list("sinks", "redis")->back()).as_object();
     }
     ADD_FAILURE() << "no receipt";
     return {};
+  }
+  /// What the org says of those that are asked for by id: nothing is there.
+  void answer_strays() {
+    if (!org_answers) return;
+    const auto due = ledger->due_refetches("emea", clock.now_ms(), 100);
+    std::vector<ledger::Row> rows;
+    for (const auto& hole : due) {
+      ledger::Row row;
+      row.id = *RecordId::parse(hole.id);
+      row.present = false;
+      rows.push_back(row);
+    }
+    if (rows.empty()) return;
+    ledger::RowBatch batch;
+    batch.org = "emea";
+    batch.object = "Account";
+    batch.noted = *ledger->note_version("emea");
+    batch.rows = rows;
+    ASSERT_TRUE(ledger->apply_rows(batch));
+  }
+  /// A record that an earlier ledger told, and that went before this one was born.
+  void leave_behind(int number) {
+    Held& held = target.held[key(number)];
+    held.rev = Rev{7};
+    held.text = "{}";
   }
   static std::set<std::string> findings(const json::object& receipt) {
     std::set<std::string> out;
@@ -104,7 +140,8 @@ class SinkAuditTest : public test::PipelineTest {
   }
 
   Target target;
-  bool sink_works = true;
+  bool sink_works = true, org_answers = true;
+  SinkAudit::Snapshots snapshots;
   AuditOptions audit_options;
   Desk desk;
   std::optional<SinkAudit> audit;
@@ -230,6 +267,85 @@ TEST_F(SinkAuditTest, AnOpenHoleIsDueAtOnceAndNotWithTheNextAudit) {
   EXPECT_LE(clock.ms, from + 60'000);
   ASSERT_EQ(ledger->holes().size(), 1U);
   EXPECT_EQ(ledger->holes()[0].sink, "kafka");
+}
+
+TEST_F(SinkAuditTest, WhatAnEarlierLedgerLeftBehindIsSweptOnceAllIsReadIn) {
+  leave_behind(900);
+  leave_behind(901);
+  audit->step();
+  for (int i = 0; i < 20; ++i) audit->step();
+  EXPECT_EQ(target.swept, 0) << "Account is not read in";
+  snapshots = {{"emea:Account"}, true};
+  const auto receipt = run_for(60'000);
+  EXPECT_EQ(findings(receipt), (std::set{key(900), key(901)}));
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_EQ(receipt.at("healed"), 2);
+  EXPECT_TRUE(target.held[key(900)].deleted);
+  EXPECT_EQ(receipt.at("compared"), 502) << "and all that it holds is compared";
+  for (const auto& hole : ledger->holes())  // what referred to them is asked later
+    EXPECT_EQ(hole.scope, ledger::Hole::Scope::Deletion);
+  // Once for a birth, also over a restart.
+  const int swept = target.swept;
+  restart();
+  run();
+  EXPECT_EQ(target.swept, swept);
+}
+
+TEST_F(SinkAuditTest, AnObjectThatIsReadInLaterIsSweptThen) {
+  leave_behind(900);
+  snapshots = {{"emea:Lead"}, true};
+  run_for(60'000);
+  EXPECT_FALSE(target.held[key(900)].deleted);
+  snapshots.read_in.insert("emea:Account");
+  EXPECT_EQ(findings(run_for(60'000)), (std::set{key(900)}));
+}
+
+TEST_F(SinkAuditTest, WhileTheOrgDoesNotSayNothingIsDeletedAndItIsAskedAgain) {
+  leave_behind(900);
+  snapshots = {{"emea:Account"}, true};
+  org_answers = false;
+  auto receipt = run_for(600'000);
+  EXPECT_EQ(receipt.at("result"), "different");
+  EXPECT_FALSE(target.held[key(900)].deleted);
+  ASSERT_EQ(ledger->holes().size(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "sink_stray");
+  EXPECT_EQ(ledger->holes()[0].detail, "audit 1: redis alone holds it");
+  org_answers = true;
+  receipt = run_for(1'800'000);
+  EXPECT_EQ(receipt.at("result"), "equal") << "the hole had been answered by then";
+  EXPECT_TRUE(target.held[key(900)].deleted);
+}
+
+TEST_F(SinkAuditTest, ALogIsSweptAndNeverWalked) {
+  target.log = true;
+  restart();
+  leave_behind(900);
+  leave_behind(901);
+  target.held[key(901)].deleted = true;  // it names what it held once, too
+  target.held.erase(key(7));
+  snapshots = {{"emea:Account"}, true};
+  const auto receipt = run_for(60'000);
+  EXPECT_EQ(findings(receipt), (std::set{key(900)}));
+  EXPECT_TRUE(target.held[key(900)].deleted);
+  EXPECT_EQ(receipt.at("compared"), 0);
+}
+
+TEST_F(SinkAuditTest, WhatIsOpenOfALogIsClosedWithoutAPerson) {
+  target.log = true;
+  restart();
+  audit->step();
+  target.held.erase(key(3));
+  const auto hole = ledger::sink_hole("redis", *RecordKey::parse(key(3)), "by a person");
+  ASSERT_TRUE(ledger::AuditBook(*ledger).open({&hole, 1}));
+  const auto receipt = run_for(3'600'000);
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  EXPECT_TRUE(target.held.contains(key(3)));
+  EXPECT_EQ(ledger->closed_holes().at(0).closing.by, "audit of redis");
+  const auto opened = target.opened;
+  clock.ms += 48 * 3'600'000;
+  for (int i = 0; i < 100; ++i) audit->step();
+  EXPECT_EQ(target.opened, opened) << "with nothing open it is not read";
 }
 
 TEST_F(SinkAuditTest, ATargetThatLostMoreThanOnePieceIsMendedInOnePass) {

@@ -1,5 +1,6 @@
 #include "daemon/ledger/read_job.hpp"
 
+#include "daemon/ledger/audit_book.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
@@ -189,6 +190,32 @@ TEST_F(ReadJobTest, WhenTooManyAreUnseenNothingIsDeletedUntilAPersonConfirms) {
       ledger->closed_holes()[0].closing.evidence,
       "job 2 read all 0 records of Account; of ours 12 were not among them and were asked for "
       "by id: 12 deleted, as ada confirmed");
+}
+
+TEST_F(ReadJobTest, WhatSinksAloneHoldUnderTheBrakeGoesWhenAPersonConfirms) {
+  std::vector<Hole> strays;
+  std::vector<TestRow> gone;
+  for (int i = 1; i <= 25; ++i) {
+    strays.push_back(stray_hole({"emea", "Account", *RecordId::parse(id(i))}, ""));
+    gone.push_back({id(i), {}, 0, false});
+  }
+  ASSERT_TRUE(AuditBook(*ledger).open(strays));
+  apply_rows(*ledger->note_version("emea"), gone);
+  EXPECT_EQ(ledger->counts()[0].deleted, 10U);
+  EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 100).empty()) << "the brake holds";
+  ReadJob word;
+  word.confirmed = true;
+  word.by = "ada";
+  const ReadJob confirmed = begin(word);
+  ASSERT_TRUE(chunk(confirmed, 1, 1, 0, true));
+  settle(confirmed);
+  EXPECT_EQ(ledger->due_refetches("emea", clock.now_ms(), 100).size(), 15U);
+  EXPECT_EQ(now(confirmed).state, ReadJob::State::Settling);
+  apply_rows(*ledger->note_version("emea"), gone);
+  settle(confirmed);
+  EXPECT_EQ(now(confirmed).state, ReadJob::State::Done);
+  EXPECT_EQ(ledger->counts()[0].deleted, 25U);
+  EXPECT_EQ(doubts(), 0U);
 }
 
 TEST_F(ReadJobTest, AnOverflowHoleAndItsMassDeleteAreTwo) {

@@ -1,3 +1,4 @@
+#include "daemon/ledger/audit_book.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
@@ -103,6 +104,26 @@ TEST_F(RowsTest, ADeleteThatLagsDoesNotBringBackARecordThatWasReadAsGone) {
   EXPECT_EQ(entries()[2].deleted_at, clock.now_ms()) << "nobody says when it went";
   apply({deleted(5)});
   EXPECT_EQ(ops(), "crd");
+}
+
+TEST_F(RowsTest, ARecordThatASinkAloneHeldIsToldAsDeletedOnceTheOrgSaysSo) {
+  const RecordKey key{"emea", "Account", *RecordId::parse(kAcme)};
+  AuditBook book(*ledger);
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
+  EXPECT_EQ(ops(), "") << "nobody has it: nothing to tell";
+  auto hole = stray_hole(key, "redis alone holds it");
+  ASSERT_TRUE(book.open({&hole, 1}));
+  ASSERT_EQ(ledger->due_refetches("emea", clock.now_ms(), 10).size(), 1U);
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {}, 0, false}});
+  ASSERT_EQ(ops(), "d");
+  EXPECT_EQ(entries()[0].rkey, key.str());
+  EXPECT_EQ(doubts(), 0U);
+  // It lives after all: then it is read in.
+  const std::string other = RecordId::parse("0015f0000000001")->str();
+  hole = stray_hole({"emea", "Account", *RecordId::parse(other)}, "");
+  ASSERT_TRUE(book.open({&hole, 1}));
+  apply_rows(*ledger->note_version("emea"), {{other, {{"Name", "B"}}}});
+  EXPECT_EQ(ops(), "dr");
 }
 
 }  // namespace

@@ -93,11 +93,11 @@ TEST_F(DeploymentTest, WhileItLastsHalfOfTheRecordsAreCreatedByTheSchemaBefore) 
 TEST_F(DeploymentTest, AFormulaIsInNoEventAndChangesWithoutATrace) {
   const auto id = make();
   const std::string before = def().schema_id;
-  deploy(R"({"object":"Account","add":{"name":"Score__c","type":"double","formula":true}})");
+  deploy(R"({"object":"Account","add":{"name":"Heat__c","type":"double","formula":true}})");
   EXPECT_EQ(def().schema_id, before);
   schemas();
-  deploy(R"({"object":"Account","recalculate":{"name":"Score__c","value":"4.5"}})");
-  EXPECT_EQ(value(id, "Score__c"), Value(4.5));
+  deploy(R"({"object":"Account","recalculate":{"name":"Heat__c","value":"4.5"}})");
+  EXPECT_EQ(value(id, "Heat__c"), Value(4.5));
   EXPECT_TRUE(schemas().empty());
 }
 

@@ -124,11 +124,16 @@ TEST_F(RedisRender, ThereAndBackAgainEndsWhereItBegan) {
 }
 
 TEST_F(RedisRender, DeleteLeavesAllTargetsAndKeepsATombstone) {
-  maker_.add({.op = Op::Delete, .rev = 9, .old_refs = {{"account", kAcme}}});
+  maker_.add({.op = Op::Delete, .rev = 9, .old_refs = {{"account", kAcme}}, .before_rev = 4});
   const auto out = render();
   ASSERT_EQ(out.size(), 2U);
   EXPECT_THAT(out[0], ::testing::EndsWith("345600000 rem " + kAnn + " 0 9"));
-  EXPECT_EQ(out[1], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 0 345600000 1 uk <json>");
+  EXPECT_EQ(out[1], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 4 345600000 1 uk <json>");
+}
+
+TEST_F(RedisRender, ADeleteOfWhatWasNeverSeenBuildsOnNothingAlive) {
+  maker_.add({.op = Op::Delete, .rev = 9});
+  EXPECT_EQ(render()[0], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 -9 345600000 1 uk <json>");
 }
 
 TEST_F(RedisRender, WhatIsWrittenAgainIsNoNewsForTheFeed) {
