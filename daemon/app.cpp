@@ -54,6 +54,12 @@ constexpr std::string_view kAllProjected = "all records are projected by the map
 /// Between two pieces of a re-projection: events get the ledger in turn with it.
 constexpr auto kReprojectPause = Millis{5};
 
+ObjectsAsked objects_asked(const salesforce::OrgConfig& org) {
+  ObjectsAsked out{org.snapshot_objects, {}};
+  for (const auto& stream : org.streams) out.topics.push_back(stream.topic);
+  return out;
+}
+
 /// Who we are to a target: this machine and this state directory (unified-model.md section 13).
 std::string holder_name(const std::string& state_dir) {
   std::ifstream in("/etc/machine-id");
@@ -219,8 +225,9 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
                                                             part,
                                                             metrics});
   org.worker->add(std::make_unique<DeleteCheckTask>(org.worker->tools(), *org.reader));
-  JobPlanner::Plan plan{org_config.snapshot_objects, {}};
+  JobPlanner::Plan plan{org_config.snapshot_objects, {}, {}};
   for (const auto& stream : org_config.streams) {
+    plan.topics.push_back(stream.topic);
     if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);
   }
   org.worker->add(std::make_unique<FactsTask>(org.worker->tools()));
@@ -284,8 +291,8 @@ void App::Impl::add_audit(Org& org, const salesforce::OrgConfig& org_config) {
                      config.audit,
                      streams,
                      config.journal.sweep_share_max};
-  org.worker->add(
-      std::make_unique<audit::AuditTask>(audit::AuditTask::Parts{std::move(bench), desk, whole}));
+  org.worker->add(std::make_unique<audit::AuditTask>(
+      audit::AuditTask::Parts{std::move(bench), desk, objects_asked(org_config), whole}));
 }
 
 /// Of targets that can be asked for single records; a log is compared whole by the command alone.

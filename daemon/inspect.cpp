@@ -4,6 +4,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "daemon/pipeline/org_objects.hpp"
 #include "daemon/status.hpp"
 
 namespace headwater {
@@ -77,6 +78,28 @@ std::string facts(const std::string& rkey, ledger::Ledger& ledger) {
                                       {"fields", fields}});
 }
 
+std::string objects(const std::string& org, ledger::Ledger& ledger) {
+  const auto captured = captured_of(ledger, org);
+  if (!captured) return refused(captured.error().message);
+  const auto selected = selected_objects(ledger, org);
+  if (!selected) return refused(selected.error().message);
+  json::object since;
+  for (const auto& [object, from] : *selected) since[object] = format_datetime(from);
+  json::array hidden;
+  for (const auto& [object, told] : captured->objects)
+    if (captured->selected(told) && told.hidden) hidden.emplace_back(object);
+  const EpochMs listening = listening_since(ledger, org);
+  return json::serialize(json::object{
+      {"listening_since",
+       listening == 0 ? json::value(nullptr) : json::value(format_datetime(listening))},
+      {"asked_at",
+       captured->asked_at == 0 ? json::value(nullptr)
+                               : json::value(format_datetime(captured->asked_at))},
+      {"exact", captured->exact},
+      {"since", std::move(since)},
+      {"hidden", std::move(hidden)}});
+}
+
 std::string journal(const std::string& rest, ledger::Ledger& ledger) {
   std::istringstream words(rest);
   std::string rkey;
@@ -140,6 +163,7 @@ std::optional<std::string> inspect(const std::string& verb,
   if (verb == "facts") return facts(rest, ledger);
   if (verb == "journal") return journal(rest, ledger);
   if (verb == "events") return events(rest, ledger);
+  if (verb == "objects") return objects(rest, ledger);
   return std::nullopt;
 }
 

@@ -56,6 +56,18 @@ Repairs repairs_of(const ledger::Ledger& ledger) {
   return out;
 }
 
+/// What readings that were to answer the hole had to leave out.
+std::string fields_owed(const ledger::Hole& hole, const Repairs& repairs) {
+  std::string out;
+  const auto [from, to] = repairs.equal_range(hole.rev);
+  for (auto at = from; hole.rev.value != 0 && at != to; ++at) {
+    const ledger::ReadJob& job = at->second;
+    if (!job.left_out.empty())
+      out += fmt::format("; job {} could not query {} of {}", job.number, job.left_out, job.object);
+  }
+  return out;
+}
+
 json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   json::object out;
   // A hole of a single record has none: it closes by itself.
@@ -76,8 +88,9 @@ json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   const auto [from, to] = repairs.equal_range(hole.rev);
   for (auto at = from; hole.rev.value != 0 && at != to; ++at) {
     const ledger::ReadJob& job = at->second;
-    jobs.push_back(
-        json::object{{"job", job.number}, {"object", job.object}, {"state", shown_state(job)}});
+    json::object item{{"job", job.number}, {"object", job.object}, {"state", shown_state(job)}};
+    if (!job.left_out.empty()) item["fields_left_out"] = job.left_out;
+    jobs.push_back(std::move(item));
   }
   if (!jobs.empty()) out["repair"] = std::move(jobs);
   add_closing(out, hole.closing);
@@ -200,11 +213,12 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
     }
   }
   tell_snapshots(sources, out);
+  const Repairs repairs = repairs_of(sources.ledger);
   for (const auto& hole : sources.ledger.holes()) {
     // What became of a deleted record adds to what is known; it takes nothing back.
     if (hole.scope == ledger::Hole::Scope::Deletion) continue;
     if (!hole.wide() && clock.now_ms() - hole.opened_at < kRecordHoleGrace) continue;
-    out.push_back(fmt::format("{} hole open since {}: {} {}{}{}{}{}",
+    out.push_back(fmt::format("{} hole open since {}: {} {}{}{}{}{}{}",
                               scope_text(hole.scope),
                               format_datetime(hole.opened_at),
                               hole.cause,
@@ -212,7 +226,8 @@ std::vector<std::string> not_ready(const StatusSources& sources, const Clock& cl
                               hole.id.empty() ? "" : " ",
                               hole.id,
                               hole.sink.empty() ? "" : " in ",
-                              hole.sink));
+                              hole.sink,
+                              fields_owed(hole, repairs)));
   }
   return out;
 }

@@ -115,6 +115,14 @@ Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view
   return RecordTypeInfo{*id, text_of(*row, "DeveloperName")};
 }
 
+Result<std::string> read_channel_member(std::string_view doing, std::string_view record) {
+  const auto row = read_object(doing, record);
+  if (!row) return row.error();
+  auto entity = text_of(*row, "SelectedEntity");
+  if (entity.empty()) return not_json(doing);
+  return entity;
+}
+
 Result<BulkJob> read_job(std::string_view doing, std::string_view body) {
   const auto whole = read_object(doing, body);
   if (!whole) return whole.error();

@@ -17,6 +17,8 @@ namespace headwater::salesforce {
 Result<QueryPage> read_query_page(std::string_view doing, std::string_view body);
 /// A row of `SELECT Id, DeveloperName FROM RecordType`.
 Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view record);
+/// A row of `SELECT SelectedEntity FROM PlatformEventChannelMember`.
+Result<std::string> read_channel_member(std::string_view doing, std::string_view record);
 Result<BulkJob> read_job(std::string_view doing, std::string_view body);
 Result<DeletionLog> read_deletions(std::string_view doing, std::string_view body);
 Result<OrgLimits> read_limits(std::string_view doing, std::string_view body);

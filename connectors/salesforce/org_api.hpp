@@ -60,6 +60,10 @@ class OrgApi {
   virtual Result<ObjectDescription> describe(std::string_view object) = 0;
   /// All of the org, by one query for 2,000 of them; but for the Master, which no row stands for.
   virtual Result<std::vector<RecordTypeInfo>> record_types() = 0;
+  /// Entities that a channel of change events is set up to carry (`AccountChangeEvent`), by the
+  /// Tooling API's PlatformEventChannelMember; `channel`: `ChangeEvents`, `Invoices__chn`. Rejected
+  /// or Blocked: the user may not look at the setup (permission View Setup and Configuration).
+  virtual Result<std::vector<std::string>> channel_members(std::string_view channel) = 0;
   /// sObject collections by id: at most 2,000 ids; the answer has one item per id, in order.
   virtual Result<std::vector<FetchedRecord>> fetch(std::string_view object,
                                                    std::span<const RecordId> ids,

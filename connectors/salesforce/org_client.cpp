@@ -86,6 +86,32 @@ Result<std::vector<RecordTypeInfo>> OrgClient::record_types() {
   }
 }
 
+Result<std::vector<std::string>> OrgClient::channel_members(std::string_view channel) {
+  const auto doing =
+      fmt::format("ask what channel {} of org {} carries", channel, rest_.config().name);
+  Selection selection;
+  selection.object = "PlatformEventChannelMember";
+  selection.fields = {"SelectedEntity"};
+  selection.where = "EventChannel = " + soql_quoted(channel);
+  HttpRequest request;
+  request.path = rest_.path("/tooling/query?q=" + percent_encoded(soql(selection)));
+  const auto body = call(doing, std::move(request));
+  if (!body) return body.error();
+  const auto page = read_query_page(doing, *body);
+  if (!page) return page.error();
+  // An org selects tens of entities; a page holds 2,000.
+  if (!page->next.empty() || page->records.size() != page->total)
+    return transient(fmt::format(
+        "{}: {} of {} members came back; trying again", doing, page->records.size(), page->total));
+  std::vector<std::string> out;
+  for (const auto& record : page->records) {
+    auto entity = read_channel_member(doing, record);
+    if (!entity) return entity.error();
+    out.push_back(std::move(*entity));
+  }
+  return out;
+}
+
 Result<std::vector<FetchedRecord>> OrgClient::fetch(std::string_view object,
                                                     std::span<const RecordId> ids,
                                                     std::span<const std::string> fields) {

@@ -27,6 +27,7 @@ class OrgClient final : public OrgApi {
   Result<std::vector<ObjectInfo>> describe_global() override;
   Result<ObjectDescription> describe(std::string_view object) override;
   Result<std::vector<RecordTypeInfo>> record_types() override;
+  Result<std::vector<std::string>> channel_members(std::string_view channel) override;
   /// Any number of ids, in calls of at most 2,000 and of an answer's greatest size. `fields` is
   /// completed by Id and SystemModstamp, which a RowDecoder needs.
   Result<std::vector<FetchedRecord>> fetch(std::string_view object,

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <set>
 
 #include "daemon/observe/log.hpp"
 
@@ -18,38 +16,44 @@ constexpr EpochMs kRetryMs = 15 * 60'000;
 /// Clocks of the org and of ours may differ so much: records saved so long before the last audit
 /// began are compared again.
 constexpr EpochMs kOverlapMs = 60 * 60'000;
-/// What was saved so long before we began to listen is claimed too: stamps are whole seconds of
-/// another clock, and a record too many is only read in.
-constexpr EpochMs kSinceSlackMs = 5 * 60'000;
 
 }  // namespace
 
 AuditTask::AuditTask(Parts parts)
     : parts_(std::move(parts)), receipts_(parts_.bench.tools.ledger) {}
 
-std::vector<std::string> AuditTask::objects() const {
-  if (!parts_.bench.options.objects.empty()) return parts_.bench.options.objects;
-  std::set<std::string> found;
-  for (const auto& count : parts_.bench.tools.ledger.counts()) {
-    if (count.org == parts_.bench.tools.org) found.insert(count.object);
-  }
-  return {found.begin(), found.end()};
+Result<std::map<std::string, EpochMs>> AuditTask::objects() const {
+  OrgTools& tools = parts_.bench.tools;
+  const auto known = known_objects(tools.ledger, tools.org, parts_.asked);
+  auto selected = selected_objects(tools.ledger, tools.org);
+  if (!selected) return selected.error();
+  std::map<std::string, EpochMs> out = std::move(*selected);
+  for (const auto& object : known) out.insert_or_assign(object, since_);
+  const auto& only = parts_.bench.options.objects;
+  if (only.empty()) return out;
+  std::map<std::string, EpochMs> some;
+  for (const auto& object : only) some[object] = out.contains(object) ? out[object] : since_;
+  return some;
+}
+
+Result<std::vector<std::string>> AuditTask::names() const {
+  const auto found = objects();
+  if (!found) return found.error();
+  std::vector<std::string> out;
+  for (const auto& [object, since] : *found) out.push_back(object);
+  return out;
 }
 
 Result<void> AuditTask::bring_up() {
   OrgTools& tools = parts_.bench.tools;
-  ledger::AuditBook book(tools.ledger);
-  const std::string key = "since:" + tools.org;
-  const auto kept = book.kept(key);
-  if (!kept) return kept.error();
-  since_ = tools.clock.now_ms() - kSinceSlackMs;
-  if (kept->empty()) {
-    if (auto noted = book.keep(key, std::to_string(since_)); !noted) return noted;
-  } else {
-    const std::string& text = kept->front().second;
-    std::from_chars(text.data(), text.data() + text.size(), since_);
+  since_ = listening_since(tools.ledger, tools.org);
+  if (since_ == 0) {
+    since_ = tools.clock.now_ms() - kListeningSlackMs;
+    if (auto noted = note_listening(tools.ledger, tools.org, since_); !noted) return noted;
   }
-  for (const auto& object : objects()) {
+  const auto found = names();
+  if (!found) return found.error();
+  for (const auto& object : *found) {
     const auto last = receipts_.last(tools.org, object, false);
     if (!last) return last.error();
     if (!*last) continue;
@@ -100,8 +104,13 @@ Result<bool> AuditTask::choose() {
   const std::string& org = parts_.bench.tools.org;
   if (!ordered_) {
     if (auto order = parts_.desk.take(org)) {
-      ordered_ = Ordered{*order, {order->object}};
-      if (order->object.empty()) ordered_->objects = objects();
+      Ordered ordered{*order, {order->object}};
+      if (order->object.empty()) {
+        auto found = names();
+        if (!found) return found.error();
+        ordered.objects = std::move(*found);
+      }
+      ordered_ = std::move(ordered);
       std::ranges::reverse(ordered_->objects);
     }
   }
@@ -120,7 +129,9 @@ Result<bool> AuditTask::choose() {
   if (parts_.bench.options.every.count() == 0) return false;
   const EpochMs now = parts_.bench.tools.clock.now_ms();
   std::optional<std::pair<EpochMs, std::string>> next;
-  for (const auto& object : objects()) {
+  const auto found = names();
+  if (!found) return found.error();
+  for (const auto& object : *found) {
     const EpochMs at = due_at(object);
     if (at > now || (next && at >= next->first) || being_read(object)) continue;
     next = {at, object};
@@ -139,7 +150,10 @@ Result<void> AuditTask::start(const std::string& object, const Desk::Order& orde
   pass.by = order.by;
   pass.repair = order.repair;
   pass.whole = parts_.whole(object);
-  pass.since = since_;
+  const auto found = objects();
+  if (!found) return found.error();
+  const auto claimed = found->find(object);
+  pass.since = claimed == found->end() ? since_ : claimed->second;
   const auto last = receipts_.last(parts_.bench.tools.org, object, true);
   if (!last) return last.error();
   if (*last && !order.full) {

@@ -9,17 +9,20 @@
 #include "daemon/audit/desk.hpp"
 #include "daemon/audit/object_pass.hpp"
 #include "daemon/audit/receipt.hpp"
+#include "daemon/pipeline/org_objects.hpp"
 
 namespace headwater::audit {
 
-/// The audit of one org: each object every `audit.every`, and when a person asks. One object at a
-/// time, one page at a time, behind all other work of the org; its API calls are the first that the
-/// quota governor withholds.
+/// The audit of one org: each object that it has for us (org_objects.hpp) every `audit.every`, and
+/// when a person asks. Of one that nothing was ever heard of only what was saved since we listen
+/// for it is claimed: the rest nobody asked for. One object at a time, one page at a time, behind
+/// all other work of the org; its API calls are the first that the quota governor withholds.
 class AuditTask final : public OrgTask {
  public:
   struct Parts {
     Bench bench;
     Desk& desk;
+    ObjectsAsked asked;
     /// True: the ledger read all records of the object in once, so it claims every one.
     std::function<bool(const std::string& object)> whole;
   };
@@ -37,7 +40,9 @@ class AuditTask final : public OrgTask {
   Result<bool> choose();
   Result<void> start(const std::string& object, const Desk::Order& order);
   Result<void> end();
-  std::vector<std::string> objects() const;
+  /// Each with the moment since when what is saved of it is claimed.
+  Result<std::map<std::string, EpochMs>> objects() const;
+  Result<std::vector<std::string>> names() const;
   EpochMs due_at(const std::string& object) const;
   bool being_read(const std::string& object) const;
 

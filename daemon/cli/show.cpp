@@ -198,8 +198,13 @@ std::string show_holes(const json::array& holes) {
                        at(hole, "detail"));
     if (const auto* repair = hole.as_object().if_contains("repair")) {
       for (const auto& job : repair->as_array())
-        out += fmt::format(
-            "    job {} reads {}: {}\n", at(job, "job"), at(job, "object"), at(job, "state"));
+        out += fmt::format("    job {} reads {}: {}{}\n",
+                           at(job, "job"),
+                           at(job, "object"),
+                           at(job, "state"),
+                           job.as_object().contains("fields_left_out")
+                               ? "; could not query " + at(job, "fields_left_out")
+                               : "");
     }
     out += show_closing(hole);
   }

@@ -309,6 +309,8 @@ class Ledger : public NameTables {
                              std::span<const RecordId> gone,
                              const std::string& proof);
   std::optional<Snapped> last_snapped(std::string_view org, std::string_view object) const;
+  /// Those that were read whole at some time, be it that they had no record.
+  std::vector<std::string> snapped_objects(std::string_view org) const;
 
   // ---- sinks
   /// What a sink found in its target: its cursor, and the greatest rev of any image there. May give

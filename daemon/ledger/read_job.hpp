@@ -111,7 +111,7 @@ struct Snapped {
   Version noted;
   EpochMs at = 0;
   std::uint64_t job = 0;
-  std::string fields;  ///< as ReadJob::fields
+  std::string fields;  ///< as ReadJob::fields, without those that were left out
   std::string types;   ///< as ReadJob::types; empty: it was not kept
 };
 

@@ -129,6 +129,34 @@ std::optional<Snapped> read_snapped(std::string_view bytes) {
   return snapped;
 }
 
+std::vector<std::string_view> items_of(std::string_view joined) {
+  std::vector<std::string_view> out;
+  while (!joined.empty()) {
+    const auto comma = std::min(joined.find(','), joined.size());
+    out.push_back(joined.substr(0, comma));
+    joined.remove_prefix(std::min(comma + 1, joined.size()));
+  }
+  return out;
+}
+
+/// The job's fields but for those that could not be queried, and their types: a field that was left
+/// out is new once it can be had.
+std::pair<std::string, std::string> fields_read(const ReadJob& job) {
+  const auto fields = items_of(job.fields), types = items_of(job.types);
+  const auto left_out = items_of(job.left_out);
+  std::pair<std::string, std::string> out;
+  const auto add = [](std::string& list, std::string_view item) {
+    if (!list.empty()) list += ',';
+    list += item;
+  };
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (std::ranges::find(left_out, fields[i]) != left_out.end()) continue;
+    add(out.first, fields[i]);
+    if (i < types.size()) add(out.second, types[i]);
+  }
+  return out;
+}
+
 Error damaged(std::string_view what) {
   return fatal(std::string("ledger: the row of ") + std::string(what) +
                " is damaged or of a newer format; start the version that wrote it");
@@ -260,8 +288,8 @@ void ReadJobs::found_gone(std::string_view org, std::string_view object) {
 void ReadJobs::snapped(const ReadJob& job) {
   const std::lock_guard lock(mutex_);
   const std::string key = make_key(job.org, job.object);
-  snapped_.insert_or_assign(key,
-                            Snapped{job.noted, clock_.now_ms(), job.number, job.fields, job.types});
+  const auto [fields, types] = fields_read(job);
+  snapped_.insert_or_assign(key, Snapped{job.noted, clock_.now_ms(), job.number, fields, types});
   snapped_dirty_.push_back(key);
 }
 
@@ -312,6 +340,17 @@ std::optional<ReadJob> ReadJobs::get(std::uint64_t number) const {
   const auto at = jobs_.find(number);
   if (at == jobs_.end()) return std::nullopt;
   return at->second.job;
+}
+
+std::vector<std::string> ReadJobs::snapped_objects(std::string_view org) const {
+  const std::lock_guard lock(mutex_);
+  const std::string prefix = make_key(org, "");
+  std::vector<std::string> out;
+  for (auto at = snapped_.lower_bound(prefix);
+       at != snapped_.end() && at->first.starts_with(prefix);
+       ++at)
+    out.push_back(at->first.substr(prefix.size()));
+  return out;
 }
 
 std::optional<Snapped> ReadJobs::last_snapped(std::string_view org, std::string_view object) const {

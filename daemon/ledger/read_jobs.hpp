@@ -44,6 +44,7 @@ class ReadJobs {
   std::vector<ReadJob> list() const;
   std::optional<ReadJob> get(std::uint64_t number) const;
   std::optional<Snapped> last_snapped(std::string_view org, std::string_view object) const;
+  std::vector<std::string> snapped_objects(std::string_view org) const;
 
  private:
   struct Held {

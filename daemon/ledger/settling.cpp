@@ -46,6 +46,10 @@ std::optional<Snapped> Ledger::last_snapped(std::string_view org, std::string_vi
   return impl_->jobs_.last_snapped(org, object);
 }
 
+std::vector<std::string> Ledger::snapped_objects(std::string_view org) const {
+  return impl_->jobs_.snapped_objects(org);
+}
+
 Result<std::optional<ReadJob>> Ledger::change_job(std::uint64_t number,
                                                   const std::function<void(ReadJob&)>& change) {
   return impl_->write([&]() -> Result<std::optional<ReadJob>> {

@@ -20,6 +20,10 @@ using ledger::ReadJob;
 constexpr std::int64_t kPollMs = 1'000;
 /// An object that cannot be described is asked for again after this.
 constexpr std::int64_t kDescribeAgainMs = 10 * 60'000;
+/// Which objects the org's channels carry is asked every hour, or so soon after a failure.
+constexpr std::int64_t kAskHourMs = 60 * 60'000, kAskAgainMs = 60'000;
+/// An object of which a field could not be queried is read again after this.
+constexpr EpochMs kLeftOutAgainMs = 60 * 60'000;
 constexpr std::string_view kBy = "headwater";
 
 /// A stretch that began longer ago is read whole: the log of deletions must reach back to it for as
@@ -67,16 +71,6 @@ bool is_wider(const DescribedObject& object, const ledger::Snapped& read) {
 
 }  // namespace
 
-std::string object_of_topic(std::string_view topic) {
-  static constexpr std::string_view kData = "/data/", kEvent = "ChangeEvent";
-  if (!topic.starts_with(kData) || !topic.ends_with(kEvent)) return {};
-  topic.remove_prefix(kData.size());
-  topic.remove_suffix(kEvent.size());
-  std::string object(topic);
-  if (object.ends_with("__")) object += 'c';
-  return object;
-}
-
 bool heals_otherwise(const Hole& hole) {
   if (hole.cause == kSwitchedOff) return hole.to_ts == 0;  // until it is on again
   return hole.cause == "mass_delete" || hole.cause == kDeliveryLimit ||
@@ -115,6 +109,7 @@ Result<Step> JobPlanner::step() {
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (now < next_) return Step::wait(next_);
   next_ = now + kPollMs;
+  look_hourly();
   if (auto planned = plan_repairs(); !planned) return planned.error();
   if (!plan_.snapshot_topics.empty() && anchored()) {
     if (auto planned = plan_snapshots(); !planned) return planned.error();
@@ -132,7 +127,7 @@ bool JobPlanner::anchored() const {
   });
 }
 
-std::set<std::string> JobPlanner::known_objects() const {
+std::set<std::string> JobPlanner::objects_to_read_in() const {
   std::set<std::string> out(plan_.snapshot_objects.begin(), plan_.snapshot_objects.end());
   for (const auto& count : tools_.ledger.counts()) {
     if (count.org == tools_.org && count.alive + count.deleted > 0) out.insert(count.object);
@@ -167,7 +162,7 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
 
 Result<void> JobPlanner::plan_snapshots() {
   const auto jobs = tools_.ledger.jobs();
-  for (const std::string& object : known_objects()) {
+  for (const std::string& object : objects_to_read_in()) {
     if (tools_.ledger.last_snapped(tools_.org, object)) continue;
     const bool asked = std::ranges::any_of(jobs, [&](const ReadJob& job) {
       return job.org == tools_.org && job.object == object && job.whole() &&
@@ -182,7 +177,7 @@ Result<void> JobPlanner::plan_snapshots() {
 /// One object a round. A field that the last reading lacked is told by no event for records that
 /// nobody changes, nor are the values of one whose type was changed (salesforce.md section 7.7).
 Result<void> JobPlanner::plan_reshaped() {
-  const auto objects = known_objects();
+  const auto objects = objects_to_read_in();
   if (objects.empty()) return {};
   auto at = objects.upper_bound(reshaped_at_);
   if (at == objects.end()) at = objects.begin();
@@ -190,6 +185,9 @@ Result<void> JobPlanner::plan_reshaped() {
   const auto last = tools_.ledger.last_snapped(tools_.org, *at);
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (!last || describe_failed_[*at] > now) return {};
+  // What could not be queried a moment ago is left alone for a while.
+  const auto last_job = tools_.ledger.job(last->job);
+  if (last_job && !last_job->left_out.empty() && !left_out_long_ago(*last_job)) return {};
   for (const ReadJob& job : tools_.ledger.jobs()) {
     if (job.org == tools_.org && job.object == *at && job.whole() && job.open()) return {};
   }
@@ -202,58 +200,147 @@ Result<void> JobPlanner::plan_reshaped() {
   return is_wider(**described, *last) ? add_job(*at, ReadJob::Why::Snapshot) : Result<void>();
 }
 
+/// Once at the start and every hour. What fails is asked for again when a hole needs it.
+void JobPlanner::look_hourly() {
+  const std::int64_t now = tools_.clock.monotonic_ms();
+  const auto channels = channels_of(plan_.topics);
+  if (channels.empty() || now < ask_next_) return;
+  const auto asked =
+      ask_captured(tools_.api, tools_.ledger, tools_.org, channels, tools_.clock.now_ms());
+  ask_next_ = now + (asked ? kAskHourMs : kAskAgainMs);
+  if (!asked) log::warning(asked.error().message, {{"org", tools_.org}});
+}
+
+/// As the org says after the hole was last renewed: an object that was selected in the stretch has
+/// been told since. Asked once for each state of a hole.
+Result<Captured> JobPlanner::captured_for(const Hole& hole) {
+  const auto at = asked_for_.find(hole.rev);
+  if (at != asked_for_.end() && same(at->second.version, hole.version) &&
+      at->second.to_ts == hole.to_ts)
+    return captured_of(tools_.ledger, tools_.org);
+  std::vector<std::string> topics = plan_.topics;
+  topics.push_back(hole.topic);  // its stream may be configured no more
+  auto channels = channels_of(topics);
+  std::ranges::sort(channels);
+  const auto twice = std::ranges::unique(channels);
+  channels.erase(twice.begin(), twice.end());
+  auto asked = ask_captured(tools_.api, tools_.ledger, tools_.org, channels, tools_.clock.now_ms());
+  if (asked) asked_for_[hole.rev] = {hole.rev, hole.version, hole.to_ts};
+  return asked;
+}
+
+Result<JobPlanner::Lacking> JobPlanner::lacking(const Hole& hole,
+                                                const std::set<std::string>& known) {
+  Lacking out;
+  if (hole.scope == Hole::Scope::Object) out.objects.insert(hole.object);
+  for (const std::string& object : known) {
+    if (may_lack(hole, object)) out.objects.insert(object);
+  }
+  if (hole.scope != Hole::Scope::Stretch || !object_of_topic(hole.topic).empty()) return out;
+  const auto captured = captured_for(hole);
+  if (!captured) return captured.error();
+  std::string hidden;
+  for (const auto& [object, told] : captured->objects) {
+    if (told.to < window_of(hole) || out.objects.contains(object)) continue;
+    if (!told.hidden)
+      out.objects.insert(object);
+    else if (captured->selected(told))
+      hidden += (hidden.empty() ? "" : ", ") + object;
+  }
+  if (!captured->exact)
+    out.beside = "; the org does not tell which objects are selected, so all that may be were read";
+  if (!hidden.empty())
+    out.beside += "; hidden from the integration user, so that no stream brings them: " + hidden;
+  return out;
+}
+
+/// Fields that the job could not query and the object still has for us. One that went, or was
+/// hidden, since it was described is none that an event would tell either.
+Result<std::string> JobPlanner::owed_fields(const ReadJob& job) {
+  if (job.left_out.empty()) return std::string();
+  const auto described = tools_.objects.describe(job.object);
+  if (!described) return described.error();
+  std::string out;
+  std::istringstream fields(job.left_out);
+  for (std::string field; std::getline(fields, field, ',');) {
+    if (std::ranges::find((*described)->fields, field) != (*described)->fields.end())
+      out += (out.empty() ? "" : ",") + field;
+  }
+  return out;
+}
+
+bool JobPlanner::left_out_long_ago(const ReadJob& job) const {
+  return tools_.clock.now_ms() - job.ended_at >= kLeftOutAgainMs;
+}
+
+Result<JobPlanner::Answer> JobPlanner::answer_of(const std::string& object, const Hole& hole) {
+  Answer out;
+  // Jobs that were added for a hole before may answer this one too.
+  for (ReadJob& job : tools_.ledger.jobs()) {
+    if (job.org != tools_.org || job.object != object || !answers(job, hole)) continue;
+    if (job.state == ReadJob::State::Done && job.where.empty()) {
+      const auto owed = owed_fields(job);
+      if (!owed) return owed.error();
+      if (!owed->empty() && left_out_long_ago(job)) continue;
+      if (owed->empty() && !out.job) out.job = std::move(job);
+    }
+    out.asked = true;
+  }
+  return out;
+}
+
 Result<void> JobPlanner::plan_repairs() {
   const auto holes = tools_.ledger.wide_holes(tools_.org);
+  std::erase_if(asked_for_, [&](const auto& asked) {
+    return std::ranges::find(holes, asked.first, &Hole::rev) == holes.end();
+  });
   if (holes.empty()) return {};
-  const auto objects = known_objects();
+  const auto known =
+      known_objects(tools_.ledger, tools_.org, {plan_.snapshot_objects, plan_.topics});
+  Result<void> unasked;
   for (const Hole& hole : holes) {
     if (heals_otherwise(hole) || !goes_on(tools_.ledger, hole)) continue;
-    // Jobs that were added for the hole before may answer this one too.
-    const auto jobs = tools_.ledger.jobs();
-    std::set<std::string> lacking;
-    if (hole.scope == Hole::Scope::Object) lacking.insert(hole.object);
-    for (const std::string& object : objects) {
-      if (may_lack(hole, object)) lacking.insert(object);
+    const auto lacks = lacking(hole, known);
+    if (!lacks && lacks.error().kind == ErrorKind::Fatal) return lacks.error();
+    if (!lacks) {  // it stays open; the others do not wait for it
+      unasked = lacks.error();
+      continue;
     }
-    std::vector<const ReadJob*> done;
-    bool all_done = true;
-    for (const std::string& object : lacking) {
-      bool asked = false, answer = false;
-      for (const ReadJob& job : jobs) {
-        if (job.org != tools_.org || job.object != object || !answers(job, hole)) continue;
-        asked = true;
-        if (job.state != ReadJob::State::Done || !job.where.empty()) continue;
-        if (!answer) done.push_back(&job);
-        answer = true;
-      }
-      all_done = all_done && answer;
-      if (asked) continue;
+    std::vector<ReadJob> done;
+    for (const std::string& object : lacks->objects) {
+      auto answer = answer_of(object, hole);
+      if (!answer) return answer.error();
+      if (answer->job) done.push_back(std::move(*answer->job));
+      if (answer->asked) continue;
       if (auto added = add_job(object, ReadJob::Why::Repair); !added) return added;
     }
     // Without an object nothing proves that none is missing.
-    if (!all_done || lacking.empty()) continue;
-    if (auto closed = close(hole, done); !closed) return closed;
+    if (done.size() < lacks->objects.size() || done.empty()) continue;
+    if (auto closed = close(hole, done, lacks->beside); !closed) return closed;
   }
-  return {};
+  return unasked;
 }
 
-Result<void> JobPlanner::close(const Hole& hole, const std::vector<const ReadJob*>& jobs) {
+Result<void> JobPlanner::close(const Hole& hole,
+                               const std::vector<ReadJob>& jobs,
+                               const std::string& beside) {
   std::string told;
-  for (const ReadJob* job : jobs) {
+  for (const ReadJob& job : jobs) {
     told += fmt::format(
-        "{}job {} read {} records of {}{} from version {} on, {} changed, {} deleted{}{}",
+        "{}job {} read {} records of {}{} from version {} on, {} changed, {} deleted{}{}{}",
         told.empty() ? "" : "; ",
-        job->number,
-        job->rows,
-        job->object,
-        job->since == 0 ? "" : " saved since " + format_datetime(job->since),
-        job->noted.str(),
-        job->entries,
-        job->deleted,
-        job->proof.empty() ? "" : ", " + job->proof,
-        job->braked ? fmt::format(", {} not seen and left to a mass_delete hole", job->unseen)
-                    : "");
+        job.number,
+        job.rows,
+        job.object,
+        job.since == 0 ? "" : " saved since " + format_datetime(job.since),
+        job.noted.str(),
+        job.entries,
+        job.deleted,
+        job.left_out.empty() ? "" : ", without " + job.left_out + ", which it no longer has for us",
+        job.proof.empty() ? "" : ", " + job.proof,
+        job.braked ? fmt::format(", {} not seen and left to a mass_delete hole", job.unseen) : "");
   }
+  told += beside;
   log::info("a hole is repaired",
             {{"org", hole.org}, {"hole", hole.rev.value}, {"cause", hole.cause}, {"by", told}});
   return tools_.ledger.close_hole(

@@ -162,17 +162,19 @@ class RestTruth final : public Truth {
     return out;
   }
 
-  Result<void> each_key(const std::set<std::string>& objects, const KeyVisitor& visit) override {
-    for (const auto& object : objects)
-      if (auto done = each_key_of(object, visit); !done) return done;
+  Result<void> each_key(const std::map<std::string, EpochMs>& objects,
+                        const KeyVisitor& visit) override {
+    for (const auto& [object, since] : objects)
+      if (auto done = each_key_of(object, since, visit); !done) return done;
     return {};
   }
 
  private:
-  Result<void> each_key_of(const std::string& object, const KeyVisitor& visit) {
+  Result<void> each_key_of(const std::string& object, EpochMs since, const KeyVisitor& visit) {
     salesforce::Selection selection;
     selection.object = object;
     selection.fields = {"Id"};
+    if (since != 0) selection.where = "SystemModstamp >= " + format_datetime(since);
     salesforce::CallTerms terms;
     terms.priority = Priority::Audit;
     salesforce::QueryWalk walk(projection_.reader(), selection, terms);
@@ -225,7 +227,7 @@ class DumpTruth final : public Truth {
     return out;
   }
 
-  Result<void> each_key(const std::set<std::string>&, const KeyVisitor& visit) override {
+  Result<void> each_key(const std::map<std::string, EpochMs>&, const KeyVisitor& visit) override {
     if (auto loaded = load(); !loaded) return loaded;
     std::vector<std::string> rkeys;
     for (const auto& [rkey, record] : lines_) rkeys.push_back(rkey);

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,9 +28,11 @@ class Truth {
   /// In order; nothing: deleted, hidden or never there. REQUIRES: all of one object.
   virtual Result<std::vector<std::optional<TrueRecord>>> read(
       std::span<const std::string> rkeys) = 0;
-  /// Every living record of these objects, some at a time.
+  /// Every living record of these objects that was saved since then (0: at any time), some at a
+  /// time.
   using KeyVisitor = std::function<Result<void>(std::span<const std::string> rkeys)>;
-  virtual Result<void> each_key(const std::set<std::string>& objects, const KeyVisitor& visit) = 0;
+  virtual Result<void> each_key(const std::map<std::string, EpochMs>& objects,
+                                const KeyVisitor& visit) = 0;
 };
 
 /// By the org's REST API, with the org's credentials, a page at a time. Its calls are of the lowest

@@ -393,6 +393,24 @@ Result<void> Verifier::unknown_keys(Work& work,
   return {};
 }
 
+/// Where records may be that the ledger lacks: all of an object that it holds or was to read in; of
+/// others what was saved since the daemon would have been told.
+Result<std::map<std::string, EpochMs>> Verifier::objects_of(const Places::Org& org) {
+  const auto told = ledger_.document("objects " + org.name);
+  if (!told) return told.error();
+  std::map<std::string, EpochMs> out;
+  const auto time_of = [](const json::value& text) {
+    return parse_datetime(std::string_view(text.as_string())).value_or(0);
+  };
+  if (const auto& since = told->at("listening_since"); since.is_string()) {
+    for (const auto& object : org.own) out[object] = time_of(since);
+  }
+  for (const auto& [object, since] : told->at("since").as_object()) out[object] = time_of(since);
+  for (const auto& object : org.objects) out[object] = 0;
+  for (const auto& object : objects_[org.name]) out[object] = 0;
+  return out;
+}
+
 Result<void> Verifier::compare_keys() {
   for (auto& target : places_.targets) {
     Work& mine = work(target_check(target.name));
@@ -410,10 +428,10 @@ Result<void> Verifier::compare_keys() {
     if (!org.truth) continue;
     Work& mine = work(org_check(org.name));
     if (!mine.check.failed.empty()) continue;
-    auto objects = objects_[org.name];
-    objects.insert(org.objects.begin(), org.objects.end());
+    const auto objects = objects_of(org);
+    if (!objects) return objects.error();
     Result<void> asked;
-    auto done = org.truth->each_key(objects, [&](std::span<const std::string> rkeys) {
+    auto done = org.truth->each_key(*objects, [&](std::span<const std::string> rkeys) {
       return asked = unknown_keys(mine, rkeys, "in the org");
     });
     if (!asked) return asked;

@@ -24,6 +24,7 @@ struct Places {
     std::string name;
     std::unique_ptr<Truth> truth;   ///< null: the org is not asked
     std::set<std::string> objects;  ///< looked for in the org besides those that the ledger holds
+    std::set<std::string> own;  ///< of streams of one object: since the daemon listens to the org
   };
   struct Target {
     std::string name;  ///< of the sink
@@ -134,6 +135,7 @@ class Verifier {
   Result<void> compare_org(std::size_t org, const std::vector<LedgerRecord>& records);
   void compare_log(std::size_t log, const std::vector<LedgerRecord>& records, bool last);
   Result<void> compare_keys();
+  Result<std::map<std::string, EpochMs>> objects_of(const Places::Org& org);
   Result<void> unknown_keys(Work& work, std::span<const std::string> rkeys, const char* where);
   Result<void> compare_events();
   Result<void> events_of_ledger(EventView& view, Check& check);

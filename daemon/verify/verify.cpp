@@ -13,6 +13,7 @@
 #include "connectors/kafka/log_reader.hpp"
 #include "connectors/postgres/reader.hpp"
 #include "connectors/redis/reader.hpp"
+#include "connectors/salesforce/org_facts.hpp"
 #include "daemon/runtime/control.hpp"
 #include "daemon/verify/report.hpp"
 #include "daemon/verify/verifier.hpp"
@@ -56,8 +57,12 @@ Settings read_settings(const std::string& path, config::Problems& problems) {
 Result<Places> open_places(const Settings& settings, const Options& options, const Clock& clock) {
   Places places;
   for (const auto& org : settings.orgs) {
-    Places::Org place{org.name, nullptr, {}};
+    Places::Org place{org.name, nullptr, {}, {}};
     place.objects.insert(org.snapshot_objects.begin(), org.snapshot_objects.end());
+    for (const auto& stream : org.streams) {
+      if (auto object = salesforce::object_of_topic(stream.topic); !object.empty())
+        place.own.insert(object);
+    }
     if (options.truth.empty())
       place.truth = make_rest_truth(org, settings.mapping, clock);
     else if (options.truth != "none")

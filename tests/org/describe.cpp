@@ -7,6 +7,32 @@
 
 namespace headwater::org {
 
+/// What the standard channel carries; there is no other. Only this one query of the setup.
+HttpResponse Rest::tooling_query(const HttpRequest& request) {
+  constexpr std::string_view kAsked =
+      "SELECT SelectedEntity FROM PlatformEventChannelMember WHERE EventChannel = '";
+  const auto soql = request.param("q");
+  if (!soql.starts_with(kAsked) || !soql.ends_with('\''))
+    return rest_refusal(400, "MALFORMED_QUERY", "only PlatformEventChannelMember can be asked");
+  boost::json::array members;
+  if (soql.substr(kAsked.size()) == "ChangeEvents'") {
+    for (const auto& object : store_.catalog().objects()) {
+      if (!object->captured) continue;
+      members.push_back(
+          boost::json::object{{"attributes", {{"type", "PlatformEventChannelMember"}}},
+                              {"SelectedEntity", object->event_name}});
+    }
+  }
+  return {
+      200,
+      boost::json::serialize(boost::json::object{{"size", members.size()},
+                                                 {"totalSize", members.size()},
+                                                 {"done", true},
+                                                 {"queryLocator", nullptr},
+                                                 {"entityTypeName", "PlatformEventChannelMember"},
+                                                 {"records", std::move(members)}})};
+}
+
 HttpResponse Rest::describe_global(const std::string& version) {
   boost::json::array objects;
   for (const auto& object : store_.catalog().objects()) {
@@ -21,6 +47,16 @@ HttpResponse Rest::describe_global(const std::string& version) {
                             {"retrieveable", true},
                             {"replicateable", true},
                             {"urls", {{"sobject", url}, {"describe", url + "/describe"}}}});
+    // Of what can be captured, whether it is selected or not.
+    objects.push_back(boost::json::object{{"name", object->event_name},
+                                          {"label", "Change Event: " + object->name},
+                                          {"keyPrefix", nullptr},
+                                          {"custom", object->custom},
+                                          {"associateEntityType", "ChangeEvent"},
+                                          {"associateParentEntity", object->name},
+                                          {"queryable", false},
+                                          {"retrieveable", true},
+                                          {"replicateable", false}});
   }
   // Objects that lookups point to without being held here: clients need their prefixes.
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOthers{

@@ -141,6 +141,7 @@ HttpResponse Rest::route(const HttpRequest& request,
   if (rest == "jobs/query" || rest.starts_with("jobs/query/"))
     return bulk_.handle(request, version, rest.substr(std::string_view("jobs/query").size()));
   if (rest == "query" || rest == "queryAll") return query(request, version, rest == "queryAll");
+  if (rest == "tooling/query") return tooling_query(request);
   if (rest.starts_with("query/")) return page(version, rest.substr(6));
   if (rest.starts_with("queryAll/")) return page(version, rest.substr(9));
   if (rest == "sobjects" || rest == "sobjects/") return describe_global(version);

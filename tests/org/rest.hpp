@@ -42,6 +42,7 @@ class Rest {
                         const std::string& version,
                         const std::string& rest);
   HttpResponse describe_global(const std::string& version);
+  HttpResponse tooling_query(const HttpRequest& request);
   HttpResponse describe(const ObjectDef& object);
   boost::json::array record_types(const ObjectDef& object) const;
   HttpResponse deletions(const HttpRequest& request, const ObjectDef& object);

@@ -156,6 +156,11 @@ Result<std::vector<salesforce::RecordTypeInfo>> SimApi::record_types() {
   return std::vector<salesforce::RecordTypeInfo>{};
 }
 
+Result<std::vector<std::string>> SimApi::channel_members(std::string_view) {
+  if (auto error = fault()) return *error;
+  return std::vector<std::string>{"AccountChangeEvent", "ContactChangeEvent"};
+}
+
 Result<salesforce::ObjectDescription> SimApi::describe(std::string_view object) {
   if (auto error = fault()) return *error;
   const SimObject* found = org_.object(object);

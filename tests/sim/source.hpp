@@ -71,6 +71,7 @@ class SimApi final : public salesforce::OrgApi {
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override;
   Result<salesforce::ObjectDescription> describe(std::string_view object) override;
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override;
+  Result<std::vector<std::string>> channel_members(std::string_view channel) override;
   Result<std::vector<salesforce::FetchedRecord>> fetch(
       std::string_view object,
       std::span<const RecordId> ids,

@@ -12,6 +12,7 @@
 #include "connectors/salesforce/describe.hpp"
 #include "connectors/salesforce/errors.hpp"
 #include "connectors/salesforce/org.hpp"
+#include "connectors/salesforce/org_facts.hpp"
 #include "connectors/salesforce/row.hpp"
 #include "schemas/avro/event_decoder.hpp"
 #include "tests/integration/salesforce/certificates.hpp"
@@ -269,6 +270,18 @@ TEST_F(SimulatedOrgTest, ObjectsAreListedWithTheirPrefixes) {
   EXPECT_EQ(prefixes["User"], "005");
   EXPECT_EQ(prefixes["Invoice__c"].size(), 3u);
   EXPECT_GT(metrics_->api_max, 0);
+}
+
+TEST_F(SimulatedOrgTest, TheStandardChannelCarriesEveryObjectOfTheOrg) {
+  start();
+  const std::vector<std::string> channels = {"ChangeEvents"};
+  const auto captured = learn_captured(*client_, channels);
+  ASSERT_TRUE(captured.ok()) << captured.error().message;
+  EXPECT_TRUE(captured->exact) << captured->why;
+  for (const char* object : {"Account", "Contact", "Invoice__c", "User"})
+    EXPECT_TRUE(captured->objects.contains(object)) << object;
+  EXPECT_FALSE(captured->objects.contains("RecordType"));
+  EXPECT_TRUE(captured->hidden.empty());
 }
 
 TEST_F(SimulatedOrgTest, RecordTypesAreReadToTheLast) {

@@ -29,6 +29,7 @@ class AuditTest : public test::PipelineTest {
     task = std::make_unique<AuditTask>(AuditTask::Parts{
         {*tools, org, audit_options, [this] { return streams; }, options.sweep_share_max},
         desk,
+        asked,
         [this](const std::string&) { return whole; }});
   }
 
@@ -96,6 +97,11 @@ class AuditTest : public test::PipelineTest {
     if (stepped->next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped->until_ms);
     others();
     return true;
+  }
+  /// Of all objects.
+  json::object audit_all() {
+    const std::string orgs[] = {"emea"};
+    return finish(desk.place(orgs, {0, "", true, false, "ada"}));
   }
   std::uint64_t order(bool repair, bool full = false) {
     const std::string orgs[] = {"emea"};
@@ -166,6 +172,7 @@ class AuditTest : public test::PipelineTest {
   std::optional<ObjectBook> objects;
   std::unique_ptr<OrgTools> tools;
   std::optional<RefetchTask> refetch;
+  ObjectsAsked asked;
   std::unique_ptr<AuditTask> task;
 };
 
@@ -197,6 +204,28 @@ TEST_F(AuditTest, ALostCreateIsFoundAndHealed) {
   EXPECT_EQ(ledger->holes_open(), 0U);
   EXPECT_EQ(receipt.at("differing_months").as_array().size(), 1U);
   EXPECT_EQ(result(audit()), "equal");
+}
+
+TEST_F(AuditTest, TheFirstRecordOfASnapshotObjectThatWasEmptyIsMissed) {
+  asked.snapshot_objects = {"Account"};
+  whole = true;
+  make_task();
+  save(1, 1, "Lost");
+  const auto receipt = audit_all();
+  EXPECT_EQ(findings(receipt), std::vector{account(1) + " audit_missing"});
+  EXPECT_EQ(held(1), "Lost/Steel");
+}
+
+TEST_F(AuditTest, AnObjectOfAChannelIsLookedAtThoughNothingWasEverHeardOfIt) {
+  ASSERT_TRUE(note_listening(*ledger, "emea", kStart - kListeningSlackMs));
+  const std::vector<std::string> channels = {"ChangeEvents"};
+  ASSERT_TRUE(ask_captured(org, *ledger, "emea", channels, clock.ms));
+  save(1, 1, "Lost");
+  save(2, -60, "Saved before we listened");
+  const auto receipt = audit_all();
+  EXPECT_EQ(findings(receipt), std::vector{account(1) + " audit_missing"});
+  EXPECT_EQ(receipt.at("before_start"), 1);
+  EXPECT_EQ(held(2), "none");
 }
 
 TEST_F(AuditTest, ALostUpdateIsFoundByItsStamp) {

@@ -43,6 +43,9 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
     return std::vector<salesforce::RecordTypeInfo>{};
   }
+  Result<std::vector<std::string>> channel_members(std::string_view) override {
+    return std::vector<std::string>{"AccountChangeEvent"};
+  }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
     ++described;
     salesforce::ObjectDescription out;

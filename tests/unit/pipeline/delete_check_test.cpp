@@ -88,6 +88,9 @@ class NoApi final : public salesforce::OrgApi {
   Result<salesforce::ObjectDescription> describe(std::string_view) override {
     return rejected("not asked");
   }
+  Result<std::vector<std::string>> channel_members(std::string_view) override {
+    return rejected("not asked");
+  }
   Result<std::vector<salesforce::FetchedRecord>> fetch(std::string_view,
                                                        std::span<const RecordId>,
                                                        std::span<const std::string>) override {

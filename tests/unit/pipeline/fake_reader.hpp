@@ -30,11 +30,14 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
 
   // ---- OrgApi
   Result<std::string> org_id() override { return std::string("00D5f000000AbCdEAK"); }
-  Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
-    return std::vector<salesforce::ObjectInfo>{{"Account", "001", true, true}};
-  }
+  Result<std::vector<salesforce::ObjectInfo>> describe_global() override { return listed; }
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
     return std::vector<salesforce::RecordTypeInfo>{};
+  }
+  Result<std::vector<std::string>> channel_members(std::string_view channel) override {
+    channels_asked.emplace_back(channel);
+    if (members_error) return *members_error;
+    return members;
   }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
     ++described;
@@ -77,7 +80,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       ids.resize(page_max);
       page.next = "/services/data/v66.0/query/01g-1";
     }
-    for (const auto& id : ids) page.records.push_back(json(id, accounts[id]));
+    for (const auto& id : ids) page.records.push_back(json(id, held(selection.object).at(id)));
     if (spoil_page) std::exchange(spoil_page, {})(page);
     return page;
   }
@@ -155,8 +158,13 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   }
 
   std::map<std::string, Account> accounts;
+  std::map<std::string, std::map<std::string, Account>> others;  ///< of another object
   std::vector<std::pair<std::string, std::string>> fields = {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}, {"IsDeleted", "boolean"}};
+  std::vector<salesforce::ObjectInfo> listed = {{"Account", "001", true, true}};
+  std::vector<std::string> members = {"AccountChangeEvent"};  ///< of every channel
+  std::optional<Error> members_error;
+  std::vector<std::string> channels_asked;
   std::deque<std::optional<Error>> errors;  ///< of the next calls; nothing: that one goes well
   std::function<void(salesforce::QueryPage&)> spoil_page;
   std::optional<std::uint64_t> counted;  ///< what count() says instead
@@ -171,6 +179,11 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::vector<std::string> aborted, freed;
 
  private:
+  const std::map<std::string, Account>& held(const std::string& object) const {
+    static const std::map<std::string, Account> kNone;
+    const auto at = others.find(object);
+    return object == "Account" ? accounts : at == others.end() ? kNone : at->second;
+  }
   std::optional<Error> next_error() {
     if (errors.empty()) return std::nullopt;
     auto error = std::move(errors.front());
@@ -189,7 +202,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
             ? 0
             : parse_datetime(selection.where.substr(bound + kSince.size(), 24)).value();
     std::vector<std::string> out;
-    for (const auto& [id, it] : accounts) {
+    for (const auto& [id, it] : held(selection.object)) {
       if (!hidden && it.stamp >= since && id > behind && (selection.with_deleted || !it.deleted))
         out.push_back(id);
     }

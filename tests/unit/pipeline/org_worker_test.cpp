@@ -25,6 +25,9 @@ class FakeApi final : public salesforce::OrgApi {
     return out;
   }
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override { return types; }
+  Result<std::vector<std::string>> channel_members(std::string_view) override {
+    return rejected("not asked");
+  }
   Result<std::vector<salesforce::FetchedRecord>> fetch(
       std::string_view,
       std::span<const RecordId> ids,

@@ -294,6 +294,9 @@ class ListingApi final : public salesforce::OrgApi {
   Result<salesforce::ObjectDescription> describe(std::string_view) override {
     return rejected("not asked");
   }
+  Result<std::vector<std::string>> channel_members(std::string_view) override {
+    return rejected("not asked");
+  }
   Result<std::vector<salesforce::FetchedRecord>> fetch(std::string_view,
                                                        std::span<const RecordId>,
                                                        std::span<const std::string>) override {
