@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include "config/node.hpp"
@@ -19,16 +20,8 @@ namespace {
 
 constexpr int kExitRefused = 1;
 constexpr int kExitUnreachable = 2;
-constexpr int kExitUsage = 64;  // EX_USAGE of sysexits.h
-
-/// The daemon's socket as its configuration names it. Other sections of the file are none of our
-/// business.
-std::string socket_of(const std::string& config_path) {
-  headwater::config::Problems problems;
-  auto root = headwater::config::Node::load(config_path, problems);
-  const std::string state_dir = root.text("state_dir", "/var/lib/headwater");
-  return root.child("control").text("socket", state_dir + "/control.sock");
-}
+constexpr int kExitUsage = 64;   // EX_USAGE of sysexits.h
+constexpr int kExitConfig = 78;  // EX_CONFIG
 
 /// Who types this, also behind sudo: a claim, which the daemon keeps beside what the kernel says.
 std::string who() {
@@ -49,13 +42,29 @@ struct Settings {
   double timeout_s = 30;
 };
 
+/// The daemon's socket: the one that was given, or the one that its configuration names. Other
+/// sections of the file are none of our business. A file that cannot be read names none: the
+/// default may be the socket of another daemon, which must not get the order.
+std::optional<std::string> socket_of(const Settings& settings) {
+  if (!settings.socket.empty()) return settings.socket;
+  headwater::config::Problems problems;
+  auto root = headwater::config::Node::load(settings.config_path, problems);
+  const std::string state_dir = root.text("state_dir", "/var/lib/headwater");
+  std::string socket = root.child("control").text("socket", state_dir + "/control.sock");
+  if (problems.empty()) return socket;
+  std::cerr << problems.str()
+            << "headwater: which daemon is meant stands in its configuration: give a good one by "
+               "--config FILE, or its socket by --socket PATH\n";
+  return std::nullopt;
+}
+
 /// Asks, prints, and turns the answer into an exit code. Without a view the answer is printed as it
 /// came.
 int run(const Settings& settings, const std::string& line, std::string_view view) {
   const headwater::Millis deadline(static_cast<std::int64_t>(settings.timeout_s * 1000));
-  const std::string socket =
-      settings.socket.empty() ? socket_of(settings.config_path) : settings.socket;
-  const auto reply = headwater::runtime::ask(socket, line, deadline);
+  const auto socket = socket_of(settings);
+  if (!socket) return kExitConfig;
+  const auto reply = headwater::runtime::ask(*socket, line, deadline);
   if (!reply) {
     std::cerr << "headwater: " << reply.error().message << "\n";
     return kExitUnreachable;
@@ -103,6 +112,12 @@ class Commands {
   int run(int argc, char** argv) {
     try {
       cli_.parse(argc, argv);
+    } catch (const CLI::RequiredError& e) {
+      // CLI11 misses a command before it minds the word that stands in its place.
+      const auto words = cli_.remaining();
+      if (words.empty()) return cli_.exit(e), kExitUsage;
+      std::cerr << "headwater: there is no command " << words.front() << "; see headwater --help\n";
+      return kExitUsage;
     } catch (const CLI::ParseError& e) {
       return cli_.exit(e) == 0 ? 0 : kExitUsage;  // 0: help was asked for
     }
@@ -222,6 +237,7 @@ class Commands {
     std::ifstream in(resync_.ids);
     std::string ids;
     std::size_t count = 0;
+    bool any = false;
     const auto ask = [&] {
       const int code = count == 0 ? 0 : ::run(settings_, line + " ids " + ids, "done");
       ids.clear();
@@ -229,9 +245,14 @@ class Commands {
       return code;
     };
     for (std::string id; in >> id;) {
+      any = true;
       ids += (ids.empty() ? "" : ",") + id;
       if (++count < kIdsMax) continue;
       if (const int code = ask(); code != 0) return code;
+    }
+    if (!any) {
+      std::cerr << "headwater: no ids in " << resync_.ids << "; it holds one a line\n";
+      return kExitUsage;
     }
     return ask();
   }
@@ -271,13 +292,13 @@ class Commands {
       no_history_ = true;
       return verify();
     }
-    const std::string socket =
-        settings_.socket.empty() ? socket_of(settings_.config_path) : settings_.socket;
+    const auto socket = socket_of(settings_);
+    if (!socket) return kExitConfig;
     const headwater::Millis deadline(static_cast<std::int64_t>(settings_.timeout_s * 1000));
     audit_.json = settings_.as_json;
     audit_.by = who();
     const auto ask = [&](const std::string& line) {
-      return headwater::runtime::ask(socket, line, deadline);
+      return headwater::runtime::ask(*socket, line, deadline);
     };
     return headwater::cli::audit(audit_, ask, std::cout, std::cerr);
   }

@@ -118,6 +118,24 @@ said=$("$bin_dir/headwaterd" --config broken.yaml 2>&1) || code=$?
 [ $code = 78 ] || fail "start with a bad file: exit $code"
 says 'broken.yaml:2:1: not YAML:...'
 
+# The command line finds the daemon by its configuration: by a bad one it asks nobody, least of all the daemon at the default place.
+said=$("$bin_dir/headwater" --config broken.yaml status 2>&1)
+[ $? = 78 ] || fail "headwater with a file that is no YAML: $said"
+says 'broken.yaml:2:1: not YAML:...'
+for order in status "holes close 1 --reason x" "resync Account" "audit --receipts"; do
+  # shellcheck disable=SC2086
+  said=$("$bin_dir/headwater" --config nowhere.yaml $order 2>&1)
+  [ $? = 78 ] || fail "headwater $order without its file: $said"
+  says 'nowhere.yaml: cannot be read: check that it exists and may be read by this user'
+  says 'headwater: which daemon is meant stands in its configuration: give a good one by --config FILE, or its socket by --socket PATH'
+done
+# A socket that is given needs no file.
+prints 2 "cannot reach the daemon at $work/no.sock" "$bin_dir/headwater" --config nowhere.yaml --socket "$work/no.sock" status
+prints 64 "headwater: there is no command bogus; see headwater --help" "$bin_dir/headwater" --socket "$work/no.sock" bogus
+prints 64 "A subcommand is required" "$bin_dir/headwater" --socket "$work/no.sock"
+: >no_ids
+prints 64 "headwater: no ids in no_ids; it holds one a line" "$bin_dir/headwater" --socket "$work/no.sock" resync Account --ids no_ids
+
 said=$("$bin_dir/headwaterd" --version) || fail "--version"
 grep -Eqx 'headwaterd [0-9]+\.[0-9]+\.[0-9]+.*' <<<"$said" || fail "--version said: $said"
 code=0
