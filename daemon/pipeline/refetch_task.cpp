@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kRefetchMax = 500;
 /// How often holes are looked at when none is due.
 constexpr std::int64_t kPollMs = 200;
-/// A refetch that failed is tried again after this, doubled with each failure up to kPostponeMax.
+/// A refetch that was refused is tried again after this, doubled with each failure up to
+/// kPostponeMax.
 constexpr EpochMs kPostpone = 5'000;
 constexpr EpochMs kPostponeMax = 15 * 60'000;
 /// Rows in the lane are applied within moments; should they get lost on the way, their holes are
@@ -27,7 +28,7 @@ RefetchTask::RefetchTask(OrgTools& tools)
       refetched_(tools.metrics.counter(
           "headwater_refetched_records_total", "Records read again by id", {{"org", tools.org}})),
       failed_(tools.metrics.counter("headwater_refetch_failures_total",
-                                    "Refetches that failed and were postponed",
+                                    "Records whose refetch failed; they are asked for again",
                                     {{"org", tools.org}})) {}
 
 Result<Step> RefetchTask::step() {
@@ -36,15 +37,21 @@ Result<Step> RefetchTask::step() {
   if (due.empty()) return Step::wait(tools_.clock.monotonic_ms() + kPollMs);
   std::map<std::string, std::vector<ledger::Hole>> by_object;
   for (const auto& hole : due) by_object[hole.object].push_back(hole);
-  for (const auto& [object, holes] : by_object) {
-    if (!tools_.outbox.empty()) break;
+  // Behind the object that failed last: what fails for one alone does not stand before the others.
+  auto at = by_object.upper_bound(failed_object_);
+  for (auto left = by_object.size(); left > 0 && tools_.outbox.empty(); --left, ++at) {
+    if (at == by_object.end()) at = by_object.begin();
+    const auto& [object, holes] = *at;
     const auto done = refetch(object, holes);
     if (done) continue;
     failed_.add(static_cast<double>(holes.size()));
+    failed_object_ = object;
+    // Only what is the question's own fault is put off: the org itself is asked again as soon as it
+    // answers.
+    if (done.error().kind != ErrorKind::Rejected) return done.error();
     const auto attempts = std::min<std::uint32_t>(holes.front().attempts, 10);
     const EpochMs next = now + std::min(kPostponeMax, kPostpone << attempts);
     if (auto postponed = tools_.ledger.postpone(holes, next); !postponed) return postponed.error();
-    if (done.error().kind != ErrorKind::Rejected) return done.error();
     tools_.objects.forget(object);  // a field went or was hidden
     log::warning(done.error().message, {{"org", tools_.org}, {"object", object}});
   }

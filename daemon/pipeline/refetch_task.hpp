@@ -11,7 +11,8 @@ namespace headwater {
 /// second lane.
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
-/// applying it closes the hole. A refetch that fails is postponed, never given up.
+/// applying it closes the hole. A refetch that is refused is postponed, never given up; while the
+/// org does not answer, all wait for its next answer.
 class RefetchTask final : public OrgTask {
  public:
   explicit RefetchTask(OrgTools& tools);
@@ -23,6 +24,7 @@ class RefetchTask final : public OrgTask {
 
   OrgTools& tools_;
   observe::Counter refetched_, failed_;
+  std::string failed_object_;
 };
 
 }  // namespace headwater

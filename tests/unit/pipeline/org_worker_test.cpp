@@ -56,6 +56,7 @@ class FakeApi final : public salesforce::OrgApi {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}};
   std::map<std::string, std::string> records;  ///< id -> JSON
   std::optional<Error> failure;
+  std::string failing_object;       ///< that alone fails; empty: every one
   std::function<void()> meanwhile;  ///< happens while the next answer is on its way
   int described = 0;
   std::vector<std::vector<std::string>> asked;
@@ -248,6 +249,30 @@ TEST_F(OrgWorkerTest, AFailedFetchIsPostponedLongerEachTimeAndNeverGivenUp) {
   EXPECT_NEAR(static_cast<double>(tried_at[2] - tried_at[1]), 10'000, 300);
   EXPECT_NEAR(static_cast<double>(tried_at[13] - tried_at[12]), 15 * 60'000, 300);
   EXPECT_EQ(ledger->holes_open(), 1U);
+}
+
+TEST_F(OrgWorkerTest, WhileTheOrgDoesNotAnswerNoHoleIsPutOff) {
+  make();
+  run();
+  open_holes(1, 1);
+  api.failure = transient("fetch Account: HTTP 503");
+  const auto outage_over = clock.ms + 30 * 60'000;
+  Step step = run();
+  while (clock.ms < outage_over) {
+    clock.ms = step.until_ms;
+    step = run();
+  }
+  EXPECT_EQ(part.state(), PartState::Waiting);
+  EXPECT_GT(api.asked.size(), 20U);
+  // The org answers again: the next try closes the hole, a minute later at most.
+  api.failure.reset();
+  api.records = {{account(1), row(1, "\"one\"")}};
+  EXPECT_LE(step.until_ms - clock.ms, 60'000);
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(drain(), 1U);
+  EXPECT_EQ(records_in_doubt(), 0);
+  EXPECT_EQ(part.state(), PartState::Ok);
 }
 
 TEST_F(OrgWorkerTest, ARefusedFetchDescribesAgain) {
