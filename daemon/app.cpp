@@ -19,6 +19,8 @@
 #include "daemon/audit/audit_task.hpp"
 #include "daemon/audit/sink_audit.hpp"
 #include "daemon/audit_orders.hpp"
+#include "daemon/ledger/audit_book.hpp"
+#include "daemon/ledger/hole_counts.hpp"
 #include "daemon/mapping_reload.hpp"
 #include "daemon/observe/http.hpp"
 #include "daemon/pipeline/delete_check_task.hpp"
@@ -130,6 +132,7 @@ struct App::Impl {
   asio::io_context io;
   asio::signal_set signals, reloads;
   asio::steady_timer housekeeping, reprojecting, watchdog;
+  std::mutex holes_mutex;
   mutable std::mutex mapping_mutex;
   std::shared_ptr<const crm::Mapping> mapping;
   std::unique_ptr<ledger::Ledger> ledger;
@@ -604,7 +607,14 @@ void App::Impl::export_metrics() {
   gauge("headwater_journal_oldest_timestamp_seconds",
         "Time of the oldest entry",
         static_cast<double>(journal.oldest_ts) / 1000.0);
-  gauge("headwater_holes_open", "Open holes", static_cast<double>(ledger->holes_open()));
+  for (const auto& count : ledger::AuditBook(*ledger).hole_counts()) {
+    const observe::Labels cause{{"cause", count.cause}};
+    gauge("headwater_holes_open", "Open holes", static_cast<double>(count.open), cause);
+    const std::lock_guard lock(holes_mutex);  // of two who ask at once
+    auto opened =
+        metrics.counter("headwater_holes_opened_total", "Holes opened since the start", cause);
+    opened.add(std::max(0.0, static_cast<double>(count.opened) - opened.value()));
+  }
   gauge("headwater_quarantine_open",
         "Open quarantine rows",
         static_cast<double>(ledger->quarantine_open()));

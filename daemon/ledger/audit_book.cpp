@@ -125,6 +125,10 @@ Result<void> AuditBook::close(std::span<const Hole> holes) {
   });
 }
 
+std::vector<HoleCount> AuditBook::hole_counts() const {
+  return ledger_.impl_->holes_.counts().list();
+}
+
 std::vector<Hole> AuditBook::sink_holes(std::string_view org, std::string_view sink) const {
   return ledger_.impl_->holes_.of_sink(org, sink);
 }

@@ -13,6 +13,8 @@
 
 namespace headwater::ledger {
 
+struct HoleCount;
+
 /// Where a record stands, as far as the audit asks.
 struct Standing {
   RecordId id;
@@ -41,7 +43,7 @@ Hole sink_hole(std::string_view sink, const RecordKey& record, std::string detai
 Hole stray_hole(const RecordKey& record, std::string detail);
 
 /// What the audit asks of a ledger and writes to it: states as the org would tell them, holes many
-/// at a time, records told again, receipts. Thread-safe.
+/// at a time and their numbers, records told again, receipts. Thread-safe.
 class AuditBook {
  public:
   /// `ledger` must outlive it.
@@ -73,6 +75,9 @@ class AuditBook {
   Result<std::optional<Hole>> hole_of(std::string_view org,
                                       std::string_view object,
                                       std::string_view id) const;
+
+  /// By cause: every one that was open at the start or was met since (hole_counts.hpp).
+  std::vector<HoleCount> hole_counts() const;
 
   /// Tells these records anew although nothing changed: each gets an entry with a new rev and
   /// change type RECONCILE (op r, or d if it is deleted), which replaces whatever a target holds.

@@ -32,6 +32,11 @@ Result<void> Holes::load() {
   for (auto* archive : {&archive_, &closed_records_, &closed_routine_}) {
     if (auto ok = archive->load(); !ok) return ok;
   }
+  auto scan = store_.scan(Family::Holes, "");
+  for (; scan->valid(); scan->next()) {
+    if (const auto hole = read_hole(scan->key(), scan->value())) counts_.found(*hole);
+  }
+  if (auto ok = scan->status(); !ok) return ok;
   std::string bytes;
   auto found = store_.get(Family::Meta, kTallyKey, bytes);
   if (!found) return found.error();
@@ -112,6 +117,7 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     if (known) known->stores = hole.stores;
   }
   if (known) {
+    const Hole before = *known;
     // A stretch whose beginning nobody knew does not get one: less of it would be read.
     const bool unknown = known->from_ts == 0 && hole.scope != Hole::Scope::Stretch;
     known->from_ts = unknown ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
@@ -125,8 +131,10 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     }
     if (!hole.detail.empty()) known->detail = hole.detail;
     hole = std::move(*known);
+    counts_.renewed(before, hole);
   } else {
     ++open_;
+    counts_.opened(hole);
     tally_dirty_ = true;
     if (!hole.of_record()) {
       hole.rev = journal_.next();
@@ -202,6 +210,7 @@ Result<bool> Holes::close_key(const std::string& key,
   // What happened after the query was noted may not be in the row: it is asked for again.
   if (hole && number_less(noted, hole->version)) return false;
   if (hole) {
+    counts_.closed(*hole);
     hole->closing = {Closing::How::Repaired, "headwater", std::string(proof), clock_.now_ms()};
     closed_.insert_or_assign(key, std::move(*hole));
   }
@@ -217,6 +226,7 @@ Result<void> Holes::close(StoreBatch& batch, const Hole& hole, const Closing& cl
   if (!found) return found.error();
   if (!*found) return {};
   auto known = read_hole(key, **found);
+  if (known) counts_.closed(*known);
   holes_.insert_or_assign(key, std::nullopt);
   --open_;
   tally_dirty_ = true;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/ledger/closed_rows.hpp"
+#include "daemon/ledger/hole_counts.hpp"
 #include "daemon/ledger/journal.hpp"
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ledger.hpp"
@@ -84,6 +85,7 @@ class Holes {
   std::vector<Hole> due_fates(std::string_view org, EpochMs now, std::size_t most) const;
   std::vector<Hole> closed(std::size_t most) const;
   std::size_t open_count() const { return open_.load(); }
+  const HoleCounts& counts() const { return counts_; }
   Quarantine& rows() { return rows_; }
   const Quarantine& rows() const { return rows_; }
   bool stretch_open(std::string_view org) const;
@@ -109,6 +111,7 @@ class Holes {
   Pending holes_;
   /// Records' holes that were closed since the last stage(), by key.
   std::map<std::string, Hole, std::less<>> closed_;
+  HoleCounts counts_;
   std::atomic<std::size_t> open_{0};
   bool tally_dirty_ = false;
   bool renewed_ = false;

@@ -264,6 +264,7 @@ Step Ingest::apply_response() {
     if (!page && page.error().kind != ErrorKind::Rejected) return wait_for_schema(page.error());
     pages_.push_back(page ? *page : nullptr);
   }
+  metrics_.schemas.add(static_cast<double>(schemas_.fetched()) - metrics_.schemas.value());
   events_.clear();
   platform_.clear();
   refused_.clear();

@@ -14,7 +14,7 @@ struct IngestMetrics {
   std::array<std::unique_ptr<observe::Counter>, 10> events;  ///< by change type
   // Of a stream of platform events, which has none of the above.
   std::unique_ptr<observe::Counter> platform, repeats;
-  observe::Counter bytes, quarantined, schema_waits, unchanged, rows;
+  observe::Counter bytes, quarantined, schema_waits, schemas, unchanged, rows;
   observe::Gauge connected, lag_seconds, last_event, last_response, credit, position_age,
       retention_remaining;
   observe::Histogram batch_events, write_seconds;

@@ -59,9 +59,11 @@ notices_are $((told + 1))
 
 # A deployment: events by either schema in turn, each known and told once.
 fetched() { metric headwater_schemas_fetched_total; }
-schemas=$(fetched)
 org_post /schema '{"object": "Account", "deploying": true}'
 org_post /load '{"transactions": 150, "rate": 0}'
+through 30
+schemas=$(fetched)  # of all objects by now: life brings first events of some
+[ "$schemas" -ge 2 ] || fail "$schemas schemas were fetched, though Account alone has had two"
 for n in 1 2 3 4; do set_field "${accounts[2]}" Tier__c "t$n"; set_field "${accounts[2]}" Industry "i$n"; done
 until_holds "${accounts[2]}" Tier__c t4
 # Records are created by the older one, too, which cannot say their new field: it is read.

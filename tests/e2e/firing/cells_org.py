@@ -203,6 +203,8 @@ def _(scene):
     def lead(name, **more):
         return scene.org.emit("create", "Lead", {"LastName": name, "Company": "Untold"}, **more)
 
+    counted = 'headwater_holes_opened_total{cause="gap"}'
+    opened = scene.metric(counted)
     changed, gone, back = [lead(f"Changed {n}") for n in range(3)], lead("Gone"), lead("Back")
     scene.org.emit("delete", "Lead", id=back)
     # From here on the org changes without a word, and then says of which records only.
@@ -215,6 +217,8 @@ def _(scene):
         for each in leads:
             gap(scene, each, kind, "Lead")
     scene.over()
+    # The deletes are holes of their own kind: what became of the records is asked for.
+    scene.until("each gap is a hole", lambda: scene.metric(counted) >= opened + len(changed) + len(untold), told=lambda: scene.metric(counted) - opened)
 
 
 @cell("org", "gap events while REST fails", "the holes stay open and are shown, streams go on, then they close", recovery_max=120)

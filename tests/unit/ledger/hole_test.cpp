@@ -1,7 +1,11 @@
+#include "daemon/ledger/audit_book.hpp"
+#include "daemon/ledger/hole_counts.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
 namespace {
+
+const std::string kThird = "0015f00002JUXAAAA5";
 
 class HoleTest : public LedgerTest {
  protected:
@@ -34,6 +38,38 @@ TEST_F(HoleTest, GapsAskForTheRecordAndAGapDeleteDeletes) {
   EXPECT_EQ(causes(), "Account:gap Account:parent_deleted ");
   EXPECT_EQ(entries().back().op, Op::Delete);
   EXPECT_EQ(entries().back().delete_reason, "gap");
+}
+
+TEST_F(HoleTest, HolesAreCountedByCauseAndThoseOfADeletionApart) {
+  const auto counts = [this] {
+    std::string out;
+    for (const auto& count : AuditBook(*ledger).hole_counts())
+      out += count.cause + " " + std::to_string(count.open) + "/" + std::to_string(count.opened) +
+             "; ";
+    return out;
+  };
+  EXPECT_EQ(counts(), "");
+  Event gap = updated(3, {});
+  gap.type = ChangeType::GapUpdate;
+  apply(
+      {created(1, {{"Name", "A"}}), created(2, {{"Name", "B"}}, kOther), gap, deleted(4, kOther)});
+  apply({updated(5, {{"Name", "C"}}, kThird)});
+  EXPECT_EQ(counts(), "deletion 1/1; gap 1/1; incomplete 1/1; ");
+
+  // A later doubt of the same record is the same hole under another cause.
+  gap.ids = {kThird};
+  gap.number = 6;
+  apply({gap});
+  EXPECT_EQ(counts(), "deletion 1/1; gap 2/1; incomplete 0/1; ");
+
+  // The deletion is looked into, which is no other hole.
+  ASSERT_TRUE(ledger->doubt_children(ledger->due_fates("emea", clock.now_ms(), 10)));
+  EXPECT_EQ(counts(), "deletion 1/1; gap 2/1; incomplete 0/1; ");
+
+  crash_and_open();
+  EXPECT_EQ(counts(), "deletion 1/0; gap 2/0; ") << "what is open is known, what was opened is not";
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "A"}}}});
+  EXPECT_EQ(counts(), "deletion 1/0; gap 1/0; ");
 }
 
 TEST_F(HoleTest, AGapUndeleteAsksForTheRecordAndTellsNothing) {
