@@ -35,6 +35,27 @@ in_step 30
 answers /readyz 200 ok
 verify
 
+# The day's deliveries are used up: the org knows the topic and refuses the subscription. A hole says until when nothing is lost.
+org_post /faults '{"refuse_topic": "/data/ChangeEvents", "error_code": "subscription.limit.exceeded"}'
+org_post /streams/kill '{"error_code": "service.unavailable", "status": 14}'
+limit_hole() { headwater --json holes "${@:2}" | jq -e --arg status "$1" 'any(.cause == "delivery_limit" and .status == $status)'; }
+wait_for 30 "the hole of the limit" limit_hole open || fail "no hole: $(headwater holes) $(stack_status | jq -c .parts)"
+prints 0 "events wait on the bus, nothing is lost until" headwater holes
+wait_for_part 10 "$stream" blocked "limit"
+answers /readyz 503 "delivery_limit /data/ChangeEvents"
+waiting=$(emit '{"op": "create", "object": "Account", "fields": {"Name": "Waited On The Bus"}}')
+prints 1 "the ledger has never seen this record" headwater get "demo:Account:$waiting"
+org_post /faults '{"clear": true}'
+# It is asked again in a quarter of an hour, and by a restart at once.
+stack_daemon_kill TERM
+stack_daemon_start
+wait_for 20 "headwaterd" stack_status || fail "headwaterd did not start"
+wait_for 30 "the end of that hole" limit_hole repaired --all || fail "the hole stays: $(headwater holes)"
+prints 0 "the stream went on after its stored position" headwater holes --all
+in_step 30
+prints 0 "Waited On The Bus" headwater get "demo:Account:$waiting"
+verify
+
 # The daemon is away for longer than the org remembers: what was sent meanwhile is gone from the bus. REST fails, so that the hole
 # stays for a while.
 stack_daemon_kill TERM

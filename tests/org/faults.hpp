@@ -13,6 +13,9 @@ namespace headwater::org {
 /// What the org does wrong at the moment, set over the control port. Thread-safe.
 class Faults {
  public:
+  /// As a topic's refusal: the day's deliveries are used up. GetTopic answers as ever, Subscribe
+  /// does not (Pub/Sub API guide, "Error Codes").
+  static constexpr std::string_view kLimitExceeded = "subscription.limit.exceeded";
   static constexpr std::int64_t kDeletionLogMs = 15LL * 24 * 3'600'000;
   std::atomic<bool> keepalives_off{false};
   std::atomic<bool> half_credit_withheld{false};

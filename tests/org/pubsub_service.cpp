@@ -211,7 +211,7 @@ struct PubsubServer::Impl final : eventbus::v1::PubSub::CallbackService {
     }
     response.set_topic_name(request.topic_name());
     response.set_tenant_guid("core/headwater/" + oauth.org_id());
-    response.set_can_subscribe(refused.empty());
+    response.set_can_subscribe(refused.empty() || refused == Faults::kLimitExceeded);
     response.set_can_publish(topic.object != nullptr && topic.object->platform);
     if (topic.object != nullptr) response.set_schema_id(topic.object->schema_id);
     response.set_rpc_id(new_rpc_id());

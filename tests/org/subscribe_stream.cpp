@@ -131,7 +131,11 @@ grpc::Status SubscribeStream::position(const eventbus::v1::FetchRequest& request
                 fmt::format("The topic {} does not exist or change data capture is not enabled.",
                             topic_name_));
   }
-  if (const auto code = world_.faults.refused_topic(topic_name_); !code.empty()) {
+  if (const auto code = world_.faults.refused_topic(topic_name_); code == Faults::kLimitExceeded) {
+    return fail(StatusCode::RESOURCE_EXHAUSTED,
+                code,
+                "You have exceeded the limit of events delivered in 24 hours.");
+  } else if (!code.empty()) {
     return fail(StatusCode::PERMISSION_DENIED, code, "You do not have access to the topic.");
   }
   switch (request.replay_preset()) {
