@@ -62,6 +62,7 @@ std::string LogStory::lives_on_in() const {
 struct LogView::Fact {
   std::uint64_t rev = 0, before = 0, digest = 0;
   std::uint32_t topic = 0;  ///< records: its number
+  std::uint32_t partition = 0;
   bool change = false, begins = false, deletes = false, cut = false, broken = false;
   bool before_left_out = false;  ///< the message was too long with it
 };
@@ -106,6 +107,7 @@ LogView::Fact LogView::fact_of_record(const kafka::ReadMessage& message) {
                                                       static_cast<std::uint32_t>(topics_.size()));
   if (fresh) topics_.emplace_back(message.topic);
   fact.topic = at->second;
+  fact.partition = static_cast<std::uint32_t>(message.partition);
   fact.rev = message.rev;
   fact.deletes = !message.value;
   if (message.value)
@@ -119,6 +121,10 @@ void LogView::tell(LogStory& story, const Fact& fact) const {
     const auto& topic = topics_[fact.topic];
     auto at = std::ranges::find(story.records, topic, &LogStory::Latest::topic);
     if (at == story.records.end()) at = story.records.insert(at, LogStory::Latest{topic});
+    // Where partitions were added to a topic, a key's old images stay in its old partition: of two
+    // partitions the greater rev counts, as for every reader, within one what was written last.
+    if (fact.partition != at->partition && fact.rev < at->rev) return;
+    at->partition = fact.partition;
     at->rev = fact.rev;
     at->rev_max = std::max(at->rev_max, fact.rev);
     at->tombstone = fact.deletes;

@@ -26,6 +26,7 @@ struct LogStory {
   // records topics: several, of an object that another mapping moved to another entity
   struct Latest {
     std::string topic;
+    std::uint32_t partition = 0;
     std::uint64_t rev = 0;  ///< of the last message under its key
     std::uint64_t rev_max = 0;
     bool tombstone = false;  ///< the last one has no value

@@ -52,7 +52,6 @@ class Scene:
         self.servers, self.org, self.daemon = world.servers, world.org, world.daemon
         self.quarantined = 0  # rows that this cell announces
         self.holes = 0  # that stay open, as this version cannot close them
-        self.verify = True  # False: nothing is compared, the cell says why
         self.history = True  # False: Kafka's changes topics are not compared, the cell says why
         self.load = None
         self.ready = True  # False: /readyz stays 503, and the cell checks why

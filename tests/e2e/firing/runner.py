@@ -184,8 +184,7 @@ class Fire:
             ready, text = world.ready()
             if not ready:
                 raise Failed(f"/readyz is red after the fault: {text}")
-        if scene.verify:
-            world.verify(*([] if scene.history else ["--no-history"]))
+        world.verify(*([] if scene.history else ["--no-history"]))
         peak = daemon.rss_mib()
         if peak > RSS_MIB_MAX:
             raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")
