@@ -41,6 +41,19 @@ bool is_api_name(std::string_view text) {
   });
 }
 
+/// False: the org has no such object, as it said when its list was read last (within the hour), nor
+/// have we a record of one. Before the first list nobody knows better than who asks.
+bool is_known(const ReadJob& job, const ledger::Ledger& ledger) {
+  const auto facts = ledger.org_facts(job.org);
+  if (!facts) return true;
+  const auto counts = ledger.counts();
+  return std::ranges::any_of(facts->object_by_prefix,
+                             [&](const auto& entry) { return entry.second == job.object; }) ||
+         std::ranges::any_of(counts, [&](const auto& count) {
+           return count.org == job.org && count.object == job.object;
+         });
+}
+
 std::string open_holes(const ReadJob& job, std::string_view list, ledger::Ledger& ledger) {
   std::istringstream in{std::string(list)};
   std::vector<ledger::Hole> holes;
@@ -166,6 +179,13 @@ std::string resync(const std::string& arguments,
   job.why = ReadJob::Why::Resync;
   job.by = who_asks(line, peer);
   if (!is_api_name(job.object)) return refused("which object? give its API name, such as Account");
+  if (!is_known(job, ledger)) {
+    return refused(
+        fmt::format("org {} has no object {}: give its API name, such as Account or Invoice__c, as "
+                    "the org writes it",
+                    job.org,
+                    job.object));
+  }
   if (line.starts_with(kConfirm)) {
     next_word(line);
     job.confirmed = true;

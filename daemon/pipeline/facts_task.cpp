@@ -46,7 +46,7 @@ Result<Step> FactsTask::step() {
     ask_again_ = now + kAskAgainMs;
   }
   next_ = now + kLookMs;
-  const bool objects = is_unknown_object_there();
+  const bool objects = is_unknown_object_there() || hour_over;
   const bool types = is_unknown_type_there() || hour_over;
   if (!objects && !types) return Step::wait(next_);
   if (auto learned = learn(objects, types); !learned) {

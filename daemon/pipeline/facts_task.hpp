@@ -14,8 +14,9 @@ namespace headwater {
 /// no `record_type` until then. Facts that changed project the org's records again.
 ///
 /// Asked once per object that has records and is not known, and per record type that a record has.
-/// Again only after an hour: an object may be hidden from the user. All record types are asked for
-/// every hour, because their names may change and nothing tells. One thread.
+/// Again only after an hour: an object may be hidden from the user. All objects and record types are
+/// asked for every hour: names of types may change and nothing tells, and who orders an object to
+/// be read again is told whether there is one. One thread.
 class FactsTask final : public OrgTask {
  public:
   explicit FactsTask(OrgTools& tools) : tools_(tools) {}

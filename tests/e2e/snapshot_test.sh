@@ -106,6 +106,7 @@ read_in $patience
 verify
 
 prints 1 "which object" headwater resync 'no;object'
+prints 1 "org demo has no object Nope" headwater resync Nope
 prints 1 "there is no job 999" headwater jobs cancel 999
 printf '%s\n' "$(curl -sf "$org_control/truth?object=Account" | head -1 | jq -r .id)" >"$work/ids"
 prints 0 "1 records of Account are read again by id" headwater resync Account --ids "$work/ids"

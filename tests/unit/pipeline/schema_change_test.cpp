@@ -335,6 +335,9 @@ TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
   look();
   EXPECT_EQ(api.listed, 2);
   says(R"(emea:Invoice__c:a0B5f00000AAAAA)");
+  clock.ms += 3'600'000;
+  look();
+  EXPECT_EQ(api.listed, 3) << "once an hour all the same: `resync` refuses what the org has not";
 }
 
 TEST_F(SchemaChangeTest, ARecordOfANewTypeIsToldItsNameOnceTheOrgWasAsked) {

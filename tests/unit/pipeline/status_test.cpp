@@ -185,6 +185,20 @@ TEST_F(StatusTest, ARowWhoseValueIsNoJsonIsSaidToBeUnreadable) {
   EXPECT_TRUE(ask("quarantine show " + refuse_account("[")).as_object().contains("unreadable"));
 }
 
+TEST_F(StatusTest, AnObjectThatTheOrgHasNotIsNotReadAgain) {
+  EXPECT_TRUE(ask("resync - Early").as_object().contains("done")) << "the org was not asked yet";
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"003", "Contact"}}}));
+  create_accounts(1, 1);
+  for (const char* line : {"resync - Nope", "resync emea Nope confirm", "resync - Nope ids 0015f"}) {
+    EXPECT_EQ(error(line),
+              "org emea has no object Nope: give its API name, such as Account or Invoice__c, as "
+              "the org writes it");
+  }
+  EXPECT_EQ(ledger->jobs().size(), 1U);
+  EXPECT_TRUE(ask("resync - Contact").as_object().contains("done")) << "the org has it";
+  EXPECT_TRUE(ask("resync - Account").as_object().contains("done")) << "we have records of it";
+}
+
 TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
   EXPECT_EQ(ask("reboot").at("error"),
             "unknown command; known are status, get, holes, quarantine, resync, jobs");
