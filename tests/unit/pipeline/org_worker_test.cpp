@@ -56,7 +56,6 @@ class FakeApi final : public salesforce::OrgApi {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}};
   std::map<std::string, std::string> records;  ///< id -> JSON
   std::optional<Error> failure;
-  std::string failing_object;       ///< that alone fails; empty: every one
   std::function<void()> meanwhile;  ///< happens while the next answer is on its way
   int described = 0;
   std::vector<std::vector<std::string>> asked;
