@@ -87,8 +87,8 @@ group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=16777216
 num.network.threads=2
 num.io.threads=2
-broker.session.timeout.ms=1000
-broker.heartbeat.interval.ms=200
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=300
 controller.quorum.election.timeout.ms=300
 controller.quorum.fetch.timeout.ms=500
 END
