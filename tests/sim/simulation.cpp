@@ -13,6 +13,8 @@ namespace headwater::sim {
 namespace {
 
 constexpr std::size_t kStepsMax = 400'000;
+/// It rests for so long: what begins when the last hole is closed shows within this.
+constexpr std::int64_t kRestMs = 3'000;
 constexpr std::int64_t kRestMostMs = 4LL * 3'600'000;
 constexpr int kDepthMax = 3;
 
@@ -414,10 +416,12 @@ Outcome Simulation::run() {
     }
     const std::int64_t calm_at = world_.now_ms();
     const std::size_t steps = outcome_.steps;
+    std::int64_t since = world_.now_ms();  // that it rests
     for (;;) {
       step();
       const std::string why = unrest();
-      if (why.empty()) break;
+      if (!why.empty()) since = world_.now_ms();
+      if (world_.now_ms() - since > kRestMs) break;
       if (world_.now_ms() - calm_at > kRestMostMs || outcome_.steps - steps > kStepsMax) {
         throw Violation("rest: it does not come to rest: " + why);
       }
