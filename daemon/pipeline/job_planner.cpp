@@ -222,8 +222,7 @@ Result<Captured> JobPlanner::captured_for(const Hole& hole) {
   topics.push_back(hole.topic);  // its stream may be configured no more
   auto channels = channels_of(topics);
   std::ranges::sort(channels);
-  const auto twice = std::ranges::unique(channels);
-  channels.erase(twice.begin(), twice.end());
+  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
   auto asked = ask_captured(tools_.api, tools_.ledger, tools_.org, channels, tools_.clock.now_ms());
   if (asked) asked_for_[hole.rev] = {hole.rev, hole.version, hole.to_ts};
   return asked;
