@@ -28,6 +28,10 @@ receipts() { headwater --json audit --receipts; }
 before=$(events)
 org_post /loss "{\"share\": $share, \"seed\": 4}"
 org_post /load "{\"transactions\": $transactions, \"rate\": $rate}"
+# Deletes are few: chance alone may spare them all.
+gone=$(curl -sf "$org_control/truth?object=Lead" | head -1 | jq -r .id)
+org_post /loss '{"share": 1}'
+org_post /emit "{\"op\": \"delete\", \"object\": \"Lead\", \"ids\": [\"$gone\"]}"
 org_post /loss '{"share": 0}'
 ended=$(date -u +%Y-%m-%dT%H:%M:%S.000Z) ended_s=$SECONDS
 published=$(($(events) - before))
