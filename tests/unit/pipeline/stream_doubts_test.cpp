@@ -8,6 +8,15 @@ namespace {
 
 class StreamDoubtsTest : public test::PipelineTest {
  protected:
+  /// The position of the stream was refused.
+  ledger::Hole lost_position() const {
+    ledger::Hole hole;
+    hole.scope = ledger::Hole::Scope::Stretch;
+    hole.org = stream.org;
+    hole.topic = stream.topic;
+    hole.cause = kExpired;
+    return hole;
+  }
   ledger::StreamKey stream{"emea", test::kTopic};
   const Error limit = blocked("used up", "subscription.limit.exceeded");
   const Error gone = blocked("no such topic", "topic.not.found");
@@ -36,12 +45,7 @@ TEST_F(StreamDoubtsTest, ALimitThatOutlivedThePositionSaysWhichHoleHasTheDoubtNo
   ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
   StreamDoubts doubts(stream, *ledger, clock);
   ASSERT_TRUE(doubts.refused(limit));
-  ledger::Hole lost;
-  lost.scope = ledger::Hole::Scope::Stretch;
-  lost.org = stream.org;
-  lost.topic = stream.topic;
-  lost.cause = kExpired;
-  ASSERT_TRUE(ledger->open_hole(lost));
+  ASSERT_TRUE(ledger->open_hole(lost_position()));
   ASSERT_TRUE(doubts.works());
   ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
   EXPECT_EQ(ledger->closed_holes().at(0).closing.evidence,
@@ -77,17 +81,12 @@ TEST_F(StreamDoubtsTest, AnObjectThatIsSwitchedOffIsAHoleThatIsRepairedOnceItIsO
 
 TEST_F(StreamDoubtsTest, AStretchIsReadOnceItsStreamGoesOnThoughTheClockWentBack) {
   ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
-  ledger::Hole lost;
-  lost.scope = ledger::Hole::Scope::Stretch;
-  lost.org = stream.org;
-  lost.topic = stream.topic;
-  lost.cause = kExpired;
-  ASSERT_TRUE(ledger->open_hole(lost));
+  ASSERT_TRUE(ledger->open_hole(lost_position()));
   EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty());
   clock.ms -= 86'400'000;
   ASSERT_TRUE(ledger->save_position(stream, ReplayId("q")));
   EXPECT_EQ(holes_of_object(*ledger, "emea", "Account").size(), 1U);
-  ASSERT_TRUE(ledger->open_hole(lost));
+  ASSERT_TRUE(ledger->open_hole(lost_position()));
   EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty()) << "it was lost once more";
 }
 
