@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/audit/object_pass.hpp"
+#include "daemon/ledger/hole_causes.hpp"
 
 // The second half of a pass: what looked wrong is looked at again, told as holes, and waited for.
 
@@ -256,7 +257,7 @@ Result<Step> ObjectPass::finish() {
         order_.object,
         order_.object);
     if (order_.repair) {
-      if (auto opened = open_object_hole("mass_delete", receipt_.note); !opened)
+      if (auto opened = open_object_hole(std::string(ledger::kMassDelete), receipt_.note); !opened)
         return opened.error();
     }
   } else if (gone_.empty()) {
@@ -273,13 +274,14 @@ Result<Step> ObjectPass::finish() {
   return go(Phase::Done);
 }
 
-/// An object has one hole for all causes but mass_delete; one that is open stays as it was opened.
+/// One that is open stays as it was opened.
 Result<void> ObjectPass::open_object_hole(std::string cause, std::string detail) {
   for (const auto& open : bench_.tools.ledger.holes()) {
     if (open.scope != ledger::Hole::Scope::Object || open.org != org() ||
         open.object != order_.object)
       continue;
-    if ((open.cause == "mass_delete") == (cause == "mass_delete")) return {};
+    if (open.cause == cause) return {};
+    if (!ledger::has_own_hole(open.cause) && !ledger::has_own_hole(cause)) return {};
   }
   ledger::Hole hole;
   hole.scope = ledger::Hole::Scope::Object;
@@ -300,7 +302,7 @@ Result<void> ObjectPass::close_object_holes() {
     if (open.scope != ledger::Hole::Scope::Object || open.org != org() ||
         open.object != order_.object)
       continue;
-    const bool answered = open.cause == "mass_delete" && !*strays;
+    const bool answered = open.cause == ledger::kMassDelete && !*strays;
     if (!answered && open.cause != "audit_unreadable") continue;
     ledger::Closing closing;
     closing.how = ledger::Closing::How::Repaired;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/ledger/keys.hpp"
 #include "schemas/core/json_text.hpp"
 
@@ -15,10 +16,8 @@ constexpr std::uint8_t kStoresFormat = 2;
 /// 1 had no topic, entry rev and closing, and a key without the occasion.
 constexpr std::uint8_t kRowFormat = 2;
 
-/// One hole an object, whatever opened it, but for the one that only a person's word or a reading
-/// without losses closes.
 std::string object_key(const Hole& hole) {
-  if (hole.cause == "mass_delete") return make_key(hole.org, "o", hole.object, hole.cause);
+  if (has_own_hole(hole.cause)) return make_key(hole.org, "o", hole.object, hole.cause);
   return make_key(hole.org, "o", hole.object);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/ledger/closed_rows.hpp"
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/ledger/hole_counts.hpp"
 #include "daemon/ledger/journal.hpp"
 #include "daemon/ledger/keys.hpp"
@@ -18,10 +19,7 @@
 
 namespace headwater::ledger {
 
-/// Causes. Of an object: too many of its records vanished at once, so that nothing was deleted. Of
-/// a record: it is one of them.
-inline constexpr std::string_view kMassDelete = "mass_delete";
-/// Of a record: a reading of its whole object did not meet it, and it is asked for by id.
+/// Cause. Of a record: a reading of its whole object did not meet it, and it is asked for by id.
 inline constexpr std::string_view kUnseen = "unseen";
 
 /// What may be missing, and, behind rows(), what was withheld. Opening and closing a hole is an

@@ -7,6 +7,7 @@
 
 #include "connectors/salesforce/org_reader.hpp"
 #include "daemon/observe/log.hpp"
+#include "daemon/pipeline/silent_objects.hpp"
 #include "daemon/pipeline/stream_doubts.hpp"
 #include "schemas/model/topic.hpp"
 
@@ -20,8 +21,9 @@ using ledger::ReadJob;
 constexpr std::int64_t kPollMs = 1'000;
 /// An object that cannot be described is asked for again after this.
 constexpr std::int64_t kDescribeAgainMs = 10 * 60'000;
-/// Which objects the org's channels carry is asked every hour, or so soon after a failure.
-constexpr std::int64_t kAskHourMs = 60 * 60'000, kAskAgainMs = 60'000;
+/// Which objects the org's channels carry is asked every hour, or so soon after a failure, or while
+/// they are silent about one of ours.
+constexpr std::int64_t kAskHourMs = 60 * 60'000, kAskAgainMs = 60'000, kAskSilentMs = 5 * 60'000;
 /// An object of which a field could not be queried is read again after this.
 constexpr EpochMs kLeftOutAgainMs = 60 * 60'000;
 constexpr std::string_view kBy = "headwater";
@@ -72,14 +74,15 @@ bool is_wider(const DescribedObject& object, const ledger::Snapped& read) {
 }  // namespace
 
 bool heals_otherwise(const Hole& hole) {
-  if (hole.cause == kSwitchedOff) return hole.to_ts == 0;  // until it is on again
-  return hole.cause == "mass_delete" || hole.cause == kDeliveryLimit ||
+  if (hole.cause == kSwitchedOff || is_silence(hole)) return hole.to_ts == 0;  // until it is back
+  return hole.cause == ledger::kMassDelete || hole.cause == kDeliveryLimit ||
          is_platform_topic(hole.topic);  // platform events are no records
 }
 
 EpochMs window_of(const Hole& hole) {
   // The rows of an org that moved are stamped by another instance's clock.
-  if (hole.scope != Hole::Scope::Stretch || hole.from_ts == 0 || hole.cause == "migrated") return 0;
+  if (hole.scope != Hole::Scope::Stretch && !is_silence(hole)) return 0;
+  if (hole.from_ts == 0 || hole.cause == "migrated") return 0;
   return (std::min(hole.from_ts, hole.opened_at) - kWindowMargin) / 1000 * 1000;
 }
 
@@ -109,7 +112,7 @@ Result<Step> JobPlanner::step() {
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (now < next_) return Step::wait(next_);
   next_ = now + kPollMs;
-  look_hourly();
+  if (auto looked = look_hourly(); !looked) return looked.error();
   if (auto planned = plan_repairs(); !planned) return planned.error();
   if (!plan_.snapshot_topics.empty() && anchored()) {
     if (auto planned = plan_snapshots(); !planned) return planned.error();
@@ -201,14 +204,25 @@ Result<void> JobPlanner::plan_reshaped() {
 }
 
 /// Once at the start and every hour. What fails is asked for again when a hole needs it.
-void JobPlanner::look_hourly() {
+Result<void> JobPlanner::look_hourly() {
   const std::int64_t now = tools_.clock.monotonic_ms();
   const auto channels = channels_of(plan_.topics);
-  if (channels.empty() || now < ask_next_) return;
+  if (channels.empty() || now < ask_next_) return {};
   const auto asked =
       ask_captured(tools_.api, tools_.ledger, tools_.org, channels, tools_.clock.now_ms());
   ask_next_ = now + (asked ? kAskHourMs : kAskAgainMs);
-  if (!asked) log::warning(asked.error().message, {{"org", tools_.org}});
+  if (!asked) {
+    log::warning(asked.error().message, {{"org", tools_.org}});
+    return {};
+  }
+  const auto silent = note_silence(tools_.ledger,
+                                   tools_.org,
+                                   *asked,
+                                   {plan_.snapshot_objects, plan_.topics},
+                                   tools_.clock.now_ms());
+  if (!silent) return silent.error();
+  if (*silent) ask_next_ = now + kAskSilentMs;
+  return {};
 }
 
 /// As the org says after the hole was last renewed: an object that was selected in the stretch has

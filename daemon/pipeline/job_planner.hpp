@@ -20,7 +20,8 @@ namespace headwater {
 ///             object of `snapshot.objects`, and each that appears on a stream, which has no
 ///             complete reading yet; again when describe shows a field that the last one lacked
 ///             (a new or renamed one), or had with another type: no event tells such values
-///   object hole (overflow, wildcard, …): the object
+///   object hole (overflow, wildcard, …): the object; of one that the streams were silent about
+///   (silent_objects.hpp) what was saved since, once they bring it again
 ///   stretch hole (expired, undecodable, …): each object that the stream may carry
 ///   (org_objects.hpp; the org is asked once per hole, though no record of it ever came), of it
 ///   only what was saved since kWindowMargin before the stretch began, and the org's log of
@@ -57,7 +58,7 @@ class JobPlanner final : public OrgTask {
   };
   Result<Lacking> lacking(const ledger::Hole& hole, const std::set<std::string>& known);
   Result<Captured> captured_for(const ledger::Hole& hole);
-  void look_hourly();
+  Result<void> look_hourly();
   struct Answer {
     bool asked = false;  // a job for it is there
     std::optional<ledger::ReadJob> job;

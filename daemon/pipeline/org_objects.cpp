@@ -30,17 +30,24 @@ Result<std::string> kept(ledger::Ledger& ledger, const std::string& name) {
 std::string written(const Captured& captured) {
   std::string out = fmt::format("{} {:d}\n", captured.asked_at, captured.exact);
   for (const auto& [name, it] : captured.objects)
-    out += fmt::format("{} {} {} {:d} {:d}\n", name, it.from, it.to, it.sure, it.hidden);
+    out +=
+        fmt::format("{} {} {} {:d} {:d} {}\n", name, it.from, it.to, it.sure, it.hidden, it.told);
   return out;
 }
 
 Captured read(const std::string& text) {
   Captured out;
-  std::istringstream in(text);
-  in >> out.asked_at >> out.exact;
-  Captured::Object object;
-  for (std::string name; in >> name >> object.from >> object.to >> object.sure >> object.hidden;)
+  std::istringstream lines(text);
+  lines >> out.asked_at >> out.exact;
+  std::string line, name;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    std::istringstream in(line);
+    Captured::Object object;
+    if (!(in >> name >> object.from >> object.to >> object.sure >> object.hidden)) continue;
+    if (!(in >> object.told)) object.told = object.hidden ? 0 : object.to;  // an older row
     out.objects.emplace(name, object);
+  }
   return out;
 }
 
@@ -110,9 +117,10 @@ Result<Captured> ask_captured(salesforce::OrgApi& api,
   if (told->exact) std::erase_if(after.objects, [](const auto& it) { return !it.second.sure; });
   for (const auto& name : told->objects) {
     auto [at, fresh] = after.objects.try_emplace(name);
-    if (fresh) at->second = {before->asked_at == 0 ? 0 : now, now, told->exact, false};
+    if (fresh) at->second = {before->asked_at == 0 ? 0 : now, now, 0, told->exact, false};
     at->second.to = now;
     at->second.hidden = told->hidden.contains(name);
+    if (!at->second.hidden) at->second.told = now;
   }
   if (!told->exact && (before->asked_at == 0 || before->exact))
     log::warning(

@@ -43,6 +43,7 @@ struct Captured {
   struct Object {
     EpochMs from = 0;     ///< when it was said first; 0: by the first answer of all
     EpochMs to = 0;       ///< when it was said last
+    EpochMs told = 0;     ///< when it was said last, and not hidden: events of it came; 0: never
     bool sure = true;     ///< selected, not merely possible
     bool hidden = false;  ///< the org does not show it to our user, and sends nothing of it
   };
@@ -52,6 +53,10 @@ struct Captured {
 
   bool selected(const Object& object) const {
     return exact && object.sure && object.to == asked_at;
+  }
+  /// The org says that no stream of several objects brings it any more.
+  bool silent(const Object& object) const {
+    return exact && object.sure && object.told != asked_at;
   }
 };
 Result<Captured> captured_of(ledger::Ledger& ledger, std::string_view org);

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/ledger/ledger.hpp"
 
 namespace headwater {
@@ -40,6 +41,6 @@ class StreamDoubts {
 
 inline constexpr std::string_view kExpired = "expired";  ///< a position that was lost
 inline constexpr std::string_view kDeliveryLimit = "delivery_limit";
-inline constexpr std::string_view kSwitchedOff = "switched_off";
+using ledger::kSwitchedOff;
 
 }  // namespace headwater

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An object is switched off in Change Data Capture while it changes, and on again. On its own topic the subscription tells: a hole until
-# it is back, then what was saved and deleted meanwhile is read. On a channel of all objects nobody tells: the audit finds each record.
+# it is back, then what was saved and deleted meanwhile is read. On a channel of all objects the org's list of what is selected does.
 #   switched_off_test.sh BIN_DIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
 stack_up "$work" || fail "a server did not start"
@@ -45,7 +45,10 @@ until_says "$kept" .fields.company Told
 headwater --json holes --all | jq -r '.[] | select(.cause == "switched_off").evidence' | grep -q 'log of deletions' ||
   fail "no evidence: $(headwater --json holes --all)"
 
-# One channel for all: silence, until the audit.
+# One channel for all goes on as if nothing was: the org's list of what is selected says so, asked at every start and each hour. The
+# audit finds each record, but the hole stays until the channel brings the object again.
+again() { stack_daemon_kill TERM; stack_daemon_start; }
+silence() { headwater --json holes "${@:2}" | jq -e --arg status "$1" 'any(.cause == "switched_off" and .object == "Lead" and .status == $status)' >/dev/null; }
 stack_daemon_kill TERM
 sed -i "s|topic: /data/LeadChangeEvent|topic: /data/ChangeEvents|" "$work/headwater.yaml"
 gone=$(lead gone)
@@ -55,11 +58,26 @@ org_post /schema '{"object": "Lead", "captured": false}'
 missed Silent
 through 30
 says "$kept" .fields.company Told || fail "somebody told"
+again
+wait_for 30 "the silence" silence open || fail "no hole: $(headwater holes)"
+answers /readyz 503 "switched_off Lead"
+answers /metrics 200 'headwater_holes_open{cause="switched_off"} 1'
 headwater --timeout 60 --json audit Lead --repair >"$work/audit.json" || fail "the audit did not heal: $(cat "$work/audit.json")"
 right Silent
 for id in "$kept" "$gone" "$new"; do
   jq -e --arg id "$id" '[.[].findings[]] | any(.id == $id and .healed)' "$work/audit.json" >/dev/null || fail "$id is not named"
 done
+silence open || fail "the audit closed the hole: $(headwater --json holes --all)"
+gone=$new
+missed Unheard
+org_post /schema '{"object": "Lead", "captured": true}'
+again
+wait_for 60 "the end of the silence" silence repaired --all || fail "the hole stays: $(headwater holes) $(headwater jobs --all)"
+right Unheard
+change "$kept" Heard
+until_says "$kept" .fields.company Heard
+headwater --json holes --all | jq -r '.[] | select(.cause == "switched_off" and .object == "Lead").evidence' | grep -q 'records of Lead saved since' ||
+  fail "no evidence: $(headwater --json holes --all)"
 stack_daemon_kill TERM
 [ "$daemon_exit" = 0 ] || fail "SIGTERM ended with $daemon_exit"
 echo "switched_off: OK"

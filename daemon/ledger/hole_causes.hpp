@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string_view>
+
+namespace headwater::ledger {
+
+// Causes of holes that more than one part of the daemon must know. They are part of the on-disk
+// format.
+
+/// Of an object: too many of its records vanished at once, so that nothing was deleted. Of a
+/// record: it is one of them.
+inline constexpr std::string_view kMassDelete = "mass_delete";
+/// Of a stream: its object was switched off in Change Data Capture. Of an object: the streams that
+/// bring several tell of it no more.
+inline constexpr std::string_view kSwitchedOff = "switched_off";
+/// Of an object: the org does not show it to our user any more, and sends it no events of it.
+inline constexpr std::string_view kHidden = "hidden";
+
+/// An object has one hole for all causes but these: what closes that one does not answer them.
+inline constexpr bool has_own_hole(std::string_view cause) {
+  return cause == kMassDelete || cause == kSwitchedOff || cause == kHidden;
+}
+
+}  // namespace headwater::ledger

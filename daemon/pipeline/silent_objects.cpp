@@ -1,0 +1,97 @@
+#include "daemon/pipeline/silent_objects.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "daemon/ledger/hole_causes.hpp"
+#include "daemon/observe/log.hpp"
+
+namespace headwater {
+namespace {
+
+using ledger::Closing;
+using ledger::Hole;
+
+std::optional<Hole> open_silence(const std::vector<Hole>& holes, std::string_view object) {
+  const auto at = std::ranges::find_if(
+      holes, [&](const Hole& hole) { return is_silence(hole) && hole.object == object; });
+  return at == holes.end() ? std::nullopt : std::optional(*at);
+}
+
+bool is_anchored(const ledger::Ledger& ledger, std::string_view org, const std::string& topic) {
+  const auto position = ledger.position({std::string(org), topic});
+  return position && !position->replay_id.empty();
+}
+
+/// A person answered for this silence: one that began before the answer.
+bool is_accepted(const std::vector<Hole>& closed, std::string_view object, EpochMs since) {
+  return std::ranges::any_of(closed, [&](const Hole& hole) {
+    return is_silence(hole) && hole.object == object &&
+           hole.closing.how == Closing::How::Accepted && hole.closing.at > since;
+  });
+}
+
+Result<void> open(ledger::Ledger& ledger,
+                  std::string_view org,
+                  const std::string& object,
+                  const Captured& captured,
+                  const Captured::Object& told) {
+  Hole hole;
+  hole.scope = Hole::Scope::Object;
+  hole.org = org;
+  hole.object = object;
+  hole.from_ts = told.told;
+  const bool selected = captured.selected(told);
+  hole.cause = selected ? ledger::kHidden : ledger::kSwitchedOff;
+  hole.detail = fmt::format(
+      "as the org said at {}, {}: no change of it comes",
+      format_datetime(captured.asked_at),
+      selected ? "it is hidden from the integration user; give the user read permission"
+               : "it is not selected in Change Data Capture for any channel that is subscribed to; "
+                 "select it again");
+  log::warning("an object of ours is told of no more",
+               {{"org", org}, {"object", object}, {"cause", hole.cause}});
+  return ledger.open_hole(hole);
+}
+
+}  // namespace
+
+bool is_silence(const Hole& hole) {
+  return hole.scope == Hole::Scope::Object &&
+         (hole.cause == ledger::kSwitchedOff || hole.cause == ledger::kHidden);
+}
+
+Result<bool> note_silence(ledger::Ledger& ledger,
+                          std::string_view org,
+                          const Captured& captured,
+                          const ObjectsAsked& asked,
+                          EpochMs now) {
+  bool any = false;
+  const auto holes = ledger.wide_holes(org);
+  std::optional<std::set<std::string>> known;  // seldom needed
+  std::optional<std::vector<Hole>> closed;
+  for (const auto& [object, told] : captured.objects) {
+    const auto own = std::ranges::find(asked.topics, object, object_of_topic);
+    auto hole = open_silence(holes, object);
+    if (!captured.silent(told) || own != asked.topics.end()) {
+      if (!captured.exact || !hole || hole->to_ts != 0) continue;
+      if (own != asked.topics.end() && !is_anchored(ledger, org, *own)) continue;
+      hole->to_ts = now;
+      hole->detail = fmt::format("the streams bring it again since {}", format_datetime(now));
+      if (auto ended = ledger.open_hole(*hole); !ended) return ended.error();
+      continue;
+    }
+    if (!known) known = known_objects(ledger, org, asked);
+    if (!known->contains(object)) continue;
+    any = true;
+    if (hole) continue;  // one that has its end by now is repaired first
+    if (!closed) closed = ledger.closed_holes();
+    if (is_accepted(*closed, object, told.told)) continue;
+    if (auto opened = open(ledger, org, object, captured, told); !opened) return opened.error();
+  }
+  return any;
+}
+
+}  // namespace headwater

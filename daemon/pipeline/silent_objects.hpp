@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string_view>
+
+#include "daemon/pipeline/org_objects.hpp"
+
+namespace headwater {
+
+// Objects of ours that a stream of several objects told of and tells of no more. Such a stream goes
+// on as if nothing changed (salesforce.md sections 7.9, 8): only the org's list of what is selected
+// and shown to us says so. Each is an object hole of its own, beside any other of the object:
+//
+//   switched_off  it left the channels in Change Data Capture
+//   hidden        it is selected, but our user may not read it any more, and gets no events of it
+//
+// It has no end while the silence lasts, and nothing closes it then but a person who accepts it for
+// as long as that silence lasts. Once the streams bring the object again it ends, and is repaired
+// by reading what was saved since they last did. An object with a stream of its own is that
+// stream's business (stream_doubts.hpp).
+
+/// True if the hole is one of these.
+bool is_silence(const ledger::Hole& hole);
+
+/// Opens and ends holes as the org's answer says. True: the org is silent about an object of ours.
+Result<bool> note_silence(ledger::Ledger& ledger,
+                          std::string_view org,
+                          const Captured& captured,
+                          const ObjectsAsked& asked,
+                          EpochMs now);
+
+}  // namespace headwater

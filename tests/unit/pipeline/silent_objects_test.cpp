@@ -1,0 +1,151 @@
+#include "daemon/pipeline/silent_objects.hpp"
+
+#include "daemon/ledger/audit_book.hpp"
+#include "tests/unit/pipeline/read_fixture.hpp"
+
+namespace headwater {
+namespace {
+
+using ledger::Closing;
+using ledger::Hole;
+using test::account;
+using test::ReadTaskTest;
+
+constexpr EpochMs kMinute = 60'000, kHour = 60 * kMinute;
+
+/// Accounts come by a channel of the org's own; the planner asks what it carries.
+class SilentObjectTest : public ReadTaskTest {
+ protected:
+  void SetUp() override {
+    ReadTaskTest::SetUp();
+    create_accounts(1, 3);
+    org.add(1, 3);
+    org.members = {"AccountChangeEvent", "ContactChangeEvent"};
+    org.listed.push_back({"Contact", "003", true, true});
+    plan.topics = {"/data/Sales__chn"};
+    clock.ms += 24 * kHour;
+    begin();
+  }
+  void begin() {
+    make();
+    turns(5);
+  }
+  void turns(int most) {
+    for (int i = 0; i < most; ++i) turn();
+  }
+  void deselect() { org.members.clear(); }
+  void select() { org.members.push_back("AccountChangeEvent"); }
+  /// Over the time until the planner asks again.
+  void later(EpochMs ms = kHour) {
+    clock.ms += ms;
+    turns(400);
+  }
+  std::vector<Hole> open() const { return ledger->wide_holes("emea"); }
+  std::string cause() const { return open().size() == 1 ? open()[0].cause : ""; }
+};
+
+TEST_F(SilentObjectTest, ObjectThatLeftTheChannelIsAHoleThatNoReadingCloses) {
+  const EpochMs selected = captured_of(*ledger, "emea")->asked_at;
+  deselect();
+  later();
+  ASSERT_EQ(cause(), "switched_off");
+  const Hole hole = open()[0];
+  EXPECT_EQ(hole.object, "Account") << "no record of Contact was ever here";
+  EXPECT_EQ(hole.from_ts, selected) << "it was told of until then at least";
+  EXPECT_EQ(hole.to_ts, 0);
+  EXPECT_TRUE(heals_otherwise(hole));
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty()) << "a resync does not answer it";
+  run_to_end(ask());
+  later(24 * kHour);
+  EXPECT_EQ(cause(), "switched_off");
+}
+
+TEST_F(SilentObjectTest, SelectedAgainItIsRepairedByWhatWasSavedSinceItWasTold) {
+  deselect();
+  later();
+  org.accounts[account(2)] = {"Untold", false, clock.ms};
+  org.accounts[account(3)].deleted = true;
+  org.accounts[account(3)].stamp = clock.ms;
+  select();
+  later(5 * kMinute);
+  EXPECT_TRUE(open().empty()) << "asked again within minutes";
+  EXPECT_NE(image(2).find("Untold"), std::string::npos);
+  EXPECT_EQ(alive(), 2U);
+  const auto evidence = ledger->closed_holes().at(0).closing.evidence;
+  EXPECT_NE(evidence.find("read 2 records of Account saved since"), std::string::npos) << evidence;
+}
+
+TEST_F(SilentObjectTest, ObjectThatOurUserMayReadNoMoreIsAHoleUntilItMay) {
+  std::erase_if(org.listed, [](const auto& it) { return it.name == "Account"; });
+  later();
+  EXPECT_EQ(cause(), "hidden");
+  org.listed.push_back({"Account", "001", true, true});
+  later(5 * kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilentObjectTest, AnotherHoleOfTheObjectIsRepairedAndTheSilenceStays) {
+  deselect();
+  later();
+  ASSERT_TRUE(ledger->open_hole(overflow()));
+  EXPECT_EQ(open().size(), 2U);
+  later(kMinute);
+  EXPECT_EQ(cause(), "switched_off");
+}
+
+TEST_F(SilentObjectTest, SilenceThatAPersonAcceptedIsNotToldAgainAndTheNextOneIs) {
+  deselect();
+  later();
+  clock.ms += 1;
+  ASSERT_TRUE(ledger->close_hole(open()[0], {Closing::How::Accepted, "ann", "on purpose", 0}));
+  later(24 * kHour);
+  EXPECT_TRUE(open().empty());
+  select();
+  later();
+  deselect();
+  later();
+  EXPECT_EQ(cause(), "switched_off");
+}
+
+TEST_F(SilentObjectTest, RestartWhileTheOrgIsAwayEndsNoSilence) {
+  deselect();
+  later();
+  org.members_error = transient("ask what channel Sales__chn of org emea carries: HTTP 503");
+  select();
+  begin();
+  later(24 * kHour);
+  EXPECT_EQ(open().at(0).to_ts, 0);
+  org.members_error.reset();
+  later();
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilentObjectTest, GuessesOpenAndEndNothing) {
+  deselect();
+  later();
+  org.members_error = rejected("sObject type is not supported", "INVALID_TYPE");
+  later();
+  EXPECT_EQ(open().at(0).to_ts, 0) << "that it could be selected is not that it is";
+}
+
+TEST_F(SilentObjectTest, ObjectWithAStreamOfItsOwnIsThatStreamsBusiness) {
+  plan.topics.emplace_back("/data/AccountChangeEvent");
+  begin();
+  deselect();
+  later();
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilentObjectTest, RowOfAnEarlierVersionSaysWhatWasTold) {
+  ledger::AuditBook book(*ledger);
+  ASSERT_TRUE(book.keep("captured:emea", "5000 1\nAccount 0 4000 1 0\nLead 0 5000 1 1\n"));
+  const auto captured = captured_of(*ledger, "emea");
+  ASSERT_TRUE(captured);
+  ASSERT_EQ(captured->objects.size(), 2U);
+  EXPECT_EQ(captured->objects.at("Account").told, 4'000);
+  EXPECT_EQ(captured->objects.at("Lead").told, 0);
+  EXPECT_TRUE(captured->objects.at("Lead").hidden);
+}
+
+}  // namespace
+}  // namespace headwater
