@@ -51,6 +51,7 @@ class Simulation {
   void collect(std::vector<Task>& out);
   bool step();
   void meanwhile();
+  bool is_outer(const Task& task) const;
   void perform(const Task& task);
   void act(Daemon& daemon, Actor& actor);
   void start(Daemon& daemon);
@@ -142,7 +143,7 @@ void Simulation::meanwhile() {
     collect(tasks);
     // What strikes a process from outside does not do so in the middle of its call.
     std::erase_if(tasks, [&](const Task& task) {
-      return task.at > world_.now_ms() + 40 || task.what == Task::What::Fault;
+      return task.at > world_.now_ms() + 40 || task.what == Task::What::Fault || is_outer(task);
     });
     if (tasks.empty()) break;
     const Task& task = tasks[world_.random.below(tasks.size())];
@@ -151,6 +152,14 @@ void Simulation::meanwhile() {
   }
   world_.process = outer;
   world_.actor = actor;
+}
+
+/// Of a process that waits further out for another one's call: should it crash, that call would be
+/// unwound with it, and leave the other in a state that no process can be in.
+bool Simulation::is_outer(const Task& task) const {
+  if (task.what != Task::What::Act || stack_.empty()) return false;
+  const int process = task.daemon->process.id();
+  return process != stack_.back() && std::ranges::find(stack_, process) != stack_.end();
 }
 
 void Simulation::perform(const Task& task) {

@@ -46,7 +46,8 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
       const std::size_t after = index ? *index + 1 : 0;
       refused_ = (!index && position.bytes() != "tip") || after < org_.first_kept();
       owed_.reset();
-      if (refused_) forget(*(owed_ = after), org_.first_kept());
+      subscriptions_.applied_to = std::max(subscriptions_.applied_to, after);
+      if (refused_) forget(*(owed_ = subscriptions_.applied_to), org_.first_kept());
       next_ = after;
       if (!refused_ && world_.roll(world_.faults.redeliver)) {
         next_ = std::max(org_.first_kept(), next_ - std::min(next_, world_.random.below(12)));

@@ -18,6 +18,9 @@ struct Subscriptions {
   /// Events before this index are owed to nobody: a start at the latest event passed them by.
   std::size_t owed_from = 0;
   bool anchored = false;  ///< a position was stored since
+  /// Events before this index were applied: a position after them was shown once. Later ones may
+  /// stand before it, since after a reconnect older events come again.
+  std::size_t applied_to = 0;
   /// Records of which the bus forgot events that were owed, and when the first and the last of
   /// those was committed.
   std::map<std::string, std::pair<EpochMs, EpochMs>> lost;
