@@ -19,17 +19,18 @@ class StateCache {
   /// `bytes_max`: keys and values together, what a map costs besides not counted.
   explicit StateCache(std::size_t bytes_max) : half_(bytes_max / 2) {}
 
-  /// The record's state, nullptr if it is not held. Stays as it is until put() of the same record,
-  /// trim() or clear().
-  const std::string* find(std::string_view rkey) { return look_up(rkey); }
-  void put(std::string_view rkey, std::string_view state);
+  /// The record's state, nullptr if it is not held. Stays where it is until trim() or clear().
+  std::string* find(std::string_view rkey);
+  /// `held`: what find() gave since the last trim() or clear().
+  void replace(std::string& held, std::string_view state);
+  /// REQUIRES: the record is not held.
+  void add(std::string_view rkey, std::string_view state);
   /// Drops the old if the young have their share. Not done by put(): a batch still borrows from the
   /// states that it read.
   void trim();
   void clear();
 
  private:
-  std::string* look_up(std::string_view rkey);
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const {

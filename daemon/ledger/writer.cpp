@@ -342,14 +342,18 @@ void Writer::count(Touched& record) {
   record.context->dirty = true;
 }
 
-void Writer::write_states() {
+void Writer::write_states(Caching caching) {
   for (std::size_t i = 0; i < touched_count_; ++i) {
     Touched& record = touched_[i];
     if (!record.dirty || !record.state.known) continue;
     bytes_.clear();
     codec_.encode(record.state, bytes_);
     batch_->put(Family::Records, record.rkey, bytes_);
-    cache_.put(record.rkey, bytes_);
+    if (held_[i] != nullptr) {
+      cache_.replace(*held_[i], bytes_);
+    } else if (caching == Caching::All) {
+      cache_.add(record.rkey, bytes_);
+    }
     count(record);
   }
   cache_.trim();
@@ -357,7 +361,7 @@ void Writer::write_states() {
 
 void Writer::put_state(std::string_view rkey, std::string_view state) {
   batch_->put(Family::Records, rkey, state);
-  if (cache_.find(rkey) != nullptr) cache_.put(rkey, state);
+  if (std::string* held = cache_.find(rkey)) cache_.replace(*held, state);
 }
 
 /// True if the stream had no position before.
@@ -462,7 +466,7 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
     like.origin.change_id = keep(arena_, bytes_);
     if (auto ok = step(record, in, like, applied); !ok) return ok.error();
   }
-  write_states();
+  write_states(rows.progress != nullptr ? Caching::Held : Caching::All);
   if (rows.progress != nullptr)
     parts_.jobs.advance(*rows.progress, applied.entries, applied.deletions);
   if (auto ok = commit(*batch_, true); !ok) return ok.error();

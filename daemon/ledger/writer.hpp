@@ -103,7 +103,10 @@ class Writer {
   Result<void> spare(Touched& record, const Version& noted, bool again);
   Result<void> event_told_death(Touched& record, const Version& version);
   Result<void> death_told(ObjectContext& context);
-  void write_states();
+  /// What of the batch the cache takes in: states that an object's reading brings in their millions
+  /// would drive out those that events change.
+  enum class Caching { All, Held };
+  void write_states(Caching caching = Caching::All);
   void count(Touched& record);
   static EpochMs last_seen(const RecordState& state, const Version& noted);
   bool move_position(const IngestBatch& batch);
@@ -125,8 +128,8 @@ class Writer {
   std::vector<Task> tasks_;
   std::vector<std::uint32_t> order_;
   std::vector<std::string_view> keys_, missing_;
-  std::vector<const std::string*> held_;  // of keys_: nullptr if the store must be asked
-  std::vector<Found> found_;              // of missing_
+  std::vector<std::string*> held_;  // of keys_: nullptr if the store must be asked
+  std::vector<Found> found_;        // of missing_
   std::vector<Touched> touched_;
   std::size_t touched_count_ = 0;
   std::vector<Version> versions_;

@@ -5,12 +5,12 @@
 namespace headwater::ledger {
 namespace {
 
-TEST(StateCache, HoldsWhatWasPutLast) {
+TEST(StateCache, HoldsWhatReplacedAState) {
   StateCache cache(1000);
   EXPECT_EQ(cache.find("a"), nullptr);
-  cache.put("a", "one");
-  cache.put("a", "two");
+  cache.add("a", "one");
   ASSERT_NE(cache.find("a"), nullptr);
+  cache.replace(*cache.find("a"), "two");
   EXPECT_EQ(*cache.find("a"), "two");
   cache.clear();
   EXPECT_EQ(cache.find("a"), nullptr);
@@ -18,11 +18,11 @@ TEST(StateCache, HoldsWhatWasPutLast) {
 
 TEST(StateCache, KeepsWhatIsUsedAndDropsWhatIsNot) {
   StateCache cache(1000);
-  cache.put("used", std::string(100, 'u'));
-  cache.put("idle", std::string(100, 'i'));
+  cache.add("used", std::string(100, 'u'));
+  cache.add("idle", std::string(100, 'i'));
   for (int i = 0; i < 100; ++i) {
     ASSERT_NE(cache.find("used"), nullptr) << "after " << i << " others";
-    cache.put("other" + std::to_string(i), std::string(100, 'o'));
+    cache.add("other" + std::to_string(i), std::string(100, 'o'));
     cache.trim();
   }
   EXPECT_EQ(cache.find("idle"), nullptr);
@@ -30,12 +30,12 @@ TEST(StateCache, KeepsWhatIsUsedAndDropsWhatIsNot) {
 
 TEST(StateCache, AFoundStateStaysInPlaceUntilTheBatchIsOver) {
   StateCache cache(1000);
-  cache.put("a", std::string(400, 'a'));
-  cache.put("b", std::string(400, 'b'));
+  cache.add("a", std::string(400, 'a'));
+  cache.add("b", std::string(400, 'b'));
   cache.trim();  // both are old now
   const std::string* a = cache.find("a");
   const char* bytes = a->data();
-  for (int i = 0; i < 50; ++i) cache.put("other" + std::to_string(i), std::string(100, 'o'));
+  for (int i = 0; i < 50; ++i) cache.add("other" + std::to_string(i), std::string(100, 'o'));
   EXPECT_EQ(cache.find("a"), a);
   EXPECT_EQ(a->data(), bytes);
   EXPECT_EQ(*a, std::string(400, 'a'));
