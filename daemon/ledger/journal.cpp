@@ -51,7 +51,7 @@ Journal::Segment Journal::read_segment(ByteReader& reader) {
   return segment;
 }
 
-Result<void> Journal::load() {
+Result<void> Journal::load(Rev birth) {
   const auto damaged = [] {
     return fatal(
         "ledger: the accounts of the journal are damaged or of a newer format; start the version "
@@ -90,7 +90,10 @@ Result<void> Journal::load() {
   head_ = last_.value;
   const auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.now_us(), 1));
   const auto jump = 1 + random_() % kStartJumpMax;
-  next_ = Rev{ever_wrote() ? std::max(last_.value + jump, now) : now};
+  // A birth that wrote nothing yet may lie in another copy of the directory as well: it too is left
+  // behind by a jump.
+  const std::uint64_t floor = std::max(last_, birth).value;
+  next_ = Rev{floor == 0 ? now : std::max(floor + jump, now)};
   return {};
 }
 

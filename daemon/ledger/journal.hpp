@@ -26,7 +26,8 @@ namespace headwater::ledger {
 class Journal {
  public:
   Journal(Store& store, const Clock& clock, const LedgerOptions& options);
-  Result<void> load();
+  /// `birth`: the ledger's; 0 if it has none yet.
+  Result<void> load(Rev birth);
 
   // ---- under the write lock
   Rev next();                         ///< the next rev, taken

@@ -37,9 +37,7 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
     birth_ = Rev{reader.varint()};
     if (!reader.ok()) return fatal("ledger: its identity row is damaged; restore a backup");
   }
-  if (auto ok = journal_.load(); !ok) return ok;
-  // A birth that wrote nothing yet is known by its own row alone.
-  if (birth_.value != 0) journal_.raise(Rev{birth_.value - 1});
+  if (auto ok = journal_.load(birth_); !ok) return ok;
   if (auto ok = orgs_.load(); !ok) return ok;
   if (auto ok = names_.load(); !ok) return ok;
   if (auto ok = objects_.load(); !ok) return ok;

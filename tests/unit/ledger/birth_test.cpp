@@ -43,6 +43,15 @@ TEST_F(BirthTest, EveryStartJumps) {
   EXPECT_LE(ledger->head().value, before.value + 1'000'001);
 }
 
+TEST_F(BirthTest, AStartAfterABirthThatWroteNothingJumpsToo) {
+  const Rev birth{1'772'366'400'000'000};
+  clock.us -= 86'400'000'000;  // else the clock alone is past the birth
+  crash_and_open();
+  apply({created(1, {{"Name", "A"}})});
+  EXPECT_GT(ledger->head(), birth) << "a copy of the directory would give the same rev";
+  EXPECT_LE(ledger->head().value, birth.value + 1'000'000);
+}
+
 TEST_F(BirthTest, ATargetWithoutACursorFollowsWhileTheJournalIsWhole) {
   apply({created(1, {{"Name", "A"}})});
   EXPECT_EQ(*ledger->found_cursor("emea", "", {}, {}), CursorVerdict::Follow);

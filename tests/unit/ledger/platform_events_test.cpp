@@ -139,7 +139,7 @@ TEST_F(PlatformEventsTest, StreamsRememberForThemselves) {
 TEST_F(PlatformEventsTest, OnlySoManyAreRemembered) {
   auto store = open_memory_store(disk);
   Journal journal(*store, clock, options);
-  ASSERT_TRUE(journal.load());
+  ASSERT_TRUE(journal.load({}));
   PlatformEvents events(*store, journal, clock, 3);
   auto out = store->batch();
   const auto known = [&](const std::string& id) {
