@@ -412,25 +412,38 @@ Error PostgresSink::Impl::failed(const Error& error, const Step* step) {
                   error);
 }
 
-/// Finds out who has taken the cursor, then never writes again.
+/// Finds out who has taken the cursor, then never writes again. Unless nobody has: a cursor that is
+/// gone, or that stands at an epoch from before ours, is a target that lost what it had.
 Error PostgresSink::Impl::fenced() {
-  std::string rival = "another holder";
   for (const OrgState& state : orgs_) {
     const std::array parameters{name_, state.cursor.org};
     auto rows = connection_->query(holder_sql(config_.schema), parameters);
-    if (!rows) break;
-    if (!rows->empty() && rows->front()[0] != holder_.holder)
-      rival = rows->front()[0].value_or(rival);
+    if (!rows) return failed(rows.error(), nullptr);
+    const bool went_back = rows->empty() || to_number(rows->front()[2]) < state.cursor.epoch;
+    if (went_back) {
+      close();
+      return transient(
+          fmt::format("postgres: write: the cursor of sink {}, org {} {}; nothing was written; the "
+                      "sink is opened again and told every record's state",
+                      name_,
+                      state.cursor.org,
+                      rows->empty() ? "is gone from the table cursor"
+                                    : "is an older one: the target was put back"));
+    }
+    const std::string rival = rows->front()[0].value_or("");
+    if (rival == holder_.holder && to_number(rows->front()[2]) == state.cursor.epoch) continue;
+    close();
+    fenced_ = fatal(
+        fmt::format("postgres: write: fenced: {} has claimed the cursor of sink {}; nothing was "
+                    "written; this sink stops until the daemon is started again, so stop the other "
+                    "one first",
+                    rival,
+                    name_),
+        std::string(kFenced));
+    return *fenced_;
   }
   close();
-  fenced_ =
-      fatal(fmt::format("postgres: write: fenced: {} has claimed the cursor of sink {}; nothing "
-                        "was written; this sink "
-                        "stops until the daemon is started again, so stop the other one first",
-                        rival,
-                        name_),
-            std::string(kFenced));
-  return *fenced_;
+  return transient("postgres: write: the cursor was not ours for a moment; opening again");
 }
 
 PostgresSink::PostgresSink(PostgresConfig config,

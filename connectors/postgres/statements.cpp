@@ -153,8 +153,8 @@ std::string claim_sql(std::string_view schema) {
 
 std::string holder_sql(std::string_view schema) {
   return fmt::format(
-      "select holder, greatest(0, extract(epoch from now() - updated_at) * 1000)::bigint from {} "
-      "where sink = $1 and org = $2",
+      "select holder, greatest(0, extract(epoch from now() - updated_at) * 1000)::bigint, epoch "
+      "from {} where sink = $1 and org = $2",
       table_name(schema, "cursor"));
 }
 

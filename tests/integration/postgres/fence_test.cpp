@@ -78,6 +78,33 @@ TEST_F(PostgresFence, ATakeoverKeepsLedgerAndRevAndFencesTheLoserForGood) {
   EXPECT_EQ(write(*ours, {{.rev = 42}}).error().kind, ErrorKind::Fatal);
 }
 
+TEST_F(PostgresFence, ACursorThatIsGoneIsALostTargetAndNoRival) {
+  auto ours = open_sink(kOurs);
+  must_write(*ours, {{.rev = 40}});
+  sql("delete from crm.cursor");
+  const auto lost = write(*ours, {{.rev = 41}});
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().kind, ErrorKind::Transient) << lost.error().message;
+  EXPECT_NE(lost.error().message.find("org emea is gone from the table cursor"), std::string::npos)
+      << lost.error().message;
+  const auto again = ours->open(orgs_);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ((*again)[0].rev, Rev{0});
+}
+
+TEST_F(PostgresFence, AnOlderEpochOfOursIsATargetThatWasPutBack) {
+  auto ours = open_sink(kOurs);
+  must_write(*ours, {{.rev = 40}});
+  ASSERT_TRUE(ours->open(orgs_).ok());  // epoch 2
+  sql("update crm.cursor set epoch = 1, rev = 17");
+  const auto lost = write(*ours, {{.rev = 41}});
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().kind, ErrorKind::Transient) << lost.error().message;
+  const auto again = ours->open(orgs_);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ((*again)[0].rev, Rev{17});
+}
+
 TEST_F(PostgresFence, AForeignLedgersCursorIsOursOnlyOnceItIsMaterialized) {
   { open_sink(kOurs)->close(); }
   sql("update crm.cursor set ledger = '01LEDGERA', rev = 40");
