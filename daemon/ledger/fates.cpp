@@ -54,6 +54,17 @@ Result<void> Writer::deletion_changed(Touched& record, const Version& version) {
   return state.deleted() ? event_told_death(record, version) : Result<void>();
 }
 
+/// An event tells a deletion from before the row by which we know that the record lives: it went
+/// and came back, and its children lost it meanwhile without an event. Told twice, it asks twice:
+/// whether it was told before, the row's version hides.
+bool Writer::came_back_unseen(const RecordState& state,
+                              const Incoming& in,
+                              const Version& dead_before) {
+  const bool deletes = in.type == ChangeType::Delete || in.type == ChangeType::GapDelete;
+  if (!deletes || !in.present || in.version.is_row() || state.deleted()) return false;
+  return state.alive.is_row() || !same(dead_before, state.dead);
+}
+
 /// A state beside those that the batch touches; nullptr: never seen. Valid until the next call.
 Result<const RecordState*> Writer::peek(std::string_view rkey) {
   const std::string* bytes = cache_.find(rkey);

@@ -261,7 +261,11 @@ Result<void> Writer::step(Touched& record,
   const crm::StateFacts facts_before = projector.facts_of(state, record.id.view());
   const bool had = state.meta.rev.value != 0;
   const bool was_deleted = state.deleted();
+  const Version dead_before = state.dead;
   applier_.apply(state, in, outcome_);
+  if (came_back_unseen(state, in, dead_before)) {
+    if (auto ok = deletion_changed(record, in.version); !ok) return ok;
+  }
   if (outcome_.doubt != Doubt::None) {
     if (auto ok = doubt(record, outcome_.doubt, in.version, applied); !ok) return ok;
   }

@@ -80,6 +80,9 @@ class Writer {
     RecordId loser, winner;
   };
   Result<void> deletion_changed(Touched& record, const Version& version);
+  static bool came_back_unseen(const RecordState& state,
+                               const Incoming& in,
+                               const Version& dead_before);
   Result<const RecordState*> peek(std::string_view rkey);
   Result<void> doubt_dead_parents(Touched& record, const Version& version, Applied& applied);
   Result<void> doubt_child(const Hole& parent, std::string_view rkey);

@@ -124,6 +124,34 @@ TEST_F(FatesTest, WhatAChildLostWhileItWasAwayWithItsParentIsAskedForToo) {
   EXPECT_EQ(doubts[1].cause, "ancestor_restored");
 }
 
+TEST_F(FatesTest, ADeletionThatARowHidesPutsTheChildrenInDoubt) {
+  apply(
+      {created(1, {{"Name", "Acme"}}), contact(created(2, {{"AccountId", kAcme}}, contact_id(1)))});
+  // The account was read again ahead of the bus: it had gone and come back by then.
+  const EpochMs stamp = clock.now_ms() + 600'000;
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "Acme"}}, stamp}});
+  Event back = created(6, {{"Name", "Acme"}});
+  back.type = ChangeType::Undelete;
+  const Rev before = ledger->head();
+  apply({deleted(5), back});
+  EXPECT_EQ(ops(before), "") << "the row held both";
+  EXPECT_EQ(stage(), "parent_restored");
+  doubt_children();
+  const auto doubts = holes_of(Hole::Scope::Record);
+  ASSERT_EQ(doubts.size(), 1U) << "its lookup may have been cleared";
+  EXPECT_EQ(doubts[0].id, contact_id(1));
+}
+
+TEST_F(FatesTest, ADeletionToldAgainAfterItsUndeletionDoubtsNobody) {
+  Event back = created(3, {{"Name", "Acme"}});
+  back.type = ChangeType::Undelete;
+  apply({created(1, {{"Name", "Acme"}}), deleted(2), back});
+  doubt_children();
+  EXPECT_EQ(stage(), "0");
+  apply({deleted(2), back});
+  EXPECT_EQ(stage(), "0");
+}
+
 TEST_F(FatesTest, OnlyOfObjectsThatMergeTheOrgIsAsked) {
   Event task = created(1, {{"Subject", "Call"}}, RecordId::parse("00T5f00002JUXA8")->str());
   task.object = "Task";
