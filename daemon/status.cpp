@@ -157,6 +157,7 @@ json::object ledger_object(const ledger::Ledger& ledger) {
   out["journal_bytes"] = journal.bytes;
   out["journal_bytes_max"] = journal.bytes_max;
   out["journal_full"] = journal.full;
+  out["reprojecting"] = ledger.reprojecting();
   json::array records;
   for (const auto& count : ledger.counts()) {
     records.push_back(json::object{{"org", count.org},

@@ -144,6 +144,8 @@ std::string show_status(const json::value& s) {
                      at(ledger, "journal_entries"),
                      at(ledger, "journal_bytes"),
                      at(ledger, "journal_bytes_max"));
+  if (const auto* owed = ledger.as_object().if_contains("reprojecting"); owed && owed->as_bool())
+    out += "  records are being told anew: another mapping, or a new birth\n";
   for (const auto& count : ledger.at("records").as_array()) {
     out += fmt::format("  {:<34} {:>9} alive {:>7} deleted {:>5} incomplete\n",
                        at(count, "org") + " " + at(count, "object"),

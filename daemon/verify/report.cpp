@@ -20,13 +20,19 @@ std::string at(const json::value& item, const char* key) {
 std::string check_line(const Check& check) {
   if (!check.failed.empty())
     return fmt::format("{:<28} NOT CHECKED: {}\n", check.name, check.failed);
-  return fmt::format(
-      "{:<28} {}{}{}{}\n",
-      check.name,
-      check.different == 0 ? "equal: " : fmt::format("DIFFERENT ({}): ", check.different),
-      check.compared,
-      check.note.empty() ? " compared" : " compared, ",
-      check.note);
+  const std::string verdict = check.different > 0 ? fmt::format("DIFFERENT ({}): ", check.different)
+                              : check.moving > 0  ? fmt::format("NOT SETTLED ({}): ", check.moving)
+                                                  : "equal: ";
+  return fmt::format("{:<28} {}{}{}{}{}\n",
+                     check.name,
+                     verdict,
+                     check.compared,
+                     check.note.empty() ? " compared" : " compared, ",
+                     check.note,
+                     check.moving > 0
+                         ? "; what moved on, or has still to be told, is compared when "
+                           "the sink is in step: again"
+                         : "");
 }
 
 std::string open_lines(const char* what, const json::value& list) {
@@ -114,6 +120,7 @@ std::string report_json(const Outcome& outcome) {
         {"compared", check.compared},
         {"different", check.different},
         {"note", check.note},
+        {"moving", check.moving},
         {"failed", check.failed.empty() ? json::value(nullptr) : json::value(check.failed)}});
   }
   for (const auto& difference : outcome.differences)

@@ -39,10 +39,13 @@ Result<void> Verifier::settle() {
     never.wait_for(lock, kLookAgain);
   }
   for (auto& [name, mine] : works_) {
-    for (auto& [rkey, what] : mine.suspects)
+    for (auto& [rkey, what] : mine.suspects) {
+      if (mine.moving.contains(rkey)) continue;
       differ(check_of(mine, what),
              rkey,
              fmt::format("{} (still so after {} ms)", what, patience_.wait.count()));
+    }
+    mine.check.moving += mine.moving.size();
     mine.suspects.clear();
   }
   return {};
@@ -80,7 +83,9 @@ Result<bool> Verifier::settle_round() {
         break;
       }
       suspect->second = what;
-      if (*judged == Judgement::Unsettled) {
+      mine.moving.erase(suspect->first);
+      if (*judged == Judgement::Moving) mine.moving.insert(suspect->first);
+      if (*judged == Judgement::Moving || *judged == Judgement::Unsettled) {
         moving = true;
         ++suspect;
         continue;
@@ -181,7 +186,7 @@ Result<Verifier::Judgement> Verifier::judge_target(std::size_t target,
     what = "it lives here, but the ledger has never seen it";
     return *after ? Judgement::Unsettled : Judgement::Different;
   }
-  if ((*after)->rev != (*before)->rev) return what = "it moves", Judgement::Unsettled;
+  if ((*after)->rev != (*before)->rev) return what = "it moves", Judgement::Moving;
   const auto& record = **before;
   const std::uint64_t mine = held ? held->rev.value : 0;
   const std::uint64_t at = *cursor ? (*cursor)->rev.value : 0;
@@ -190,7 +195,7 @@ Result<Verifier::Judgement> Verifier::judge_target(std::size_t target,
     what = rev_difference(mine, record.rev.value, at);
     if (!held) what = "it is missing here: " + what;
     const bool behind = mine < record.rev.value && record.rev.value > at;
-    return behind ? Judgement::Unsettled : Judgement::Different;
+    return behind ? Judgement::Moving : Judgement::Different;
   }
   if (held->deleted != record.deleted) {
     what = record.deleted ? "it lives here, but the ledger says it is deleted"
@@ -230,7 +235,7 @@ Result<Verifier::Judgement> Verifier::judge_org(std::size_t org,
   const auto rev_of = [](const std::optional<LedgerRecord>& record) {
     return record ? record->rev.value : 0;
   };
-  if (rev_of(*before) != rev_of(*after)) return what = "it moves", Judgement::Unsettled;
+  if (rev_of(*before) != rev_of(*after)) return what = "it moves", Judgement::Moving;
   if (!truth && !lives) return Judgement::Equal;
   if (!truth) {
     what = "it lives in the ledger, but the org shows no such record";
@@ -286,7 +291,7 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
   }
   const auto behind = [&](std::uint64_t held, std::string_view kind) {
     what = fmt::format("{}: {}", kind, rev_difference(held, rev, cursor));
-    return held < rev && rev > cursor ? Judgement::Unsettled : Judgement::Different;
+    return held < rev && rev > cursor ? Judgement::Moving : Judgement::Different;
   };
   const bool tell_changes = place.history && !(story.changes == 0 && story.cut);
   if (tell_changes && story.last_rev != rev && (lives || story.last_rev != 0))

@@ -61,7 +61,9 @@ bool Outcome::equal() const {
   return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.different == 0; });
 }
 bool Outcome::could_check() const {
-  return std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.failed.empty(); });
+  return std::all_of(checks.begin(), checks.end(), [](const Check& c) {
+    return c.failed.empty() && c.moving == 0;
+  });
 }
 
 std::vector<std::pair<std::string, std::string>> Outcome::proven() const {
@@ -69,7 +71,7 @@ std::vector<std::pair<std::string, std::string>> Outcome::proven() const {
   if (!holes.is_array() || wrong.size() >= Verifier::kWrongMax) return out;
   std::set<std::string> failed;
   for (const auto& check : checks)
-    if (!check.failed.empty()) failed.insert(sink_of(check.name));
+    if (!check.failed.empty() || check.moving > 0) failed.insert(sink_of(check.name));
   std::set<std::string> looked;
   for (const auto& check : checks)
     if (!failed.contains(sink_of(check.name))) looked.insert(sink_of(check.name));
@@ -101,10 +103,17 @@ void Verifier::differ(Work& work, const std::string& rkey, std::string what) {
 }
 
 void Verifier::suspect(Work& work, const std::string& rkey, std::string what) {
-  if (work.suspects.size() < kSuspectsMax)
+  if (work.suspects.size() < kSuspectsMax) {
     work.suspects.emplace(rkey, std::move(what));
-  else if (!work.suspects.contains(rkey))
-    differ(work, rkey, std::move(what));
+    return;
+  }
+  if (work.suspects.contains(rkey)) return;
+  // There is no room to come back to it.
+  Result<Judgement> judged = Judgement::Different;
+  if (work.check.different < kSuspectsMax) judged = judge_again(work.check.name, rkey, what);
+  if (!judged) return failed(work, judged.error());
+  if (*judged == Judgement::Moving || *judged == Judgement::Unsettled) ++work.check.moving;
+  if (*judged == Judgement::Different) differ(check_of(work, what), rkey, std::move(what));
 }
 
 void Verifier::failed(Work& work, const Error& error) {

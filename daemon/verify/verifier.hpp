@@ -53,6 +53,9 @@ struct Check {
   std::string name;
   std::uint64_t compared = 0;
   std::uint64_t different = 0;
+  /// Records that moved on at every look, or that a sink has still to be told: neither equal nor
+  /// wrong.
+  std::uint64_t moving = 0;
   std::string note;    ///< for the line of a report
   std::string failed;  ///< why it could not be done; empty: it was
 };
@@ -89,13 +92,15 @@ struct Patience {
 ///     ledger's rev r before and after; cursor c of the target read before it; the target's rev t
 ///     r moved: again.   t > r: the target is ahead.   t = r: its content counts, at once.
 ///     t < r <= c: the cursor is ahead of the data, at once.   t < r, c < r: behind: again
+///     what moves or is behind to the end is counted apart: the check could not be made whole
 ///     no cursor, or another ledger's: it may still be owed: again
 ///
 /// Bounded: a page of each place, the spool of a log's facts, and at most kSuspectsMax records that
 /// differ per check. Never writes. One thread.
 class Verifier {
  public:
-  /// More differences than this are certain without a second look.
+  /// What differs beyond these is looked at a second time at once, and what moves then is left out;
+  /// once so many are certain, the rest is too.
   static constexpr std::size_t kSuspectsMax = 1'000;
   static constexpr std::size_t kDifferencesMax = 20;
   /// Names of wrong records that are kept. A target with more has lost its data: it is filled anew.
@@ -107,11 +112,14 @@ class Verifier {
   Result<Outcome> run();
 
  private:
-  enum class Judgement : std::uint8_t { Equal, Different, Unsettled };
+  /// Moving: the next look may find it equal, and if none does, it still is no fault. Unsettled: as
+  /// long as there is time, then it is one.
+  enum class Judgement : std::uint8_t { Equal, Different, Unsettled, Moving };
   /// One check with the records that it is not sure of.
   struct Work {
     Check check;
     std::map<std::string, std::string> suspects;   ///< rkey -> what differs
+    std::set<std::string> moving;                  ///< of the suspects, at the last look
     std::map<std::string, std::uint64_t> cursors;  ///< org -> rev, read before the data
     std::map<std::string, std::uint64_t> strays;   ///< rkey -> its rev at the last look
     std::set<std::string> strays_told;

@@ -152,7 +152,7 @@ stack_in_step() {
   local sent
   sent=$(curl -sf "$org_control/stats" | jq -r .last_replay_id) || return 1
   stack_status | jq -e --arg sent "$sent" \
-    '(.streams | all(.position == $sent)) and (.sinks | all(.open and .lag_entries == 0 and (.materializing | not))) and .holes_open == 0' >/dev/null
+    '(.streams | all(.position == $sent)) and (.sinks | all(.open and .lag_entries == 0 and (.materializing | not))) and .holes_open == 0 and (.ledger.reprojecting | not)' >/dev/null
 }
 
 stack_down() {

@@ -110,7 +110,7 @@ def _(scene):
         return redis
 
     # It tries to write its file each second, and takes commands again once it can.
-    full_disk(scene, "redis", boot, 32, lambda redis: None, "MISCONF", "No space left on device")
+    full_disk(scene, "redis", boot, 128, lambda redis: None, "MISCONF", "No space left on device")
 
 
 @cell("redis", "connections killed by an operator, five times", "opens again each time")

@@ -296,6 +296,7 @@ class World:
         out += [f"{sink['sink']} open={sink['open']} lag={sink['lag_entries']} materializing={sink['materializing']}"
                 for sink in status["sinks"] if not sink["open"] or sink["lag_entries"] or sink["materializing"]]
         out += [f"{part['part']} {part['state']}: {part['why']}" for part in status["parts"] if part["state"] != "ok"]
+        out += ["records are being told anew"] if status["ledger"]["reprojecting"] else []
         return out
 
     def holes(self):

@@ -38,7 +38,7 @@ Result<std::string> answer(const std::string& line) {
 
 Outcome verify(std::vector<std::optional<Cursor>> cursors, Millis wait) {
   Places places;
-  places.orgs.push_back({"demo", nullptr, {}});
+  places.orgs.push_back({"demo", nullptr, {}, {}});
   places.targets.push_back({"redis", std::make_unique<Target>(std::move(cursors))});
   Patience patience;
   patience.wait = wait;
