@@ -36,6 +36,12 @@ def faults(world):
     return out
 
 
+def sequence(draw, names, count):
+    """Twice the same: a fault that takes memory for a while, in one half alone, would look like a slope."""
+    half = [name for _ in range(count // len(names) + 1) for name in draw.sample(names, len(names))][: max(1, count // 2)]
+    return half * 2
+
+
 def slope(samples):
     """Least squares, in units per second."""
     count = len(samples)
@@ -63,8 +69,9 @@ def run(fire, seconds):
     fire.say(f"       soak: warm at {world.daemon.rss_mib(peak=False):.0f} MiB")
     started = time.monotonic()
     with Load(world.org, RATE) as load:
-        while (elapsed := time.monotonic() - started) < seconds:
-            name, (begin, end) = draw.choice(sorted(faults(world).items()))
+        for name in sequence(draw, sorted(faults(world)), seconds // EVERY_SECONDS):
+            elapsed = time.monotonic() - started
+            begin, end = faults(world)[name]
             begin()
             sample_until(world, time.monotonic() + 4, samples, started)
             end()
