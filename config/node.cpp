@@ -92,7 +92,10 @@ std::string Problems::str() const {
     return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
   });
   std::string out;
-  for (const auto& problem : sorted) out += problem.str() + "\n";
+  std::set<std::string> told;  // a key may be read twice: as what it says, and as a path to open
+  for (const auto& problem : sorted) {
+    if (const auto [line, first] = told.insert(problem.str()); first) out += *line + "\n";
+  }
   return out;
 }
 
@@ -205,6 +208,11 @@ Node Node::parse(std::string file, const std::string& text, Problems& problems) 
 }
 
 std::optional<std::string> read_text_file(const std::string& path, Problems& problems) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) {
+    problems.add({path, 0, 0, "", "is a directory: give the file in it"});
+    return std::nullopt;
+  }
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;
   if (in) text << in.rdbuf();

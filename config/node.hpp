@@ -29,7 +29,7 @@ class Problems {
   void add(Problem problem) { list_.push_back(std::move(problem)); }
   bool empty() const { return list_.empty(); }
   const std::vector<Problem>& list() const { return list_; }
-  std::string str() const;  ///< one line each, in file order
+  std::string str() const;  ///< one line each, in file order, none twice
 
  private:
   std::vector<Problem> list_;

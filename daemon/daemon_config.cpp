@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 namespace headwater {
@@ -28,10 +29,18 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   if (config.orgs.empty()) root.problem("orgs", "at least one org is required");
 
   config::Node sinks = root.child("sinks");
+  std::map<std::string, std::string> targets;  // where a sink writes -> its name
   for (const std::string& name : sinks.keys()) {
     config::Node section = sinks.child(name);
     SinkMaker made = parse_sink(name, section);
-    if (made.make) 
+    if (const auto [taken, first] = targets.try_emplace(made.target, name);
+        !first && !made.target.empty()) {
+      section.problem("",
+                      fmt::format("writes to the same place as sink {}: give one of them another "
+                                  "schema, prefix or topic_prefix, or take it out",
+                                  taken->second));
+    }
+    if (made.make)
       config.sinks.push_back(
           {name, std::move(made.make), std::move(made.check), std::move(made.reader)});
   }

@@ -1,5 +1,7 @@
 #include "daemon/registry.hpp"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "connectors/kafka/records_reader.hpp"
@@ -27,7 +29,8 @@ SinkMaker postgres_sink(config::Node& section) {
                    const crm::Mapping& mapping) -> std::unique_ptr<TargetReader> {
             return std::make_unique<postgres::PostgresReader>(
                 config, name, postgres::plan_tables(mapping));
-          }};
+          },
+          fmt::format("{} schema {}", config.url, config.schema)};
 }
 
 SinkMaker redis_sink(config::Node& section) {
@@ -38,7 +41,9 @@ SinkMaker redis_sink(config::Node& section) {
           {},
           [config](const std::string&, const crm::Mapping&) -> std::unique_ptr<TargetReader> {
             return std::make_unique<redis::RedisReader>(config);
-          }};
+          },
+          fmt::format(
+              "{}/{} prefix {}", config.endpoint.str(), config.endpoint.database, config.prefix)};
 }
 
 std::vector<std::string> entities_of(const crm::Mapping& mapping) {
@@ -66,7 +71,7 @@ SinkMaker kafka_sink(config::Node& section) {
                                const crm::Mapping&) -> std::unique_ptr<TargetReader> {
     return std::make_unique<kafka::RecordsReader>(config, name);
   };
-  return {make, check, reader};
+  return {make, check, reader, fmt::format("{} topics {}", config.brokers, config.topic_prefix)};
 }
 
 }  // namespace

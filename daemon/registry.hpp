@@ -37,6 +37,8 @@ struct SinkMaker {
   MakeSink make;    ///< nothing if the section has an unknown type
   CheckSink check;  ///< nothing if there is nothing to check
   MakeReader reader = {};  ///< nothing if the target cannot be asked for single records
+  /// Where it writes, as the configuration says it: two sinks with one target would be at odds.
+  std::string target = {};
 };
 
 /// The one table that names every connector. Reads the section; an unknown `type` is a problem and

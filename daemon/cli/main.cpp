@@ -188,7 +188,7 @@ class Commands {
                                        "org? 0 yes, 1 no, 2 could not check");
     verify->add_option("--wait", wait_s_, "seconds that what differs may take to stand still")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0.0, 86'400.0).description("SECONDS"));
     verify->add_flag("--values", values_, "say what differing fields hold");
     verify->add_flag("--no-history", no_history_, "leave Kafka's changes topics alone");
     verify->add_option("--truth",

@@ -95,6 +95,7 @@ says 'bad.yaml:23:14: log.level: must be one of debug, info, warning, error, got
 says 'mine.yaml:7:21: entities.account.fields.name.expr: no function frobnicate'
 says 'mine.yaml:8:15: entities.account.fields.phone.exqr: unknown key, did you mean expr?'
 grep -q hunter2 <<<"$said" && fail "a password was printed: $said"
+[ "$(sort <<<"$said" | uniq -d)" = '' ] || fail "told twice: $(sort <<<"$said" | uniq -d)"
 
 echo 'state_dir: [' >broken.yaml
 check 78 broken.yaml
@@ -104,6 +105,9 @@ says 'broken.yaml:2:1: not YAML:...'
 check 78 nowhere.yaml
 says 'nowhere.yaml: cannot be read: check that it exists and may be read by this user'
 
+check 78 .
+says '.: is a directory: give the file in it'
+
 printf 'state_dir: %s\norgs:\n  - name: emea\n    auth: {client_id: a, username: b, private_key_file: good.pem}\n    streams: [{topic: /data/ChangeEvents}]\nmapping: {files: [absent.yaml]}\n' "$work/state" >good.yaml
 check 78 good.yaml
 says 'absent.yaml: cannot be read...'
@@ -111,6 +115,13 @@ sed -i '/^mapping/d' good.yaml
 check 0 good.yaml
 says 'configuration ok'
 [ ! -e "$work/state" ] || fail "--check-config made the state directory"
+
+# Two sinks that write to one place would fence each other, or tell every change twice.
+{ cat good.yaml; echo "sinks:"; echo "  redis: {url: 'redis://127.0.0.1:6379/0'}"; echo "  r2: {type: redis, url: 'redis://127.0.0.1:6379/0'}"; } >twice.yaml
+check 78 twice.yaml
+says 'twice.yaml:8:7: sinks.r2: writes to the same place as sink redis: give one of them another schema, prefix or topic_prefix, or take it out'
+sed -i "s/type: redis, url: 'redis:..127.0.0.1:6379.0'/&, prefix: 'b:'/" twice.yaml
+check 0 twice.yaml
 
 # Without --check-config a bad file ends the start with the same words and code.
 code=0
@@ -132,6 +143,7 @@ done
 # A socket that is given needs no file.
 prints 2 "cannot reach the daemon at $work/no.sock" "$bin_dir/headwater" --config nowhere.yaml --socket "$work/no.sock" status
 prints 64 "headwater: there is no command bogus; see headwater --help" "$bin_dir/headwater" --socket "$work/no.sock" bogus
+prints 64 "not in range 0" "$bin_dir/headwater" --socket "$work/no.sock" verify --wait abc
 prints 64 "A subcommand is required" "$bin_dir/headwater" --socket "$work/no.sock"
 : >no_ids
 prints 64 "headwater: no ids in no_ids; it holds one a line" "$bin_dir/headwater" --socket "$work/no.sock" resync Account --ids no_ids
