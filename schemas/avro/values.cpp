@@ -15,6 +15,13 @@ constexpr double kExactIntegers =
 constexpr std::string_view kTooLarge = "takes more memory than an event may use";
 constexpr std::size_t kTextKeptBytesMax = 64u << 10;
 
+/// The years 0 to 9999, in milliseconds: what a date of four digits can say. Salesforce itself
+/// takes 1700 to 4000.
+constexpr EpochMs kDatesFrom = -719'528 * kMsPerDay, kDatesTo = 2'932'897 * kMsPerDay;
+constexpr std::string_view kNoDate = "is a time outside the years 0 to 9999";
+
+bool is_date(EpochMs ms) { return ms >= kDatesFrom && ms < kDatesTo; }
+
 EpochDays floor_days(std::int64_t ms) {
   return ms >= 0 ? ms / kMsPerDay : -((-(ms + 1)) / kMsPerDay) - 1;
 }
@@ -53,9 +60,11 @@ bool ValueReader::spend(std::size_t bytes) {
 bool ValueReader::read_number(std::uint32_t leaf, std::int64_t number, ValueView& out) {
   switch (types_[leaf]) {
     case DocType::DateOnly:
+      if (!is_date(number)) return refuse(leaf, kNoDate);
       out = ValueView::of_number(floor_days(number), Tag::Date);
       return true;
     case DocType::DateTime:
+      if (!is_date(number)) return refuse(leaf, kNoDate);
       out = ValueView::of_number(number, Tag::DateTime);
       return true;
     case DocType::TimeOnly:

@@ -43,7 +43,8 @@ TEST_F(ValuesTest, NumbersFollowTheDocType) {
   EXPECT_EQ(read("\"long\"", "DateOnly", Bytes().number(-1)), ValueView::of_number(-1, Tag::Date));
   EXPECT_EQ(read("\"long\"", "DateOnly", Bytes().number(-86'400'000)),
             ValueView::of_number(-1, Tag::Date));
-  EXPECT_EQ(read("\"long\"", "DateOnly", Bytes().number(INT64_MIN)).tag, Tag::Date);
+  EXPECT_EQ(read("\"long\"", "DateOnly", Bytes().number(253'402'300'799'999)),
+            ValueView::of_number(2'932'896, Tag::Date));  // 9999-12-31
   EXPECT_EQ(read("\"long\"", "DateTime", at), ValueView::of_number(1719705600000, Tag::DateTime));
   EXPECT_EQ(read("\"long\"", "TimeOnly", Bytes().number(52'200'000)),
             ValueView::of_number(52'200'000, Tag::Time));
@@ -60,6 +61,11 @@ TEST_F(ValuesTest, NumbersFollowTheDocType) {
 }
 
 TEST_F(ValuesTest, ATimeBeyondTheDayAndNumbersThatAreNoneAreRefused) {
+  for (const char* doc : {"DateOnly", "DateTime"}) {
+    for (const std::int64_t bad : {INT64_MIN, -62'167'219'200'001, 253'402'300'800'000, INT64_MAX})
+      EXPECT_THAT(std::string(read("\"long\"", doc, Bytes().number(bad)).text),
+                  HasSubstr("field f is a time outside the years 0 to 9999"));
+  }
   EXPECT_THAT(std::string(read("\"long\"", "TimeOnly", Bytes().number(86'400'000)).text),
               HasSubstr("field f is a time of day beyond the day"));
   for (const double bad :
