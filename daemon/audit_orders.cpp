@@ -127,11 +127,26 @@ std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer)
   if (!sink) return refused("audit drift: needs sink=NAME");
   std::vector<RecordKey> keys;
   std::vector<ledger::Hole> holes;
+  ledger::AuditBook book(ledger_);
+  Rev above;
   while (!line.empty()) {
     std::string_view item = next_item(line);
     const std::string rkey = next_word(item);
     const auto key = RecordKey::parse(rkey);
     if (!key) return refused(key.error().message);
+    if (item.starts_with("rev=")) {
+      const std::string word = next_word(item);
+      Rev held;
+      std::from_chars(word.data() + 4, word.data() + word.size(), held.value);
+      if (!book.may_follow(held))
+        return refused(fmt::format(
+            "{} of sink {} holds rev {}, years ahead of every rev of ours: delete the record there "
+            "(row or key), then repeat",
+            rkey,
+            *sink,
+            held.value));
+      above = std::max(above, held);
+    }
     const auto head = ledger_.heads({&rkey, 1});
     if (!head) return refused(head.error().message);
     if (!head->front()) continue;  // never seen: there is nothing to tell
@@ -139,9 +154,8 @@ std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer)
     holes.push_back(
         ledger::sink_hole(*sink, *key, fmt::format("asked by {}: {}; told again", by, item)));
   }
-  ledger::AuditBook book(ledger_);
   if (auto opened = book.open(holes); !opened) return refused(opened.error().message);
-  const auto told = book.restate(keys);
+  const auto told = book.restate(keys, above);
   if (!told) return refused(told.error().message);
   log::info("records are told again to every sink",
             {{"sink", *sink}, {"records", *told}, {"by", by}});

@@ -174,11 +174,22 @@ Result<std::vector<SinkAudit::Looked>> SinkAudit::look(
   if (names.empty()) return out;
   const auto held = reader_->read(names);
   if (!held) return held.error();
+  const Rev head = parts_.ledger.head();  // no rev that was read is greater, unless a stranger's
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto& record = records[asked[i]];
     const auto& there = (*held)[i];
-    if (there && there->rev > record.rev) continue;  // it moved on since the state was read
     auto& looked = out[asked[i]];
+    if (there && there->rev > head) {
+      looked.above = there->rev;
+      looked.what = fmt::format("it stands at rev {} there, which the ledger never gave{}",
+                                there->rev.value,
+                                book_.may_follow(there->rev)
+                                    ? ""
+                                    : ": years ahead, so delete the record there (row or key)");
+      looked.look = Look::Wrong;
+      continue;
+    }
+    if (there && there->rev > record.rev) continue;  // it moved on since the state was read
     looked.what = difference(record, there);
     looked.look = looked.what.empty() ? Look::Right : Look::Wrong;
   }
@@ -239,8 +250,12 @@ Result<Step> SinkAudit::again() {
   receipt_.proven += findings_.size();
   if (auto opened = open_holes(findings_); !opened) return opened.error();
   std::vector<RecordKey> keys;
-  for (const auto& finding : findings_) keys.push_back(*RecordKey::parse(finding.rkey));
-  if (auto told = book_.restate(keys); !told) return told.error();
+  Rev above;
+  for (const auto& finding : findings_) {
+    keys.push_back(*RecordKey::parse(finding.rkey));
+    if (book_.may_follow(finding.above)) above = std::max(above, finding.above);
+  }
+  if (auto told = book_.restate(keys, above); !told) return told.error();
   heal_until_ = parts_.clock.monotonic_ms() + kHealMs;
   phase_ = Phase::Heal;
   return Step::again();

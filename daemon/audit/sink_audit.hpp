@@ -78,6 +78,7 @@ class SinkAudit {
     Rev rev;  ///< of the ledger's record
     Look look = Look::NotOwed;
     std::string what;  ///< is wrong: names, never values
+    Rev above = {};    ///< a rev there that we never gave: it would refuse what we tell
   };
 
   Result<Step> work();

@@ -14,6 +14,8 @@ namespace headwater::ledger {
 namespace {
 
 constexpr std::string_view kAuditPrefix = "audit:";
+/// How far our revs may jump ahead of the clock: ten years, of the 228 that are left to 2^53.
+constexpr std::uint64_t kAheadMaxUs = 10ULL * 366 * 86'400 * 1'000'000;
 
 Error damaged(std::string_view rkey) {
   return fatal(fmt::format(
@@ -160,9 +162,17 @@ Result<std::optional<Hole>> AuditBook::hole_of(std::string_view org,
   return read_hole(key, bytes);
 }
 
-Result<std::size_t> AuditBook::restate(std::span<const RecordKey> keys) {
+bool AuditBook::may_follow(Rev above) const {
+  const auto now =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(ledger_.impl_->clock_.now_us(), 0));
+  return above.value <= now + kAheadMaxUs;
+}
+
+Result<std::size_t> AuditBook::restate(std::span<const RecordKey> keys, Rev above) {
+  HEADWATER_ASSERT(may_follow(above));
   auto& impl = *ledger_.impl_;
   return impl.write([&]() -> Result<std::size_t> {
+    impl.journal_.raise(above);
     Publisher publisher(impl.journal_, impl.clock_);
     RecordCodec codec;
     std::size_t told = 0;

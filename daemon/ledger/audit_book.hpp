@@ -81,8 +81,12 @@ class AuditBook {
 
   /// Tells these records anew although nothing changed: each gets an entry with a new rev and
   /// change type RECONCILE (op r, or d if it is deleted), which replaces whatever a target holds.
-  /// One write; how many were told: those that the ledger knows.
-  Result<std::size_t> restate(std::span<const RecordKey> keys);
+  /// One write; how many were told: those that the ledger knows. `above`: a rev that nobody gave and
+  /// a target holds; theirs will be greater. REQUIRES: may_follow(above).
+  Result<std::size_t> restate(std::span<const RecordKey> keys, Rev above = {});
+  /// True if our revs may jump above it: not if it lies years ahead of the clock, since revs end at
+  /// 2^53.
+  bool may_follow(Rev above) const;
 
   /// Rows of the audit's own, `name` below its prefix. Durable when it returns.
   Result<void> keep(std::string_view name, std::string_view text);

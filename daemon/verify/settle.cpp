@@ -192,6 +192,7 @@ Result<Verifier::Judgement> Verifier::judge_target(std::size_t target,
   const std::uint64_t at = *cursor ? (*cursor)->rev.value : 0;
   if (record.deleted && (!held || held->deleted)) return Judgement::Equal;
   if (mine != record.rev.value) {
+    if (mine > record.rev.value) ahead_[{places_.targets[target].name, rkey}] = mine;
     what = rev_difference(mine, record.rev.value, at);
     if (!held) what = "it is missing here: " + what;
     const bool behind = mine < record.rev.value && record.rev.value > at;

@@ -158,7 +158,11 @@ Result<Outcome> Verifier::run() {
     out.checks.push_back(done.check);
   }
   out.differences = differences_;
-  for (const auto& [place, what] : wrong_) out.wrong.push_back({place.first, place.second, what});
+  for (const auto& [place, what] : wrong_) {
+    const auto ahead = ahead_.find(place);
+    out.wrong.push_back(
+        {place.first, place.second, what, ahead == ahead_.end() ? 0 : ahead->second});
+  }
   for (auto& difference : out.differences) {
     if (difference.rkey.empty()) continue;
     auto story = story_of(difference);

@@ -63,6 +63,7 @@ struct Check {
 /// A record that a sink's target holds wrongly.
 struct Wrong {
   std::string sink, rkey, what;
+  std::uint64_t ahead = 0;  ///< the rev that it holds, if that is greater than the ledger's
 };
 
 struct Outcome {
@@ -171,7 +172,8 @@ class Verifier {
   std::vector<std::unique_ptr<LogView>> logs_;
   std::vector<std::optional<LogStory>> log_ahead_;
   std::vector<Difference> differences_;
-  std::map<std::pair<std::string, std::string>, std::string> wrong_;  // (sink, rkey) -> what
+  std::map<std::pair<std::string, std::string>, std::string> wrong_;    // (sink, rkey) -> what
+  std::map<std::pair<std::string, std::string>, std::uint64_t> ahead_;  // the same -> its rev
   std::map<std::string, std::set<std::string>> objects_;  // by org, that the ledger holds
   std::string ledger_id_;
 };

@@ -145,7 +145,8 @@ Result<Outcome> compare_and_restate(const Settings& settings,
     std::map<std::string, std::vector<std::string>> wrong;
     std::set<std::string> told;
     for (const auto& one : last->wrong) {
-      wrong[one.sink].push_back(one.rkey + " " + one.what.substr(0, kWhatBytes));
+      const std::string ahead = one.ahead > 0 ? fmt::format(" rev={}", one.ahead) : "";
+      wrong[one.sink].push_back(one.rkey + ahead + " " + one.what.substr(0, kWhatBytes));
       told.insert(one.rkey);
     }
     if (auto done = order_of_sinks(ask, "drift", options.by, wrong); !done) return done.error();

@@ -112,7 +112,8 @@ one=$(sql "select id from crm.account where not is_deleted order by id limit 1")
 two=$(sql "select id from crm.account where not is_deleted order by id offset 1 limit 1")
 three=$(sql "select id from crm.account where not is_deleted order by id offset 2 limit 1")
 four=$(sql "select id from crm.account where not is_deleted order by id offset 3 limit 1")
-sql "update crm.account set name = 'damaged' where org = 'demo' and id = '$one'; delete from crm.account where org = 'demo' and id = '$two'"
+# The first one's rev is raised besides: nothing with a rev of ours would be taken there.
+sql "update crm.account set name = 'damaged', rev = rev + 1000000000000 where org = 'demo' and id = '$one'; delete from crm.account where org = 'demo' and id = '$two'"
 redis-cli -p "$redis_port" hset "crm:{demo:Account:$three}:rec" j '{}' >/dev/null
 key=demo:Account:$four
 read -r partition rev < <(kcat -q -C -e -b "$brokers" -t crm.records.account -f '%k %p\n' -o beginning 2>/dev/null | awk -v key="$key" '$1 == key {print $2, 7; exit}')

@@ -80,6 +80,7 @@ class SinkAuditTest : public test::PipelineTest {
     for (const auto& entry : batch.entries()) {
       if (target.cursor && entry.meta.rev <= target.cursor->rev) continue;
       Held& held = target.held[std::string(entry.rkey)];
+      if (held.rev >= entry.meta.rev) continue;
       held.rev = entry.meta.rev;
       held.deleted = entry.meta.deleted;
       held.text.clear();
@@ -169,6 +170,33 @@ TEST_F(SinkAuditTest, WhatIsSpoiledIsFoundAndToldAgain) {
   EXPECT_NE(target.held[key(7)].text.find("N7"), std::string::npos);
   EXPECT_FALSE(target.held[key(450)].deleted);
   EXPECT_EQ(run().at("result"), "equal");
+}
+
+TEST_F(SinkAuditTest, ARevThatNobodyGaveIsFollowedSoThatTheRecordCanBeTold) {
+  audit->step();
+  auto& raised = target.held[key(7)];
+  raised.rev.value += 1'000'000'000'000;
+  raised.text.clear();
+  const Rev strange = raised.rev;
+  const auto receipt = run();
+  EXPECT_EQ(findings(receipt), std::set{key(7)});
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_GT(target.held[key(7)].rev, strange);
+  EXPECT_NE(target.held[key(7)].text.find("N7"), std::string::npos);
+}
+
+TEST_F(SinkAuditTest, ARevYearsAheadIsLeftToAPerson) {
+  audit->step();
+  auto& raised = target.held[key(7)];
+  raised.rev.value = (1ULL << 53) - 1;
+  const Rev head = ledger->head();
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("result"), "different");
+  EXPECT_LT(ledger->head().value, head.value + 10'000'000);
+  ASSERT_EQ(ledger->holes().size(), 1U);
+  EXPECT_NE(ledger->holes()[0].detail.find("delete the record there (row or key)"),
+            std::string::npos)
+      << ledger->holes()[0].detail;
 }
 
 TEST_F(SinkAuditTest, WhatTheSinkHasYetToWriteIsNotMissing) {
