@@ -75,11 +75,17 @@ EpochMs AuditTask::due_at(const std::string& object) const {
   return last->second.ended_at + std::min(every, kRetryMs);
 }
 
-/// A snapshot or resync of it is open: what it has yet to read is not missing.
+/// It is read in for the first time: what it has yet to read is not missing. Or it is read again
+/// just now. But a job that a person paused, or that does not get on, holds back no audit.
 bool AuditTask::being_read(const std::string& object) const {
-  const auto jobs = parts_.bench.tools.ledger.jobs();
+  const auto& ledger = parts_.bench.tools.ledger;
+  const std::string& org = parts_.bench.tools.org;
+  const bool first = !ledger.last_snapped(org, object);
+  const auto jobs = ledger.jobs();
   return std::ranges::any_of(jobs, [&](const ledger::ReadJob& job) {
-    return job.open() && job.org == parts_.bench.tools.org && job.object == object;
+    if (!job.open() || job.org != org || job.object != object) return false;
+    const bool reads_in = first && job.why == ledger::ReadJob::Why::Snapshot;
+    return reads_in || (!job.paused && job.failures == 0);
   });
 }
 

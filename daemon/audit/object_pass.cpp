@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/ledger/hole_causes.hpp"
+
 namespace headwater::audit {
 namespace {
 
@@ -140,7 +142,7 @@ Result<Step> ObjectPass::met(const Error& error) {
   }
   if (unreadable && order_.repair && living() > 0) {
     auto opened = open_object_hole(
-        "audit_unreadable",
+        std::string(ledger::kUnreadable),
         fmt::format("{}; nothing is deleted for it: give the integration user read permission, the "
                     "next audit closes this",
                     error.message));

@@ -303,7 +303,7 @@ Result<void> ObjectPass::close_object_holes() {
         open.object != order_.object)
       continue;
     const bool answered = open.cause == ledger::kMassDelete && !*strays;
-    if (!answered && open.cause != "audit_unreadable") continue;
+    if (!answered && open.cause != ledger::kUnreadable) continue;
     ledger::Closing closing;
     closing.how = ledger::Closing::How::Repaired;
     closing.by = "audit";

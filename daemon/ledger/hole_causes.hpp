@@ -16,6 +16,9 @@ inline constexpr std::string_view kSwitchedOff = "switched_off";
 /// Of an object: the org does not show it to our user any more, and sends it no events of it.
 inline constexpr std::string_view kHidden = "hidden";
 
+/// Of an object: it has living records, and reading it fails as if it were not there.
+inline constexpr std::string_view kUnreadable = "audit_unreadable";
+
 /// An object has one hole for all causes but these: what closes that one does not answer them.
 inline constexpr bool has_own_hole(std::string_view cause) {
   return cause == kMassDelete || cause == kSwitchedOff || cause == kHidden;

@@ -15,6 +15,7 @@ struct ReadRemedy {
   bool by_rest = false;         ///< no more Bulk jobs for it
   bool by_bulk = false;         ///< the query is too long for a URL
   bool give_up = false;         ///< what a person asked for cannot be asked
+  bool hidden = false;          ///< the org does not show the object, time after time
   std::string leave_out;        ///< a field that cannot be queried
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/read_failures.hpp"
 
@@ -302,6 +303,9 @@ Result<Step> ReadTask::failed(const ReadJob& job, const Error& cause) {
   const auto kept = tools_.ledger.change_job(
       job.number, [&](ReadJob& it) { apply_remedy(remedy, error, noted, now, it); });
   if (!kept) return kept.error();
+  if (remedy.hidden && tools_.living(job.object) > 0) {
+    if (auto opened = say_unreadable(job.object, cause); !opened) return opened.error();
+  }
   log::warning(error.message,
                {{"org", tools_.org},
                 {"object", job.object},
@@ -310,6 +314,22 @@ Result<Step> ReadTask::failed(const ReadJob& job, const Error& cause) {
   // What is wrong with this one object is shown with its job; the others go on.
   if (error.kind == ErrorKind::Rejected) return Step::again();
   return error;
+}
+
+/// The reading goes on trying; but that the living records of the object are in doubt must not wait
+/// for the next audit.
+Result<void> ReadTask::say_unreadable(const std::string& object, const Error& error) {
+  ledger::Hole hole;
+  hole.scope = ledger::Hole::Scope::Object;
+  hole.org = tools_.org;
+  hole.object = object;
+  hole.cause = ledger::kUnreadable;
+  hole.detail = fmt::format(
+      "{}; nothing is deleted for it: give the integration user read permission, the next reading "
+      "closes this",
+      error.message);
+  hole.from_ts = hole.to_ts = hole.opened_at = tools_.clock.now_ms();
+  return tools_.ledger.open_hole(hole);
 }
 
 /// Bulk results of jobs that are over are given back; a running one that nobody wants is ended.

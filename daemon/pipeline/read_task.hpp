@@ -78,6 +78,7 @@ class ReadTask final : public OrgTask {
             const ChunkMaker& chunk,
             std::uint64_t to);
   Result<Step> failed(const ledger::ReadJob& job, const Error& cause);
+  Result<void> say_unreadable(const std::string& object, const Error& error);
   void free_ended();
   Reading& reading_of(const ledger::ReadJob& job);
   salesforce::CallTerms terms_of(const ledger::ReadJob& job) const;

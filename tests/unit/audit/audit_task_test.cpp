@@ -643,6 +643,28 @@ TEST_F(AuditTest, TheScheduleWaitsForAnObjectThatIsBeingReadIn) {
   EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U);
 }
 
+TEST_F(AuditTest, AJobThatIsPausedOrGetsNowhereHoldsBackNoAudit) {
+  ten_accounts();
+  ledger::ReadJob job;
+  job.org = "emea";
+  job.object = "Account";
+  const auto added = ledger->add_job(job);
+  ASSERT_TRUE(added);
+  ASSERT_TRUE(step());  // it begins to listen
+  const auto audited_with = [&](const auto& change) {
+    EXPECT_TRUE(ledger->change_job(added->number, change));
+    clock.ms += 24 * 3'600'000;
+    const std::size_t before = Receipts(*ledger).list("emea", "Account")->size();
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(step());
+    return Receipts(*ledger).list("emea", "Account")->size() - before;
+  };
+  EXPECT_EQ(audited_with([](ledger::ReadJob& it) { it.paused = true; }), 1U);
+  EXPECT_EQ(audited_with([](ledger::ReadJob& it) { it.paused = false; }), 0U) << "it reads";
+  EXPECT_EQ(audited_with([](ledger::ReadJob& it) { it.failures = 1; }), 1U);
+  // But what was never read in is not missing, however long that takes.
+  EXPECT_EQ(audited_with([](ledger::ReadJob& it) { it.why = ledger::ReadJob::Why::Snapshot; }), 0U);
+}
+
 TEST_F(AuditTest, TheMetricsTellDriftAndWhen) {
   ten_accounts();
   save(4, 20, "New");

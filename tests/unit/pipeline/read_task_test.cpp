@@ -205,6 +205,11 @@ TEST_F(ReadTaskTest, AWithdrawnPermissionMakesTheJobWaitAndDeletesNothing) {
   EXPECT_EQ(now(job).failures, 5U);
   EXPECT_EQ(now(job).error, "job 1 reads Account: sObject type 'Account' is not supported.");
   EXPECT_TRUE(now(job).open());
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U) << "said at once, not by the next audit";
+  const auto unreadable = ledger->wide_holes("emea")[0];
+  EXPECT_EQ(unreadable.cause, "audit_unreadable");
+  EXPECT_EQ(unreadable.object, "Account");
+  ASSERT_TRUE(ledger->close_hole(unreadable, {ledger::Closing::How::Accepted, "ada", "seen", 0}));
   // Then it may be read, but no record is seen.
   run_to_end(job);
   EXPECT_EQ(alive(), 100U);
@@ -688,6 +693,17 @@ TEST_F(ReadTaskTest, ARepairThatAPersonCancelledIsNotMadeAgainButAResyncAnswersI
   ask(again);
   run();
   EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST(ReadRemedy, AFieldThatOnlyThePersonsConditionNamesEndsTheJob) {
+  ReadJob job;
+  job.fields = "Id,Name";
+  const Error error = rejected("No such column 'Nmae' on entity 'Account'", "INVALID_FIELD");
+  EXPECT_FALSE(remedy_of(job, error).give_up) << "the object may have changed";
+  job.where = "Nmae = 1";
+  EXPECT_TRUE(remedy_of(job, error).give_up);
+  const Error ours = rejected("No such column 'Name' on entity 'Account'", "INVALID_FIELD");
+  EXPECT_FALSE(remedy_of(job, ours).give_up);
 }
 
 TEST(ReadRemedy, AJobThatLosesAFieldBeginsAnewIfItsResultHasTheColumn) {
