@@ -152,7 +152,14 @@ class Commands {
     auto* all = resync->add_flag("--all", all_, "every record: the default");
     resync->add_flag(
         "--confirm", resync_.confirm, "delete what the org no longer has, however much it is");
-    where->excludes(ids)->excludes(all);
+    where->excludes(ids)->excludes(all)->check(
+        [](const std::string& soql) {
+          // An unset variable of a shell must not come to mean everything.
+          return soql.find_first_not_of(" \t") == std::string::npos
+                     ? "it is empty; leave --where out to read every record"
+                     : "";
+        },
+        "SOQL");
     ids->excludes(all)->check(CLI::ExistingFile);
     resync->fallthrough();
   }
@@ -200,16 +207,17 @@ class Commands {
     auto* audit = cli_.add_subcommand("audit",
                                       "is the ledger equal to the org? 0 yes or repaired, 1 no, 2 "
                                       "could not look");
-    audit->add_option("object", audit_.object, "API name; else every object");
+    auto* object = audit->add_option("object", audit_.object, "API name; else every object");
     audit->add_option("--org", audit_.org, "else every org");
     audit->add_flag("--repair", audit_.repair, "heal what is found: read it again, by id");
     audit->add_flag("--full", audit_.full, "compare all records field by field");
     audit->add_flag("--receipts", audit_.receipts, "what earlier audits found");
-    audit->add_flag(
-        "--sinks",
-        sinks_,
-        "the sinks against the ledger; with --repair, what a sink holds wrongly is told "
-        "again to all of them");
+    audit
+        ->add_flag("--sinks",
+                   sinks_,
+                   "the sinks against the ledger, all of it; with --repair, what a sink holds "
+                   "wrongly is told again to all of them")
+        ->excludes(object);
     audit->fallthrough();
   }
   void add_number(CLI::App* command, const char* what) {

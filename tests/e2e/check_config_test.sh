@@ -143,6 +143,8 @@ done
 # A socket that is given needs no file.
 prints 2 "cannot reach the daemon at $work/no.sock" "$bin_dir/headwater" --config nowhere.yaml --socket "$work/no.sock" status
 prints 64 "headwater: there is no command bogus; see headwater --help" "$bin_dir/headwater" --socket "$work/no.sock" bogus
+prints 64 "it is empty; leave --where out to read every record" "$bin_dir/headwater" --socket "$work/no.sock" resync Account --where ''
+prints 64 "object excludes --sinks" "$bin_dir/headwater" --socket "$work/no.sock" audit Account --sinks
 prints 64 "not in range 0" "$bin_dir/headwater" --socket "$work/no.sock" verify --wait abc
 prints 64 "A subcommand is required" "$bin_dir/headwater" --socket "$work/no.sock"
 : >no_ids
