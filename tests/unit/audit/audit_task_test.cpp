@@ -85,6 +85,9 @@ class AuditTest : public test::PipelineTest {
   /// What the other threads do between two steps: refetch, and apply what was read.
   void others() {
     ASSERT_TRUE(refetch->step());
+    apply_rows();
+  }
+  void apply_rows() {
     while (auto owned = lane.pop()) {
       owned->batch.rows = owned->rows;
       ASSERT_TRUE(ledger->apply_rows(owned->batch));
@@ -165,6 +168,7 @@ class AuditTest : public test::PipelineTest {
   test::FakeOrg org;
   std::vector<StreamProgress> streams{{kStart + 1'000'000'000, 0}};  // far past everything
   bool whole = false;
+  int pages_read = 0;
   AuditOptions audit_options;
   Desk desk;
   RowLane lane{4};
@@ -259,6 +263,35 @@ TEST_F(AuditTest, LaterAuditsCompareTheFieldsOfWhatWasSavedSinceThen) {
   EXPECT_EQ(audit(true, true).at("compared"), 10) << "all of them if a person says so";
 }
 
+TEST_F(AuditTest, WhatWasSavedWithinAnHourBeforeTheLastAuditIsComparedAgain) {
+  ten_accounts();
+  clock.ms = kStart + 10 * 3'600'000;
+  audit();
+  // By a clock of the org's that is half an hour behind ours.
+  const int second = 10 * 3'600 - 1'800;
+  save(4, second, "Newer", "Paper");
+  tell(Kind::Update, 4, second, {{"Name", "Newer"}});
+  EXPECT_EQ(findings(audit()), std::vector{account(4) + " audit_stale Industry"});
+}
+
+TEST_F(AuditTest, WhatWasSavedWhileALongAuditRanIsComparedByTheNext) {
+  ten_accounts();
+  clock.ms = kStart + 10 * 3'600'000;
+  save(4, 20, "New");
+  // All pages are read; then the allowance runs out for three hours before the second look.
+  org.on_page = [this](int page) {
+    if (page == 8) org.refusal = blocked("the API requests run out", "QUOTA_RESERVED");
+  };
+  const auto run = order(true);
+  while (clock.ms < kStart + 13 * 3'600'000) ASSERT_TRUE(step());
+  const int second = 10 * 3'600 + 60;
+  save(5, second, "Newer", "Paper");
+  tell(Kind::Update, 5, second, {{"Name", "Newer"}});
+  org.refusal.reset();
+  EXPECT_EQ(findings(finish(run)), std::vector{account(4) + " audit_stale Name"});
+  EXPECT_EQ(findings(audit()), std::vector{account(5) + " audit_stale Industry"});
+}
+
 TEST_F(AuditTest, WhereAFormulaAloneHasAnotherValueItIsRefreshedAndIsNoFinding) {
   ten_accounts();
   // No event told the values either: the first audit brings them.
@@ -326,6 +359,87 @@ TEST_F(AuditTest, ALostUndeleteIsFound) {
   const auto receipt = audit();
   EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_missing"});
   EXPECT_EQ(held(3), "Back/Steel");
+}
+
+TEST_F(AuditTest, AnUndeleteIsFoundHoweverOldTheRecordsStampIs) {
+  ten_accounts();
+  tell(Kind::Delete, 3, 30);
+  save(3, -1'000, "Back");  // saved before we listened; but we knew it
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(3) + " audit_missing"});
+  EXPECT_EQ(receipt.at("before_start"), 0);
+}
+
+TEST_F(AuditTest, ManyThousandSuspectsAreHealedInOnePass) {
+  constexpr int kRecords = 5'100;
+  create_accounts(1, kRecords);
+  for (int i = 1; i <= kRecords; ++i) save(i, 10'000, "New", {});
+  org.page = 2'000;
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "repaired");
+  EXPECT_EQ(receipt.at("suspects"), kRecords);
+  EXPECT_EQ(receipt.at("proven"), kRecords);
+  EXPECT_EQ(receipt.at("healed"), kRecords);
+  EXPECT_EQ(receipt.at("org_side").at("rows"), kRecords);
+  EXPECT_EQ(receipt.at("ledger_side").at("rows"), kRecords);
+  EXPECT_EQ(held(kRecords), "New/");
+}
+
+TEST_F(AuditTest, ARecordThatIsSavedAgainBeforeTheSecondLookIsProvenByTheThird) {
+  ten_accounts();
+  save(4, 20, "New");  // no event comes
+  streams = {{kStart + 15'000, 0}};
+  const auto run = order(true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(step());
+  save(4, 30, "Newer");  // nor now
+  streams[0].newest_commit = kStart + 1'000'000;
+  const auto receipt = finish(run);
+  EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
+  EXPECT_EQ(receipt.at("unsettled"), 0);
+  EXPECT_EQ(held(4), "Newer/Steel");
+}
+
+TEST_F(AuditTest, ARecordThatMovesAtEveryLookIsReadAgainToBeSure) {
+  ten_accounts();
+  int second = 20;
+  org.on_page = [&](int) {
+    ++second;
+    save(4, second, "P" + std::to_string(second));
+  };
+  const auto receipt = audit();
+  EXPECT_EQ(receipt.at("unsettled"), 1);
+  EXPECT_EQ(receipt.at("proven"), 0);
+  ASSERT_EQ(ledger->closed_holes().size(), 1U);
+  EXPECT_EQ(ledger->closed_holes()[0].cause, "audit_unsettled");
+  EXPECT_EQ(held(4).front(), 'P');
+}
+
+TEST_F(AuditTest, ARowThatWasAskedForBeforeTheFindingDoesNotCloseItsHole) {
+  ten_accounts();
+  save(4, 20, "New");
+  ledger::RowBatch early;
+  early.org = "emea";
+  early.object = "Account";
+  early.noted = *ledger->note_version("emea");
+  tell(Kind::Update, 5, 21, {{"Name", "N5"}});  // time passes
+  const auto run = order(true);
+  for (int i = 0; i < 1'000 && ledger->holes_open() == 0; ++i) {
+    const auto stepped = task->step();  // nobody refetches meanwhile
+    ASSERT_TRUE(stepped);
+    if (stepped->next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped->until_ms);
+    apply_rows();
+  }
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  ledger::Row row;
+  row.id = *RecordId::parse(account(4));
+  row.stamp = kStart + 4'000;
+  const Member name{ledger->names("emea", "Account").intern("Name"), ValueView::of_text("N4")};
+  row.fields = {&name, 1};
+  early.rows = {&row, 1};
+  ASSERT_TRUE(ledger->apply_rows(early));
+  EXPECT_EQ(ledger->holes_open(), 1U);
+  finish(run);
+  EXPECT_EQ(held(4), "New/Steel");
 }
 
 TEST_F(AuditTest, WithoutRepairFindingsAreListedAndNothingElse) {
@@ -468,6 +582,7 @@ TEST_F(AuditTest, AWithdrawnPermissionDeletesNothing) {
 TEST_F(AuditTest, AFieldThatWentMakesItDescribeAgainAndGoOn) {
   ten_accounts();
   save(4, 20, "New");
+  const auto five = org.records.extract(account(5));
   const int described = org.described;
   // The second query names a field that is hidden by now.
   org.on_page = [this](int page) {
@@ -477,10 +592,26 @@ TEST_F(AuditTest, AFieldThatWentMakesItDescribeAgainAndGoOn) {
   for (int i = 0; i < 100 && org.described < described + 2; ++i) ASSERT_TRUE(step());
   org.refusal.reset();
   org.on_page = nullptr;
+  org.records.emplace(five.key(), five.mapped());
   const auto receipt = finish(run);
   EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
+  // Nothing of the reading that was broken off counts.
+  EXPECT_EQ(receipt.at("suspects"), 1);
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
   EXPECT_EQ(org.described, described + 2);
   EXPECT_TRUE(object_holes().empty());
+}
+
+TEST_F(AuditTest, RowsThatCameShortAreReadAgainAndCountOnce) {
+  ten_accounts();
+  org.announced = 11;
+  org.on_page = [this](int page) {
+    if (page == 5) org.announced = 0;  // four pages were one row short
+  };
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(receipt.at("suspects"), 0);
 }
 
 TEST_F(AuditTest, RecordsThatAreHiddenAreNotDeleted) {
@@ -511,6 +642,28 @@ TEST_F(AuditTest, AnAuditThatOnlyListsClosesTheHoleOfAnObjectToo) {
   EXPECT_EQ(ledger->closed_holes()[0].closing.by, "audit");
 }
 
+TEST_F(AuditTest, WhileOneIsNotToBeSeenTheHoleOfTheObjectStaysOpen) {
+  ten_accounts();
+  org.hidden = true;
+  audit();
+  org.hidden = false;
+  org.records.erase(account(5));
+  EXPECT_EQ(findings(audit()), std::vector{account(5) + " audit_gone"});
+  EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
+  audit();
+  EXPECT_TRUE(object_holes().empty()) << "every living record of ours was seen";
+}
+
+TEST_F(AuditTest, AMassOfDeletionsIsSaidBesideAnyOtherHoleOfTheObject) {
+  ten_accounts();
+  org.refusal = rejected("sObject type 'Account' is not supported.", "INVALID_TYPE");
+  audit();
+  org.refusal.reset();
+  org.hidden = true;
+  audit();
+  EXPECT_EQ(object_holes(), (std::vector<std::string>{"audit_unreadable", "mass_delete"}));
+}
+
 TEST_F(AuditTest, ItDoesNotCloseTheHoleOfWhatATargetAloneHolds) {
   ten_accounts();
   ledger::Hole braked;
@@ -530,11 +683,30 @@ TEST_F(AuditTest, ItDoesNotCloseTheHoleOfWhatATargetAloneHolds) {
 
 TEST_F(AuditTest, MoreThanTheBrakesShareGoneAtOnceIsNotBelieved) {
   for (int i = 1; i <= 40; ++i) live(i, i, "N");
-  for (int i = 1; i <= 12; ++i) org.records.erase(account(i));
+  for (int i = 1; i <= 11; ++i) org.records.erase(account(i));
   const auto receipt = audit();
   EXPECT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
-  for (int i = 1; i <= 12; ++i) EXPECT_NE(held(i), "deleted");
+  for (int i = 1; i <= 11; ++i) EXPECT_NE(held(i), "deleted");
   EXPECT_EQ(result(receipt), "different");
+}
+
+TEST_F(AuditTest, AsManyAsAnObjectMayAlwaysLoseAreLookedAtAndDeleted) {
+  for (int i = 1; i <= 40; ++i) live(i, i, "N" + std::to_string(i));
+  for (int i = 1; i <= 10; ++i) org.records.erase(account(i));
+  const auto receipt = audit();
+  EXPECT_EQ(receipt.at("proven"), 10);
+  EXPECT_EQ(held(10), "deleted");
+  EXPECT_TRUE(object_holes().empty());
+}
+
+TEST_F(AuditTest, WhereAllThatIsLeftLiesInTheBinTheOrgIsSeenAndOneMayBeGone) {
+  ten_accounts();
+  for (int i = 1; i <= 9; ++i) remove(i, 60);
+  org.records.erase(account(10));
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "repaired");
+  EXPECT_EQ(receipt.at("proven"), 10);
+  EXPECT_EQ(held(10), "deleted");
 }
 
 TEST_F(AuditTest, WhatLiesInTheRecycleBinIsDeletedAndAsksNoBrake) {
@@ -582,6 +754,32 @@ TEST_F(AuditTest, AJobThatFailsIsMadeAgainAndAtLastReadByRest) {
   EXPECT_EQ(org.jobs, 3);
 }
 
+TEST_F(AuditTest, AJobThatIsLostWhileItsPagesAreReadIsReadAnewFromItsFirstRow) {
+  ten_accounts();
+  org.announced = 60'000;
+  org.on_page = [this](int) {
+    if (org.jobs == 1 && ++pages_read == 2)
+      org.page_refusal = rejected("The requested resource does not exist", "NOT_FOUND");
+  };
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(receipt.at("suspects"), 0);
+  EXPECT_EQ(org.jobs, 3);
+}
+
+TEST_F(AuditTest, ALaterPageThatTakesTooLongDoesNotBeginABulkJobBehindTheRowsThatCame) {
+  ten_accounts();
+  org.on_page = [this](int page) {
+    if (page == 2)
+      org.page_refusal = transient("Your query request was running for too long.", "QUERY_TIMEOUT");
+  };
+  const auto receipt = audit();
+  EXPECT_EQ(result(receipt), "equal");
+  EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
+  EXPECT_EQ(org.jobs, 0);
+}
+
 TEST_F(AuditTest, APassThatIsGivenUpLeavesNoBulkJobBehind) {
   ten_accounts();
   org.announced = 60'000;
@@ -624,6 +822,36 @@ TEST_F(AuditTest, EachObjectIsDueAsOftenAsSaidAlsoOverARestart) {
   clock.ms += 24 * 3'600'000;
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
   EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(AuditTest, ALongAuditDoesNotPutOffTheNext) {
+  ten_accounts();
+  ASSERT_TRUE(step());  // it begins to listen
+  clock.ms = kStart + 24 * 3'600'000;
+  org.refusal = blocked("the API requests run out", "QUOTA_RESERVED");
+  while (clock.ms < kStart + 27 * 3'600'000) ASSERT_TRUE(step());
+  org.refusal.reset();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  ASSERT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U);
+  clock.ms = kStart + 48 * 3'600'000 + 60'000;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 2U) << "a day from start to start";
+}
+
+TEST_F(AuditTest, TheLastHundredReceiptsOfAnObjectAreKept) {
+  Receipts receipts(*ledger);
+  for (int i = 1; i <= 103; ++i) {
+    Receipt receipt;
+    receipt.org = "emea";
+    receipt.object = "Account";
+    receipt.run = static_cast<std::uint64_t>(i);
+    receipt.ended_at = kStart + i;
+    ASSERT_TRUE(receipts.add(receipt));
+  }
+  const auto kept = receipts.list("emea", "Account");
+  ASSERT_EQ(kept->size(), 100U);
+  EXPECT_EQ(json::parse(kept->front()).at("run"), 4);
+  EXPECT_EQ(json::parse(kept->back()).at("run"), 103);
 }
 
 TEST_F(AuditTest, TheScheduleWaitsForAnObjectThatIsBeingReadIn) {

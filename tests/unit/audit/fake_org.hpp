@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connectors/salesforce/org_api.hpp"
@@ -25,10 +26,11 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     std::string score = "7";
   };
   std::map<std::string, Record> records;
-  std::optional<Error> refusal;      ///< of every query
-  std::optional<Error> job_refusal;  ///< of every look at a job
-  std::function<void(int)> on_page;  ///< before the nth page since the last reset is given
-  bool hidden = false;               ///< the user sees no record
+  std::optional<Error> refusal;       ///< of every query
+  std::optional<Error> job_refusal;   ///< of every look at a job
+  std::optional<Error> page_refusal;  ///< of the next page, be it of a query or of a job
+  std::function<void(int)> on_page;   ///< before the nth page since the last reset is given
+  bool hidden = false;                ///< the user sees no record
   std::size_t page = 3;
   int pages = 0, described = 0;
   std::uint64_t announced = 0;  ///< more rows than there are: a large object
@@ -103,6 +105,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
                                            const salesforce::CallTerms& terms) override {
     priorities.push_back(terms.priority);
     if (refusal) return *refusal;
+    if (page_refusal) return *std::exchange(page_refusal, std::nullopt);
     return give();
   }
 
@@ -152,6 +155,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
                                         std::size_t,
                                         const salesforce::CallTerms&) override {
     if (on_page) on_page(++pages);
+    if (page_refusal) return *std::exchange(page_refusal, std::nullopt);
     salesforce::CsvParser parser(fields, 1U << 20);
     std::size_t at = locator.empty() ? 0 : std::stoul(locator);
     std::string text;

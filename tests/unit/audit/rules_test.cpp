@@ -54,6 +54,10 @@ TEST(Tally, OnlyMonthsThatDifferAreTold) {
   EXPECT_EQ(months[0].ledger.rows, 0U);
   EXPECT_EQ(tally.org().rows, 2U);
   EXPECT_EQ(tally.ledger().rows, 1U);
+  tally.ledger_alone(kOther, 1'767'268'800'000);  // 2026-01
+  ASSERT_EQ(tally.differing(10).size(), 2U);
+  EXPECT_EQ(tally.differing(10)[0].org.rows, 0U);
+  EXPECT_EQ(tally.differing(10)[0].ledger.rows, 1U);
 }
 
 TEST(Rules, IdsAndStampsMakeSuspects) {
@@ -61,6 +65,7 @@ TEST(Rules, IdsAndStampsMakeSuspects) {
   const auto dead = standing(5'000, true);
   EXPECT_EQ(suspect(OrgRow{5'000, false}, &known), What::Nothing);
   EXPECT_EQ(suspect(OrgRow{4'000, false}, &known), What::Nothing) << "set before the commit";
+  EXPECT_EQ(suspect(OrgRow{5'900, false}, &known), What::Nothing) << "events know whole seconds";
   EXPECT_EQ(suspect(OrgRow{6'000, false}, &known), What::Stale);
   EXPECT_EQ(suspect(OrgRow{6'000, false}, nullptr), What::Missing);
   EXPECT_EQ(suspect(OrgRow{6'000, false}, &dead), What::Missing);
@@ -131,7 +136,13 @@ TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {
   EXPECT_EQ(what, What::Stale);
   EXPECT_EQ(verdict({alive, alive, &known, &known, false, false}), Verdict::Right);
   EXPECT_EQ(verdict({alive, alive, &known, &moved, true, false}), Verdict::Moves);
+  auto touched = known;  // by what made no entry
+  touched.newest.commit_number = 7;
+  EXPECT_EQ(verdict({alive, alive, &known, &touched, true, false}), Verdict::Moves);
   EXPECT_EQ(verdict({alive, later, &known, &known, true, false}), Verdict::Moves);
+  const Sight binned{OrgRow{5'000, true}, 2};
+  EXPECT_EQ(verdict({alive, binned, &known, &known, false, false}), Verdict::Moves)
+      << "it went between the two looks";
   EXPECT_EQ(verdict({alive, absent, &known, &known, false, false}), Verdict::Moves);
   EXPECT_EQ(verdict({absent, absent, &known, &known, false, false}), Verdict::Proven);
   EXPECT_EQ(what, What::Gone);
@@ -139,6 +150,9 @@ TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {
   EXPECT_EQ(what, What::Missing);
   EXPECT_EQ(verdict({alive, alive, nullptr, &known, false, false}), Verdict::Right);
   EXPECT_EQ(verdict({alive, alive, &known, &known, true, true}), Verdict::Known);
+  auto doubted = known;
+  doubted.doubted = true;
+  EXPECT_EQ(verdict({alive, alive, &known, &doubted, true, false}), Verdict::Known);
   EXPECT_EQ(verdict({later, later, &known, &known, false, false}), Verdict::Right)
       << "a newer stamp alone changes no field";
 }

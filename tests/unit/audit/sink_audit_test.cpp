@@ -1,7 +1,9 @@
 #include "daemon/audit/sink_audit.hpp"
 
 #include <boost/json.hpp>
+#include <functional>
 #include <set>
+#include <utility>
 
 #include "schemas/model/render.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
@@ -19,6 +21,7 @@ struct Target {
   std::optional<Error> refusal;
   int opened = 0, swept = 0;
   bool log = false;
+  std::function<void()> on_read;  ///< before the next records are read
 };
 
 class Reader final : public TargetReader {
@@ -31,6 +34,7 @@ class Reader final : public TargetReader {
   }
   Result<std::optional<Cursor>> cursor(const std::string&) override { return target_.cursor; }
   Result<std::vector<std::optional<Held>>> read(std::span<const RecordName> names) override {
+    if (target_.on_read) std::exchange(target_.on_read, nullptr)();
     std::vector<std::optional<Held>> out;
     for (const auto& name : names) {
       const auto at = target_.held.find(name.rkey);
@@ -101,6 +105,7 @@ class SinkAuditTest : public test::PipelineTest {
       const auto stepped = audit->step();
       if (stepped.next == Step::Next::Wait) clock.ms = std::max(clock.ms, stepped.until_ms);
       answer_strays();
+      if (sink_back_at > 0 && clock.ms >= sink_back_at) sink_works = true;
       if (sink_works && target.cursor->rev < ledger->head()) write();
       if (count() > before)
         return json::parse(Receipts(*ledger).list("sinks", "redis")->back()).as_object();
@@ -133,6 +138,22 @@ class SinkAuditTest : public test::PipelineTest {
     held.rev = Rev{7};
     held.text = "{}";
   }
+  /// An event tells that it went.
+  void remove(int number) {
+    const std::string id = account(number);
+    const std::string_view ids[] = {id};
+    EventView view;
+    view.type = ChangeType::Delete;
+    view.entity = "Account";
+    view.record_ids = ids;
+    view.version.commit_number = 9'000;
+    view.version.sequence = 1;
+    view.commit_ts = 1'772'366'400'000 + 9'000'000;
+    ledger::IngestBatch batch;
+    batch.stream = {"emea", test::kTopic};
+    batch.events = {&view, 1};
+    ASSERT_TRUE(ledger->apply(batch));
+  }
   static std::set<std::string> findings(const json::object& receipt) {
     std::set<std::string> out;
     for (const auto& finding : receipt.at("findings").as_array())
@@ -142,6 +163,7 @@ class SinkAuditTest : public test::PipelineTest {
 
   Target target;
   bool sink_works = true, org_answers = true;
+  std::int64_t sink_back_at = 0;  ///< by the clock: it works from then on
   SinkAudit::Snapshots snapshots;
   AuditOptions audit_options;
   Desk desk;
@@ -199,6 +221,38 @@ TEST_F(SinkAuditTest, ARevYearsAheadIsLeftToAPerson) {
       << ledger->holes()[0].detail;
 }
 
+TEST_F(SinkAuditTest, ADeletedRecordThatLivesThereIsToldAgain) {
+  remove(7);
+  write();
+  audit->step();
+  target.held[key(7)].deleted = false;
+  const auto receipt = run();
+  EXPECT_EQ(findings(receipt), (std::set{key(7)}));
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_TRUE(target.held[key(7)].deleted);
+}
+
+TEST_F(SinkAuditTest, ATargetThatStillHoldsAnotherLedgersStatesIsOwedNothingYet) {
+  audit->step();
+  sink_works = false;
+  target.cursor->ledger = "another";
+  target.held.erase(key(7));
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("result"), "equal");
+  EXPECT_EQ(receipt.at("suspects"), 0);
+}
+
+TEST_F(SinkAuditTest, ARecordThatChangesBetweenLedgerAndTargetIsNoFinding) {
+  audit->step();
+  target.on_read = [this] {
+    apply({{account(7), 600, "New", false}});
+    write();
+  };
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("result"), "equal");
+  EXPECT_EQ(receipt.at("suspects"), 0);
+}
+
 TEST_F(SinkAuditTest, WhatTheSinkHasYetToWriteIsNotMissing) {
   audit->step();
   sink_works = false;
@@ -252,6 +306,30 @@ TEST_F(SinkAuditTest, AHealThatDoesNotArriveIsSaid) {
   EXPECT_EQ(receipt.at("healed"), 0);
 }
 
+TEST_F(SinkAuditTest, ASinkThatTakesAWhileIsWaitedFor) {
+  audit->step();
+  sink_works = false;
+  sink_back_at = clock.ms + 24 * 3'600'000 + 20'000;  // 20 s after the audit began
+  target.held.erase(key(7));
+  const auto receipt = run();
+  EXPECT_EQ(receipt.at("healed"), 1);
+  EXPECT_EQ(receipt.at("result"), "repaired");
+}
+
+TEST_F(SinkAuditTest, WhatIsLostAgainAndAgainIsOneFindingOfEachAudit) {
+  audit->step();
+  const std::function<void()> lose = [&] {
+    target.held.erase(key(7));
+    target.on_read = lose;
+  };
+  target.on_read = lose;
+  EXPECT_EQ(run().at("proven"), 1);
+  const auto receipt = run_for(16 * 60'000);
+  EXPECT_EQ(receipt.at("proven"), 1);
+  EXPECT_EQ(receipt.at("result"), "different");
+  EXPECT_EQ(ledger->holes_open(), 1U);
+}
+
 TEST_F(SinkAuditTest, EachFindingIsAHoleUntilItIsProvenHealed) {
   audit->step();
   sink_works = false;
@@ -272,7 +350,7 @@ TEST_F(SinkAuditTest, EachFindingIsAHoleUntilItIsProvenHealed) {
   // Written, it is looked at again before the next audit is due: only then the holes close.
   sink_works = true;
   write();
-  const auto receipt = run();
+  const auto receipt = run_for(16 * 60'000);
   EXPECT_EQ(receipt.at("result"), "equal");
   EXPECT_EQ(ledger->holes_open(), 0U);
   const auto closed = ledger->closed_holes();
@@ -317,6 +395,59 @@ TEST_F(SinkAuditTest, WhatAnEarlierLedgerLeftBehindIsSweptOnceAllIsReadIn) {
   restart();
   run();
   EXPECT_EQ(target.swept, swept);
+}
+
+TEST_F(SinkAuditTest, MoreThanOneLookHoldsAreSweptInOnePass) {
+  options.sweep_share_max = 100;  // the brake is not what is looked at
+  open();
+  restart();
+  for (int i = 10'001; i <= 12'100; ++i) leave_behind(i);
+  snapshots = {{"emea:Account"}, true};
+  const auto receipt = run_for(1'200'000);
+  EXPECT_EQ(receipt.at("result"), "repaired");
+  EXPECT_EQ(receipt.at("healed"), 2'100);
+  EXPECT_TRUE(target.held[key(10'001)].deleted);
+  EXPECT_TRUE(target.held[key(12'100)].deleted);
+}
+
+TEST_F(SinkAuditTest, WhatWasSweptForAnEarlierBirthIsSweptAgain) {
+  ASSERT_TRUE(ledger::AuditBook(*ledger).keep("swept:redis", "an earlier one\nemea:Account"));
+  restart();
+  leave_behind(900);
+  snapshots = {{"emea:Account"}, true};
+  EXPECT_EQ(findings(run_for(60'000)), (std::set{key(900)}));
+  EXPECT_TRUE(target.held[key(900)].deleted);
+}
+
+TEST_F(SinkAuditTest, ABirthWhileItRunsIsSweptToo) {
+  snapshots = {{"emea:Account"}, true};
+  audit->step();
+  run_for(60'000);  // of the first birth
+  const auto id = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("emea", id, Rev{ledger->head().value + 5'000'000}, {}));
+  ASSERT_NE(ledger->id(), id);
+  leave_behind(900);
+  EXPECT_EQ(findings(run_for(1'200'000)), (std::set{key(900)}));
+}
+
+TEST_F(SinkAuditTest, AnAnswerFromBeforeTheSweepIsNone) {
+  leave_behind(900);
+  snapshots = {{"emea:Account"}, true};
+  org_answers = false;
+  ledger::RowBatch early;
+  early.org = "emea";
+  early.object = "Account";
+  early.noted = *ledger->note_version("emea");
+  create_accounts(501, 501);
+  run_for(600'000);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  ledger::Row row;
+  row.id = *RecordId::parse(account(900));
+  row.present = false;
+  early.rows = {&row, 1};
+  ASSERT_TRUE(ledger->apply_rows(early));
+  ASSERT_FALSE(ledger->holes().empty());
+  EXPECT_EQ(ledger->holes()[0].cause, "sink_stray");
 }
 
 TEST_F(SinkAuditTest, AnObjectThatIsReadInLaterIsSweptThen) {
