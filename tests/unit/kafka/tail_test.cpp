@@ -49,6 +49,16 @@ TEST(KafkaKnownTail, OverItsBoundItKeepsTheLowestRevsUpToTheCeiling) {
   EXPECT_EQ(tail.last(), 100U);
 }
 
+TEST(KafkaKnownTail, OverItsBoundWhatOtherPartitionsHoldUpToTheCeilingIsTakenToo) {
+  KnownTail tail(10, 10);
+  for (std::uint64_t rev = 1; rev <= 21; ++rev) {
+    if (rev != 11) tail.add_change("k", rev);  // the twentieth cuts: 11 is the ceiling
+  }
+  tail.add_change("k", 11);
+  EXPECT_EQ(tail.ceiling(), 11U);
+  EXPECT_TRUE(tail.has_change("k", 11));
+}
+
 TEST(KafkaKnownTail, OverItsBoundAKeyIsLeftOutWhole) {
   KnownTail tail(10, 2);
   for (const char* key : {"a", "b", "c"}) tail.add_record(key, 5);
