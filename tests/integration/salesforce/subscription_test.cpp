@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <latch>
 #include <thread>
 
@@ -21,6 +22,17 @@ using testing::StartsWith;
 using What = Fetched::What;
 
 constexpr std::int64_t kPatience = 10'000;  // ms until a test gives up
+
+/// The system's clock, moved forward by hand.
+class MovedClock final : public Clock {
+ public:
+  std::int64_t now_us() const override { return system_.now_us() + ahead_ms * 1000; }
+  std::int64_t monotonic_ms() const override { return system_.monotonic_ms() + ahead_ms; }
+  std::atomic<std::int64_t> ahead_ms{0};
+
+ private:
+  SystemClock system_;
+};
 
 class SubscriptionTest : public testing::Test {
  protected:
@@ -59,7 +71,7 @@ class SubscriptionTest : public testing::Test {
   TempDir dir_;
   LoginServer login_;
   FakeBus bus_;
-  SystemClock clock_;
+  MovedClock clock_;
   std::shared_ptr<OrgMetrics> metrics_ = std::make_shared<OrgMetrics>();
   OrgConfig config_ = [this] {
     auto config = org_config(login_.url(), dir_);
@@ -240,6 +252,37 @@ TEST_F(SubscriptionTest, FreshTokensRefusedThreeTimesNeedAPerson) {
   const auto end = end_of(grpc::StatusCode::UNAUTHENTICATED, "service.auth.error");
   EXPECT_EQ(end.kind, ErrorKind::Blocked);
   EXPECT_THAT(end.message, HasSubstr("fresh tokens are refused again and again"));
+}
+
+TEST_F(SubscriptionTest, AStreamThatSpokeCountsRefusalsAnew) {
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(end_of(grpc::StatusCode::UNAUTHENTICATED, "service.auth.error").kind,
+              ErrorKind::Transient);
+  bus_.on_subscribe = [](auto& context, auto& stream) {
+    stream.Write(FakeBus::events(0, 1));
+    return FakeBus::fail(context, grpc::StatusCode::UNAUTHENTICATED, "service.auth.error");
+  };
+  subscribe();
+  ASSERT_EQ(next().what, What::Response);
+  ASSERT_EQ(next().what, What::Ended);
+  EXPECT_EQ(out_.end.kind, ErrorKind::Transient) << out_.end.message;
+}
+
+TEST_F(SubscriptionTest, EachResponseBeginsTheSilenceAnew) {
+  config_.pubsub.silence_max = 300s;
+  bus_.on_subscribe = [](auto&, auto& stream) {
+    bus::FetchRequest request;
+    for (int i = 0; stream.Read(&request); ++i) stream.Write(FakeBus::events(i, 1));
+    return grpc::Status::OK;
+  };
+  subscribe(1);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(next().what, What::Response) << out_.end.message;
+    clock_.ahead_ms += 200'000;
+    if (i < 2) subscription().request(1);
+  }
+  subscription().next(clock_.monotonic_ms() + 50, out_);
+  EXPECT_EQ(out_.what, What::Woken) << out_.end.message;
 }
 
 TEST_F(SubscriptionTest, SilenceEndsTheStream) {

@@ -758,7 +758,7 @@ TEST_F(AuditTest, AJobThatIsLostWhileItsPagesAreReadIsReadAnewFromItsFirstRow) {
   ten_accounts();
   org.announced = 60'000;
   org.on_page = [this](int) {
-    if (org.jobs == 1 && ++pages_read == 2)
+    if (org.jobs == 1 && ++pages_read == 3)
       org.page_refusal = rejected("The requested resource does not exist", "NOT_FOUND");
   };
   const auto receipt = audit();
