@@ -6,6 +6,7 @@
 #include <map>
 
 #include "daemon/job_orders.hpp"
+#include "daemon/ledger/hole_causes.hpp"
 #include "schemas/model/render.hpp"
 
 namespace headwater {
@@ -68,6 +69,15 @@ std::string fields_owed(const ledger::Hole& hole, const Repairs& repairs) {
   return out;
 }
 
+/// What a person may do about it that its own detail does not say.
+std::string remedy_of(const ledger::Hole& hole) {
+  if (hole.scope != ledger::Hole::Scope::Record || hole.cause != ledger::kMassDelete) return {};
+  return fmt::format(
+      "the org does not show it, and too many others: it is not deleted, but asked for again. If "
+      "it is really gone: headwater resync {} --confirm",
+      hole.object);
+}
+
 json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   json::object out;
   // A hole of a single record has none: it closes by itself.
@@ -84,6 +94,10 @@ json::object hole_object(const ledger::Hole& hole, const Repairs& repairs) {
   out["to"] = time_or_null(hole.to_ts);
   out["opened_at"] = time_or_null(hole.opened_at);
   out["attempts"] = hole.attempts;
+  if (hole.closing.how == ledger::Closing::How::Open) {
+    if (hole.next_try != 0) out["next_try"] = time_or_null(hole.next_try);
+    if (auto remedy = remedy_of(hole); !remedy.empty()) out["remedy"] = std::move(remedy);
+  }
   json::array jobs;
   const auto [from, to] = repairs.equal_range(hole.rev);
   for (auto at = from; hole.rev.value != 0 && at != to; ++at) {

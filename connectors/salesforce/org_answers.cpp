@@ -115,6 +115,15 @@ Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view
   return RecordTypeInfo{*id, text_of(*row, "DeveloperName")};
 }
 
+Result<DeletionTold> read_deletion(std::string_view doing, std::string_view record) {
+  const auto row = read_object(doing, record);
+  if (!row) return row.error();
+  const auto id = RecordId::parse(text_of(*row, "Id"));
+  const auto* deleted = row->if_contains("IsDeleted");
+  if (!id || deleted == nullptr || !deleted->is_bool()) return not_json(doing);
+  return DeletionTold{*id, deleted->get_bool()};
+}
+
 Result<std::string> read_channel_member(std::string_view doing, std::string_view record) {
   const auto row = read_object(doing, record);
   if (!row) return row.error();

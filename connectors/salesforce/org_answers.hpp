@@ -17,6 +17,12 @@ namespace headwater::salesforce {
 Result<QueryPage> read_query_page(std::string_view doing, std::string_view body);
 /// A row of `SELECT Id, DeveloperName FROM RecordType`.
 Result<RecordTypeInfo> read_record_type(std::string_view doing, std::string_view record);
+/// A row of `SELECT Id, IsDeleted FROM Account`.
+struct DeletionTold {
+  RecordId id;
+  bool deleted = false;
+};
+Result<DeletionTold> read_deletion(std::string_view doing, std::string_view record);
 /// A row of `SELECT SelectedEntity FROM PlatformEventChannelMember`.
 Result<std::string> read_channel_member(std::string_view doing, std::string_view record);
 Result<BulkJob> read_job(std::string_view doing, std::string_view body);

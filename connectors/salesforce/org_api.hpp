@@ -45,7 +45,8 @@ struct RecordTypeInfo {
 /// there.
 struct FetchedRecord {
   RecordId id;
-  std::optional<std::string> json;
+  std::optional<std::string> json = std::nullopt;
+  bool binned = false;  ///< no `json`, and the recycle bin shows it: deleted, and not hidden
 };
 
 /// What the org's REST API does for us. Blocking, each call with a deadline; one thread at a time.
@@ -64,7 +65,8 @@ class OrgApi {
   /// Tooling API's PlatformEventChannelMember; `channel`: `ChangeEvents`, `Invoices__chn`. Rejected
   /// or Blocked: the user may not look at the setup (permission View Setup and Configuration).
   virtual Result<std::vector<std::string>> channel_members(std::string_view channel) = 0;
-  /// sObject collections by id: at most 2,000 ids; the answer has one item per id, in order.
+  /// sObject collections by id: the answer has one item per id, in order. Where there was nothing
+  /// the recycle bin is asked, too.
   virtual Result<std::vector<FetchedRecord>> fetch(std::string_view object,
                                                    std::span<const RecordId> ids,
                                                    std::span<const std::string> fields) = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "connectors/salesforce/describe.hpp"
 #include "connectors/salesforce/errors.hpp"
@@ -124,7 +125,53 @@ Result<std::vector<FetchedRecord>> OrgClient::fetch(std::string_view object,
       return std::move(done).error();
     ids = ids.subspan(slice.size());
   }
+  if (auto marked = mark_binned(object, records); !marked) return marked.error();
   return records;
+}
+
+Result<void> OrgClient::mark_binned(std::string_view object, std::span<FetchedRecord> records) {
+  std::vector<FetchedRecord*> absent;
+  for (auto& record : records) {
+    if (!record.json) absent.push_back(&record);
+  }
+  for (std::size_t at = 0; at < absent.size(); at += kBinIdsMax) {
+    const std::span all(absent);
+    const auto asked = ask_bin(object, all.subspan(at, std::min(kBinIdsMax, all.size() - at)));
+    if (asked) continue;
+    // An object without IsDeleted, or one that may not be queried: then absence is all we know.
+    if (asked.error().kind == ErrorKind::Rejected) return {};
+    return asked;
+  }
+  return {};
+}
+
+Result<void> OrgClient::ask_bin(std::string_view object, std::span<FetchedRecord* const> absent) {
+  const auto doing =
+      fmt::format("look for {} records in the recycle bin of org {}", object, rest_.config().name);
+  Selection selection;
+  selection.object = object;
+  selection.fields = {"Id", "IsDeleted"};
+  std::map<RecordId, FetchedRecord*> asked;
+  for (FetchedRecord* record : absent) {
+    selection.where += selection.where.empty() ? "Id IN (" : ",";
+    selection.where += soql_quoted(record->id.view());
+    asked.emplace(record->id, record);
+  }
+  selection.where += ")";
+  HttpRequest request;
+  request.path = rest_.path("/queryAll?q=" + percent_encoded(soql(selection)));
+  const auto body = call(doing, std::move(request));
+  if (!body) return body.error();
+  const auto page = read_query_page(doing, *body);
+  if (!page) return page.error();
+  for (const auto& row : page->records) {
+    const auto told = read_deletion(doing, row);
+    if (!told) return told.error();
+    const auto at = asked.find(told->id);
+    // One that lives by now is left to its event.
+    if (at != asked.end()) at->second->binned = told->deleted;
+  }
+  return {};
 }
 
 Result<void> OrgClient::fetch_slice(std::string_view object,
@@ -156,7 +203,7 @@ Result<void> OrgClient::fetch_slice(std::string_view object,
   if (rows->size() != ids.size())
     return transient(fmt::format("{}: {} rows came back; trying again", doing, rows->size()));
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    FetchedRecord record{ids[i], std::nullopt};
+    FetchedRecord record{ids[i]};
     if ((*rows)[i] != "null") record.json = std::string((*rows)[i]);
     out.push_back(std::move(record));
   }

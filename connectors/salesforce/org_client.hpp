@@ -13,6 +13,8 @@ namespace headwater::salesforce {
 /// Most ids that one sObject collections call takes. Source: REST API guide, "Get Records by Using
 /// sObject Collections".
 inline constexpr std::size_t kFetchIdsMax = 2'000;
+/// Ids of one question to the recycle bin: its text goes into the URL, which may have 16 KiB.
+inline constexpr std::size_t kBinIdsMax = 250;
 
 /// Few records, and what describes them. One thread at a time; its token is shared with the org's
 /// other clients. Its calls are repair's (Priority).
@@ -29,7 +31,8 @@ class OrgClient final : public OrgApi {
   Result<std::vector<RecordTypeInfo>> record_types() override;
   Result<std::vector<std::string>> channel_members(std::string_view channel) override;
   /// Any number of ids, in calls of at most 2,000 and of an answer's greatest size. `fields` is
-  /// completed by Id and SystemModstamp, which a RowDecoder needs.
+  /// completed by Id and SystemModstamp, which a RowDecoder needs. The recycle bin of an object
+  /// that refuses the question (it has none, or may not be queried) shows nothing.
   Result<std::vector<FetchedRecord>> fetch(std::string_view object,
                                            std::span<const RecordId> ids,
                                            std::span<const std::string> fields) override;
@@ -40,6 +43,8 @@ class OrgClient final : public OrgApi {
                            std::span<const RecordId> ids,
                            const std::string& fields,
                            std::vector<FetchedRecord>& out);
+  Result<void> mark_binned(std::string_view object, std::span<FetchedRecord> records);
+  Result<void> ask_bin(std::string_view object, std::span<FetchedRecord* const> absent);
 
   RestCall rest_;
 };

@@ -159,7 +159,7 @@ Result<Step> ObjectPass::begin_anew() {
   derived_.reset();
   row_.reset();
   ledger_at_.clear();
-  ledger_read_ = mass_gone_ = false;
+  ledger_read_ = mass_gone_ = missed_ = false;
   suspects_.clear();
   gone_.clear();
   return go(Phase::Begin);
@@ -174,6 +174,10 @@ Result<Step> ObjectPass::fail(std::string note) {
 }
 
 Result<Step> ObjectPass::begin() {
+  // They are back, or the org says that they are gone: or their hour begins anew.
+  if (order_.repair) {
+    if (auto asked = book_.ask_spared(org(), order_.object); !asked) return asked.error();
+  }
   // A formula that is new, or makes another type, shows in no event's schema.
   bench_.tools.objects.forget(order_.object);
   const auto described = bench_.tools.objects.describe(order_.object);

@@ -48,7 +48,8 @@ struct Bench {
 ///   refresh where values of formulas alone differ, which no event tells, the row that shows them
 ///   is
 ///           applied: it is no finding, and costs no call
-///   heal    each finding is a record hole, refetched like any other; waits until they are closed
+///   heal    each finding is a record hole, refetched like any other; waits until they are closed,
+///           and those that were open for a suspect before. What stays open is wrong still
 ///
 /// In memory: one page, kSuspectsMax suspects, and ids gone up to the brake's share. A pass that a
 /// restart interrupts begins again. Too many gone, or none to be seen at all: a withdrawn
@@ -83,7 +84,9 @@ class ObjectPass {
   };
   struct Healing {
     std::string id;
-    std::size_t finding = 0;  ///< its place in the receipt, or behind the last one
+    /// Its place in the receipt, or behind the last one. Nothing: no finding, as a hole was open.
+    std::optional<std::size_t> finding;
+    What what = What::Nothing;
   };
 
   Result<Step> work();
@@ -120,6 +123,7 @@ class ObjectPass {
   Result<void> close_object_holes();
   void suspect_one(const std::string& id, const std::optional<OrgRow>& row, EpochMs seen_at);
   bool claimed(EpochMs stamp) const { return order_.whole || stamp >= order_.since; }
+  void leave(const Healing& healing);
   bool crowded() const { return suspects_.size() >= kSuspectsMax; }
   Step go(Phase phase);
   Step drain_then(Phase phase);
@@ -155,11 +159,13 @@ class ObjectPass {
   std::map<std::string, Sight> gone_;
   std::size_t gone_max_ = 0;
   bool mass_gone_ = false, began_anew_ = false;
+  bool missed_ = false;  // a living record of ours is not in the org, and stays with us
   std::vector<ledger::Hole> holes_;
   std::optional<OwnedRows> binned_;   // proven gone, as the recycle bin shows them
   std::optional<OwnedRows> derived_;  // only formulas differ
   Version window_noted_;              // before the window was asked for
   std::vector<Healing> healing_;
+  std::uint64_t left_open_ = 0;  // holes of wrong records that did not close
 
   std::string waits_for_;
   std::int64_t retry_at_ = 0, waiting_since_ = 0;

@@ -122,8 +122,10 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
   switch (judge(look, what)) {
     case Verdict::Right:
       if (difference.derived && row != nullptr && !row->deleted) take_derived(*row);
-      [[fallthrough]];
-    case Verdict::Known:
+      suspects_.erase(at);
+      break;
+    case Verdict::Known:  // its refetch will tell, unless that was put off
+      healing_.push_back({key, std::nullopt, what});
       suspects_.erase(at);
       break;
     case Verdict::Proven:
@@ -135,6 +137,7 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
       suspect.sight = look.now;
       if (++suspect.looks < kLooksMax) break;
       ++receipt_.unsettled;
+      missed_ = missed_ || what == What::Gone;
       suspects_.erase(at);
       if (order_.repair) {
         ledger::Hole doubt;
@@ -164,7 +167,9 @@ void ObjectPass::prove_one(const RecordId& id,
     hole.detail = fmt::format("audit {}: no event told of this", order_.run);
     if (!fields.empty()) hole.detail += fmt::format("; differs in {}", fmt::join(fields, ", "));
     holes_.push_back(std::move(hole));
-    healing_.push_back({key, place});
+    healing_.push_back({key, place, what});
+  } else if (what == What::Gone) {
+    missed_ = true;
   }
   if (place < Receipt::kFindingsMax)
     receipt_.findings.push_back({key, what, std::move(fields), false});
@@ -227,25 +232,44 @@ Result<Step> ObjectPass::heal() {
     const auto hole = book_.hole_of(org(), order_.object, healing.id);
     if (!hole) return hole.error();
     if (*hole) {
+      const bool put_off = (*hole)->next_try > now() + kHealPatienceMs;
+      if (!healing.finding && put_off) {
+        leave(healing);
+        continue;
+      }
       ++open;
       left.push_back(std::move(healing));
       continue;
     }
+    if (!healing.finding) continue;
     ++receipt_.healed;
-    if (healing.finding < receipt_.findings.size())
-      receipt_.findings[healing.finding].healed = true;
+    if (*healing.finding < receipt_.findings.size())
+      receipt_.findings[*healing.finding].healed = true;
   }
   healing_ = std::move(left);
   if (waiting_since_ == 0) waiting_since_ = ticks();
   if (open > 0 && ticks() - waiting_since_ < kHealPatienceMs)
     return Step::wait(ticks() + kHealPollMs);
-  if (open > 0) receipt_.note = fmt::format("{} holes are still open: see `headwater holes`", open);
+  for (const auto& healing : healing_) leave(healing);
   healing_.clear();
   if (resume_ != Phase::Done) return go(resume_);
   return finish();
 }
 
+/// It is wrong still.
+void ObjectPass::leave(const Healing& healing) {
+  ++left_open_;
+  if (!healing.finding) ++receipt_.known;
+  if (healing.what == What::Gone) missed_ = true;
+}
+
 Result<Step> ObjectPass::finish() {
+  if (left_open_ > 0)
+    receipt_.note = fmt::format(
+        "{} records are wrong still, {} of them known to be before: `headwater holes` says what "
+        "each waits for",
+        left_open_,
+        receipt_.known);
   if (mass_gone_) {
     const bool none = receipt_.org_side.rows == 0;
     receipt_.note = fmt::format(
@@ -260,13 +284,14 @@ Result<Step> ObjectPass::finish() {
       if (auto opened = open_object_hole(std::string(ledger::kMassDelete), receipt_.note); !opened)
         return opened.error();
     }
-  } else if (gone_.empty()) {
+  } else if (gone_.empty() && !missed_) {
     // Proof is proof, whether or not findings are healed.
     if (auto closed = close_object_holes(); !closed) return closed.error();
   }
   receipt_.months = tally_.differing(kMonthsMax);
-  const bool found = receipt_.proven > 0 || mass_gone_;
-  const bool healed = order_.repair && !mass_gone_ && receipt_.healed == receipt_.proven;
+  const bool found = receipt_.proven > 0 || receipt_.known > 0 || mass_gone_;
+  const bool healed =
+      order_.repair && !mass_gone_ && receipt_.known == 0 && receipt_.healed == receipt_.proven;
   receipt_.result = !found   ? Receipt::Result::Equal
                     : healed ? Receipt::Result::Repaired
                              : Receipt::Result::Different;
@@ -294,15 +319,16 @@ Result<void> ObjectPass::open_object_hole(std::string cause, std::string detail)
 }
 
 /// All that we hold was seen in the org: neither a withdrawn permission nor a mass of deletions.
-/// But what a target alone holds was looked for by nobody here.
+/// But what a target alone holds was looked for by nobody here, and what the brake spared is a
+/// doubt until it was asked for by id.
 Result<void> ObjectPass::close_object_holes() {
-  const auto strays = book_.any_stray(org(), order_.object);
-  if (!strays) return strays.error();
+  const auto held_up = book_.any_held_up(org(), order_.object);
+  if (!held_up) return held_up.error();
   for (const auto& open : bench_.tools.ledger.holes()) {
     if (open.scope != ledger::Hole::Scope::Object || open.org != org() ||
         open.object != order_.object)
       continue;
-    const bool answered = open.cause == ledger::kMassDelete && !*strays;
+    const bool answered = open.cause == ledger::kMassDelete && !*held_up;
     if (!answered && open.cause != ledger::kUnreadable) continue;
     ledger::Closing closing;
     closing.how = ledger::Closing::How::Repaired;

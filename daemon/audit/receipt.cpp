@@ -82,6 +82,7 @@ std::string Receipt::json() const {
                    {"suspects", suspects},
                    {"proven", proven},
                    {"healed", healed},
+                   {"known", known},
                    {"unsettled", unsettled},
                    {"derived", derived},
                    {"drift_ppm", drift_ppm()},

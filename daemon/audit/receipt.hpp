@@ -24,7 +24,7 @@ struct Finding {
 /// What one audit of one object saw: kept in the ledger, the last 100 per object.
 struct Receipt {
   enum class Result : std::uint8_t {
-    Equal,      ///< nothing was found
+    Equal,      ///< nothing is wrong
     Repaired,   ///< all that was found is healed
     Different,  ///< found, and not (yet) healed: see the note
     Failed,     ///< could not look: see the note
@@ -41,6 +41,7 @@ struct Receipt {
   Sum org_side, ledger_side;         ///< living records
   std::vector<Tally::Month> months;  ///< those that differ, the first ones
   std::uint64_t suspects = 0, proven = 0, healed = 0;
+  std::uint64_t known = 0;      ///< wrong, but no finding: holes of them were, and are still, open
   std::uint64_t unsettled = 0;  ///< moved at every look: read again to be sure, no finding
   std::uint64_t derived = 0;    ///< old values of formulas alone: refreshed if repair, no finding
   std::uint64_t api_calls = 0;

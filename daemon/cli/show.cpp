@@ -186,7 +186,8 @@ std::string show_holes(const json::array& holes) {
   for (const auto& hole : holes) {
     const bool numbered = hole.as_object().contains("number");
     const auto sink = at(hole, "sink");
-    out += fmt::format("{}{} {} {} {}{}{}{} since {}, {} attempts\n    {}\n",
+    const auto next_try = at(hole, "next_try");
+    out += fmt::format("{}{} {} {} {}{}{}{} since {}, {} attempts{}\n",
                        numbered ? at(hole, "number") + " " : "",
                        at(hole, "scope"),
                        at(hole, "cause"),
@@ -197,7 +198,10 @@ std::string show_holes(const json::array& holes) {
                        sink,
                        at(hole, "opened_at"),
                        at(hole, "attempts"),
-                       at(hole, "detail"));
+                       next_try.empty() ? "" : ", the next at " + next_try);
+    for (const char* key : {"detail", "remedy"}) {
+      if (const auto line = at(hole, key); !line.empty()) out += "    " + line + "\n";
+    }
     if (const auto* repair = hole.as_object().if_contains("repair")) {
       for (const auto& job : repair->as_array())
         out += fmt::format("    job {} reads {}: {}{}\n",

@@ -135,20 +135,30 @@ std::vector<Hole> AuditBook::sink_holes(std::string_view org, std::string_view s
   return ledger_.impl_->holes_.of_sink(org, sink);
 }
 
-Result<bool> AuditBook::any_stray(std::string_view org, std::string_view object) const {
+Result<bool> AuditBook::any_held_up(std::string_view org, std::string_view object) const {
   auto& store = *ledger_.impl_->store_;
   const std::string prefix = make_key(org, "r", object, "");
   std::string bytes;
   auto scan = store.scan(Family::Holes, prefix);
   for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
     const auto hole = read_hole(scan->key(), scan->value());
-    if (!hole || (hole->cause != kStray && hole->cause != kMassDelete)) continue;
+    if (!hole) continue;
+    if (hole->cause == kMassDelete) return true;
+    if (hole->cause != kStray) continue;
     const auto known = store.get(Family::Records, rkey_of(*hole), bytes);
     if (!known) return known.error();
     if (!*known) return true;
   }
   if (auto ok = scan->status(); !ok) return ok.error();
   return false;
+}
+
+Result<void> AuditBook::ask_spared(std::string_view org, std::string_view object) {
+  auto& impl = *ledger_.impl_;
+  return impl.write([&]() -> Result<void> {
+    if (auto asked = impl.holes_.ask_spared(org, object); !asked) return asked;
+    return impl.commit();
+  });
 }
 
 Result<std::optional<Hole>> AuditBook::hole_of(std::string_view org,

@@ -68,9 +68,11 @@ class AuditBook {
   Result<void> close(std::span<const Hole> holes);
   /// The open holes of records that this sink's target holds wrongly.
   std::vector<Hole> sink_holes(std::string_view org, std::string_view sink) const;
-  /// True if of a record that the ledger has never seen, and a target holds, it is not known yet
-  /// whether it is gone.
-  Result<bool> any_stray(std::string_view org, std::string_view object) const;
+  /// True if it is not known yet whether a record is gone: one that the brake on deletes holds up,
+  /// or one that a target holds and the ledger has never seen.
+  Result<bool> any_held_up(std::string_view org, std::string_view object) const;
+  /// Has the object's records that the brake holds up asked for at once, and not in an hour.
+  Result<void> ask_spared(std::string_view org, std::string_view object);
   /// The record's hole, if one is open.
   Result<std::optional<Hole>> hole_of(std::string_view org,
                                       std::string_view object,

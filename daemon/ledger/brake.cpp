@@ -61,9 +61,11 @@ Result<void> Writer::spare(Touched& record, const Version& noted, bool again) {
   hole.cause = kMassDelete;
   hole.detail = fmt::format(
       "more than {} of {} records of {} vanished within an hour without a delete event; nothing "
-      "more is deleted: check the integration user's read permission on it",
+      "more is deleted: check the integration user's read permission on it. If they are really "
+      "gone: headwater resync {} --confirm",
       unstated_max(context),
       context.brake_base,
+      context.object,
       context.object);
   auto opened = parts_.holes.open(*batch_, hole);
   if (!opened) return opened.error();

@@ -492,6 +492,21 @@ Result<std::uint64_t> Holes::ask_held_up(const Hole& like) {
   return asked;
 }
 
+Result<void> Holes::ask_spared(std::string_view org, std::string_view object) {
+  const std::string prefix = make_key(org, "r", object, "");
+  std::string bytes;
+  auto scan = store_.scan(Family::Holes, prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    auto hole = read_hole(scan->key(), scan->value());
+    if (!hole || hole->cause != kMassDelete) continue;
+    hole->next_try = 0;
+    bytes.clear();
+    put_hole(bytes, *hole);
+    holes_.insert_or_assign(std::string(scan->key()), bytes);
+  }
+  return scan->status();
+}
+
 bool Holes::stretch_open(std::string_view org) const {
   const std::string prefix = make_key(org, "s", "");
   const auto scan = store_.scan(Family::Holes, prefix);

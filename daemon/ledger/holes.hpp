@@ -90,6 +90,8 @@ class Holes {
   /// Asks again for the object's records that the brake holds up and that the ledger has never
   /// seen, under this cause and from this version on: how many.
   Result<std::uint64_t> ask_held_up(const Hole& like);
+  /// Asks at once for the object's records that the brake holds up, and not in an hour.
+  Result<void> ask_spared(std::string_view org, std::string_view object);
   /// True if a record of the object has a hole of this cause. Under the write lock.
   bool any_record(std::string_view org, std::string_view object, std::string_view cause) const;
 

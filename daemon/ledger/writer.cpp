@@ -36,7 +36,7 @@ class Proofs {
     gone_ = as_of + "the org has it no more";
   }
   std::string_view of(const Row& row) const {
-    return !row.present ? gone_ : row.deleted ? deleted_ : lives_;
+    return row.deleted ? deleted_ : !row.present ? gone_ : lives_;
   }
 
  private:
@@ -441,7 +441,7 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
     }
     if (gone && !living && !*stray) continue;
     if (!row.present) {
-      if (brake(context, rows.org)) {
+      if (!row.deleted && brake(context, rows.org)) {
         if (auto ok = spare(record, rows.noted, *spared); !ok) return ok.error();
         continue;
       }
@@ -452,7 +452,7 @@ Result<Applied> Writer::apply_rows(const RowBatch& rows) {
       rows_deleted_at_ = begin_hour(context);
     }
     Incoming in;
-    in.type = row.deleted ? ChangeType::Reconcile : rows.type;
+    in.type = row.deleted && row.present ? ChangeType::Reconcile : rows.type;
     in.version = rows.noted;
     in.version.at_ms = row.present ? row.stamp : last_seen(record.state, rows.noted);
     in.fields = row.fields;

@@ -78,6 +78,7 @@ OwnedRows ObjectBook::rows_of(const DescribedObject& object,
       ledger::Row gone;
       gone.id = record.id;
       gone.present = false;
+      gone.deleted = record.binned;
       out.rows.push_back(gone);
     } else if (auto read = decoder.decode(*record.json, decoded); !read) {
       log::warning(read.error().message,

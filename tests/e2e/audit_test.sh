@@ -173,5 +173,40 @@ org_post /faults '{"clear": true}'
 unmass() { ! mass; }
 wait_for 60 "the hole's end" unmass || fail "the hole stays: $(stack_status | jq -c .holes)"
 prints 2 "there is no org nowhere" headwater audit --org nowhere
+
+# An account takes with it more opportunities than the brake lets go, and no event says so: the recycle bin proves it. With the bin
+# emptied nothing does: the brake holds, is shown, and no audit says equal or closes its hole until a person answers.
+many=$(($(stack_status | jq '[.ledger.records[] | select(.object == "Opportunity") | .alive] | add') / 20 + 15))
+family() {
+  account=$(emit '{"op":"create","object":"Account","fields":{"Name":"Parent"}}')
+  children=()
+  for _ in $(seq $many); do
+    children+=("$(emit "{\"op\":\"create\",\"object\":\"Opportunity\",\"fields\":{\"Name\":\"Child\",\"StageName\":\"s\",\"CloseDate\":\"2027-01-01\",\"AccountId\":\"$account\"}}")")
+  done
+  in_step 30
+}
+cascade() { emit "{\"op\":\"delete\",\"object\":\"Account\",\"id\":\"$account\",\"related\":true,\"child_events\":\"none\"}" >/dev/null; }
+childless() { [ "$(sql "select count(*) from crm.opportunity_live where name = 'Child'")" = 0 ]; }
+spared() { headwater --json holes | jq '[.[] | select(.cause == "mass_delete" and .object == "Opportunity" and .scope == "'"$1"'")] | length'; }
+family
+cascade
+wait_for 30 "the end of the children" childless || fail "children live on: $(headwater holes)"
+[ "$(spared object)" = 0 ] || fail "the brake asks a person for what the org says itself: $(headwater holes)"
+family
+stack_daemon_kill TERM
+cascade
+emit "{\"op\":\"empty_bin\",\"object\":\"Opportunity\",\"ids\":[$(printf '"%s",' "${children[@]}" | sed 's/,$//')]}" >/dev/null
+stack_daemon_start
+braked() { [ "$(spared record)" -gt 0 ]; }
+wait_for 30 "the brake" braked || fail "no brake: $(headwater holes)"
+audit 1 Opportunity --repair
+jq -e '.[0].known > 0' "$work/audit.json" >/dev/null || fail "what is known to be wrong is not told: $(cat "$work/audit.json")"
+[ "$(spared object)" = 1 ] || fail "the audit closed the hole: $(headwater holes --all)"
+[ "$(curl -s -o /dev/null -w '%{http_code}' "$http_url/readyz")" = 503 ] || fail "ready, while the brake holds"
+prints 0 ", the next at " headwater holes
+prints 0 "reads all of Opportunity" headwater resync Opportunity --confirm
+wait_for 60 "the end of the children" childless || fail "a person's word is not taken: $(headwater holes)"
+unbraked() { [ "$(spared object)" = 0 ] && [ "$(spared record)" = 0 ]; }
+wait_for 30 "the brake's end" unbraked || fail "the hole stays: $(headwater holes)"
 prints 0 "equal: " headwater verify --wait 20 --truth "$org_control/truth"
 echo "audit: OK"

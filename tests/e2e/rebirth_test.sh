@@ -29,12 +29,13 @@ in_step 60
 verify --wait 20
 stack_daemon_kill TERM
 
-# A few of some objects, one of them out of the recycle bin too, and of leads more than the brake lets go.
+# A few of some objects, one of them out of the recycle bin too, and of leads, out of it all of them, more than the brake lets go.
 rm -rf "$work/state"
 mapfile -t leads < <(of Lead 30)
 mapfile -t contacts < <(of Contact 3)
 account=$(of Account 1)
 for id in "${leads[@]}"; do gone Lead "$id"; done
+emit "{\"op\":\"empty_bin\",\"object\":\"Lead\",\"ids\":[$(printf '"%s",' "${leads[@]}" | sed 's/,$//')]}" >/dev/null
 for id in "${contacts[@]}"; do gone Contact "$id"; done
 emit "{\"op\":\"empty_bin\",\"object\":\"Contact\",\"ids\":[\"${contacts[0]}\"]}" >/dev/null
 gone Account "$account"

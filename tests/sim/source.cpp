@@ -174,7 +174,11 @@ Result<std::vector<salesforce::FetchedRecord>> SimApi::fetch(std::string_view ob
                                                              std::span<const std::string>) {
   if (auto error = fault()) return *error;
   std::vector<salesforce::FetchedRecord> out;
-  for (const RecordId& id : ids) out.push_back({id, org_.json(object, id.view())});
+  for (const RecordId& id : ids) {
+    const SimRecord* record = org_.find(fmt::format("{}:{}:{}", kOrg, object, id.view()));
+    const bool binned = record != nullptr && record->now().deleted && !world_.faults.no_bin;
+    out.push_back({id, org_.json(object, id.view()), binned});
+  }
   world_.meanwhile();  // the answer is on its way, and already old
   if (world_.roll(world_.faults.api)) return transient("rest: the answer was cut off");
   return out;

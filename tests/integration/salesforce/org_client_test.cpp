@@ -97,6 +97,50 @@ TEST_F(OrgClientTest, RecordsComeInOrderWithHolesForThoseNotThere) {
   EXPECT_EQ(metrics_->api_max, 5000);
 }
 
+TEST_F(OrgClientTest, TheRecycleBinIsAskedForWhatIsNotThere) {
+  std::vector<std::string> queries;
+  server_.server().Get("/services/data/v66.0/queryAll", [&](const auto& request, auto& response) {
+    queries.push_back(request.get_param_value("q"));
+    response.set_content(R"({"totalSize":2,"done":true,"records":[{"Id":")" + id(2, true).str() +
+                             R"(","IsDeleted":true},{"Id":")" + id(4, true).str() +
+                             R"(","IsDeleted":false}]})",
+                         "application/json");
+  });
+  const std::vector<RecordId> all{id(1)};
+  ASSERT_TRUE(client_.fetch("Account", all, {}).ok());
+  EXPECT_TRUE(queries.empty()) << "nothing is missing";
+  const std::vector<RecordId> ids{id(1), id(2, true), id(3, true), id(4, true)};
+  const auto records = client_.fetch("Account", ids, {});
+  ASSERT_TRUE(records.ok()) << records.error().message;
+  EXPECT_FALSE((*records)[0].binned);
+  EXPECT_TRUE((*records)[1].binned);
+  EXPECT_FALSE((*records)[2].binned) << "the bin does not show it";
+  EXPECT_FALSE((*records)[3].binned) << "it lives by now";
+  ASSERT_EQ(queries.size(), 1u);
+  EXPECT_EQ(queries[0],
+            "SELECT Id,IsDeleted FROM Account WHERE Id IN ('" + ids[1].str() + "','" +
+                ids[2].str() + "','" + ids[3].str() + "')");
+  std::vector<RecordId> many;
+  for (int i = 0; i < 251; ++i) many.push_back(id(i, true));
+  ASSERT_TRUE(client_.fetch("Account", many, {}).ok());
+  EXPECT_EQ(queries.size(), 3u);
+}
+
+TEST_F(OrgClientTest, ABinThatMayNotBeAskedShowsNothingAndOneThatIsAwayIsAskedAgain) {
+  int status = 400;
+  server_.server().Get("/services/data/v66.0/queryAll", [&](const auto&, auto& response) {
+    response.status = status;
+    response.set_content(R"([{"message":"No such column","errorCode":"INVALID_FIELD"}])",
+                         "application/json");
+  });
+  const std::vector<RecordId> ids{id(1, true)};
+  const auto records = client_.fetch("Account", ids, {});
+  ASSERT_TRUE(records.ok()) << records.error().message;
+  EXPECT_FALSE((*records)[0].binned);
+  status = 503;
+  EXPECT_EQ(client_.fetch("Account", ids, {}).error().kind, ErrorKind::Transient);
+}
+
 TEST_F(OrgClientTest, ManyIdsGoInCallsOfTwoThousand) {
   std::vector<RecordId> ids;
   for (int i = 0; i < 4'500; ++i) ids.push_back(id(i));

@@ -31,6 +31,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::optional<Error> page_refusal;  ///< of the next page, be it of a query or of a job
   std::function<void(int)> on_page;   ///< before the nth page since the last reset is given
   bool hidden = false;                ///< the user sees no record
+  bool bin_told = false;              ///< reading by id shows the recycle bin
   std::size_t page = 3;
   int pages = 0, described = 0;
   std::uint64_t announced = 0;  ///< more rows than there are: a large object
@@ -76,6 +77,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       const auto at = records.find(id.str());
       const bool there = !hidden && at != records.end() && !at->second.deleted;
       out.push_back({id, there ? std::optional(json(*at, names)) : std::nullopt});
+      out.back().binned = bin_told && !hidden && at != records.end() && at->second.deleted;
     }
     return out;
   }

@@ -123,6 +123,19 @@ TEST_F(BrakeTest, ADeletionThatIsOlderThanTheRefetchAsksAtOnce) {
   EXPECT_EQ(of_object().size(), 0U);
 }
 
+TEST_F(BrakeTest, WhatTheRecycleBinShowsIsDeletedAndEndsTheDoubtOfTheSpared) {
+  auto rows = gone;
+  for (TestRow& row : rows) row.deleted = true;  // absent, and the bin says why
+  rows.resize(99);
+  apply_rows(*ledger->note_version("emea"), rows);
+  EXPECT_EQ(ledger->counts()[0].deleted, 99U) << "no brake asks the org twice";
+  EXPECT_EQ(spared(), 1);
+  EXPECT_EQ(of_object().size(), 1U) << "one is still in doubt";
+  apply_rows(*ledger->note_version("emea"), {{ids[99], {}, 0, false, true}});
+  EXPECT_EQ(of_object().size(), 0U);
+  EXPECT_NE(closed()[0].closing.evidence.find("told since"), std::string::npos);
+}
+
 TEST_F(BrakeTest, ARecordThatIsSparedTwiceIsOneDoubt) {
   apply_rows(*ledger->note_version("emea"), {gone[98], gone[99]});
   tell_deleted(10, 100);

@@ -119,6 +119,7 @@ class LedgerTest : public ::testing::Test {
     Fields fields;
     EpochMs stamp = 1'772'366'400'000;
     bool present = true;
+    bool deleted = false;  ///< the org's own word
   };
   Applied apply_rows(const Version& noted,
                      const std::vector<TestRow>& rows,
@@ -130,6 +131,7 @@ class LedgerTest : public ::testing::Test {
       Row view;
       view.id = *RecordId::parse(row.id);
       view.present = row.present;
+      view.deleted = row.deleted;
       view.stamp = row.stamp;
       view.fields = members.emplace_back(members_of(row.fields, names));
       views.push_back(view);
