@@ -128,6 +128,7 @@ std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer)
   std::vector<RecordKey> keys;
   std::vector<ledger::Hole> holes;
   ledger::AuditBook book(ledger_);
+  std::size_t in_quarantine = 0;
   Rev above;
   while (!line.empty()) {
     std::string_view item = next_item(line);
@@ -150,6 +151,10 @@ std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer)
     const auto head = ledger_.heads({&rkey, 1});
     if (!head) return refused(head.error().message);
     if (!head->front()) continue;  // never seen: there is nothing to tell
+    const auto waits = book.in_quarantine(*key, "sink." + *sink);
+    if (!waits) return refused(waits.error().message);
+    in_quarantine += *waits ? 1 : 0;
+    if (*waits) continue;  // the sink refused it, and would again
     keys.push_back(*key);
     holes.push_back(
         ledger::sink_hole(*sink, *key, fmt::format("asked by {}: {}; told again", by, item)));
@@ -159,7 +164,7 @@ std::string AuditOrders::drift(std::string_view line, const runtime::Peer& peer)
   if (!told) return refused(told.error().message);
   log::info("records are told again to every sink",
             {{"sink", *sink}, {"records", *told}, {"by", by}});
-  return json::serialize(json::object{{"restated", *told}});
+  return json::serialize(json::object{{"restated", *told}, {"in_quarantine", in_quarantine}});
 }
 
 std::string AuditOrders::proven(std::string_view line, const runtime::Peer& peer) {

@@ -47,7 +47,7 @@ std::string_view to_string(Receipt::Result result) {
 }
 
 double Receipt::drift_ppm() const {
-  const auto rows = std::max<std::uint64_t>(org_side.rows, 1);
+  const auto rows = std::max<std::uint64_t>({org_side.rows, compared, 1});
   return static_cast<double>(proven) * 1e6 / static_cast<double>(rows);
 }
 

@@ -50,7 +50,7 @@ struct Receipt {
   std::vector<Finding> findings;  ///< the first kFindingsMax
   static constexpr std::size_t kFindingsMax = 1'000;
 
-  /// Differences per million records of the org.
+  /// Differences per million records of the org; of a sink, per million that were compared.
   double drift_ppm() const;
   std::string json() const;
 };

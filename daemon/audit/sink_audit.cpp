@@ -193,7 +193,18 @@ Result<std::vector<SinkAudit::Looked>> SinkAudit::look(
     looked.what = difference(record, there);
     looked.look = looked.what.empty() ? Look::Right : Look::Wrong;
   }
+  if (auto apart = set_refused_apart(out); !apart) return apart.error();
   return out;
+}
+
+Result<void> SinkAudit::set_refused_apart(std::vector<Looked>& looked) const {
+  for (auto& one : looked) {
+    if (one.look != Look::Wrong) continue;
+    const auto refused = book_.in_quarantine(*RecordKey::parse(one.rkey), "sink." + parts_.sink);
+    if (!refused) return refused.error();
+    if (*refused) one.look = Look::Refused;
+  }
+  return {};
 }
 
 Result<Step> SinkAudit::walk() {
@@ -210,6 +221,7 @@ Result<Step> SinkAudit::walk() {
   if (!found) return found.error();
   receipt_.compared += records.size();
   for (auto& looked : *found) {
+    if (looked.look == Look::Refused) ++receipt_.known;
     if (looked.look != Look::Wrong || holes_.contains(looked.rkey)) continue;
     ++receipt_.suspects;
     suspects_.push_back(std::move(looked.rkey));
@@ -290,15 +302,24 @@ Result<void> SinkAudit::close_proven(std::span<const Looked> looked) {
   std::vector<ledger::Hole> proven;
   for (const auto& one : looked) {
     const auto at = holes_.find(one.rkey);
-    if (one.look != Look::Right || at == holes_.end()) continue;
+    const bool refused = one.look == Look::Refused;
+    if ((one.look != Look::Right && !refused) || at == holes_.end()) continue;
     auto& hole = proven.emplace_back(std::move(at->second));
-    hole.closing.how = ledger::Closing::How::Repaired;
     hole.closing.by = "audit of " + parts_.sink;
+    holes_.erase(at);
+    if (refused) {
+      hole.closing.how = ledger::Closing::How::Released;
+      hole.closing.evidence = fmt::format(
+          "audit {}: {} refused it, so it waits in quarantine: `headwater quarantine list`",
+          receipt_.run,
+          parts_.sink);
+      continue;
+    }
+    hole.closing.how = ledger::Closing::How::Repaired;
     hole.closing.evidence = fmt::format(
         "audit {} read it anew: it stands at rev {} with the same content as the ledger's",
         receipt_.run,
         one.rev.value);
-    holes_.erase(at);
   }
   return proven.empty() ? Result<void>() : book_.close(proven);
 }
@@ -320,6 +341,9 @@ Result<Step> SinkAudit::heal() {
       if (one.look == Look::Right) {
         ++receipt_.healed;
         name(one, true);
+      } else if (one.look == Look::Refused) {
+        ++receipt_.known;
+        name(one, false);
       } else {
         left.push_back(std::move(one));
       }
@@ -359,6 +383,11 @@ Result<Step> SinkAudit::go_on() {
                fmt::format("{} records were told again, and are not there yet or not alike: see "
                            "`headwater holes`",
                            holes_.size()));
+  if (receipt_.known > 0)
+    return end(Receipt::Result::Different,
+               fmt::format("{} records are in quarantine, as the sink refused them: see `headwater "
+                           "quarantine list`",
+                           receipt_.known));
   return end(receipt_.proven == 0 ? Receipt::Result::Equal : Receipt::Result::Repaired,
              log_ ? "a log: looked at only where something was in doubt" : "");
 }

@@ -33,6 +33,9 @@ namespace headwater::audit {
 ///          is past that, they are looked at a third time. What is right then closes its hole, with
 ///          the rev and the cursor as evidence; what is not is looked at again within kRetryMs
 ///
+/// What the sink refused for good stands in quarantine, where the record's next change or a person
+/// finds it: it is counted as known, and neither a finding nor told again.
+///
 ///   sweep  once per birth of the ledger, behind its snapshots: records that the target holds and
 ///   the
 ///          ledger has never seen went while no ledger knew (or somebody else wrote them). Each is
@@ -71,7 +74,8 @@ class SinkAudit {
   enum class Look : std::uint8_t {
     NotOwed,  ///< the cursor is before it, or it moved on since its state was read
     Right,
-    Wrong
+    Wrong,
+    Refused  ///< wrong, but the sink refused it: it waits in quarantine, and is told by that
   };
   struct Looked {
     std::string rkey;
@@ -98,6 +102,7 @@ class SinkAudit {
   Result<std::vector<Looked>> look_at(std::span<const std::string> rkeys);
   Result<void> open_holes(std::span<const Looked> wrong);
   Result<void> close_proven(std::span<const Looked> looked);
+  Result<void> set_refused_apart(std::vector<Looked>& looked) const;
   void read_holes();
   void name(const Looked& finding, bool healed);
   Result<Step> go_on();

@@ -15,6 +15,9 @@ constexpr auto kPoll = std::chrono::milliseconds{300};
 /// A difference of the sentences on a terminal, not a bound: the receipt has a thousand.
 constexpr std::size_t kFindingsShown = 50;
 
+/// In the place of an org's name: the receipt is of a sink (daemon/audit/sink_audit.hpp).
+constexpr const char* kSinks = "sinks";
+
 std::string named(const std::string& key, const std::string& value) {
   return fmt::format(" {}={}", key, value.empty() ? "*" : value);
 }
@@ -25,21 +28,28 @@ std::string text(const json::value& item, const char* key) {
   return found->is_string() ? std::string(found->as_string()) : json::serialize(*found);
 }
 
+/// What was looked at: of a sink, records of the ledger's.
+std::string looked_at(const json::value& receipt) {
+  if (text(receipt, "org") == kSinks)
+    return fmt::format("{} records compared with the ledger's", text(receipt, "compared"));
+  return fmt::format("{} rows in the org, {} in the ledger; {} compared field by field",
+                     text(receipt.at("org_side"), "rows"),
+                     text(receipt.at("ledger_side"), "rows"),
+                     text(receipt, "compared"));
+}
+
 std::string shown(const json::value& receipt) {
-  std::string out = fmt::format(
-      "{:<28} {:<9} {} rows in the org, {} in the ledger; {} compared field by field; {} suspects, "
-      "{} proven, {} healed; {} API calls; {} {}\n",
-      text(receipt, "org") + " " + text(receipt, "object"),
-      text(receipt, "result"),
-      text(receipt.at("org_side"), "rows"),
-      text(receipt.at("ledger_side"), "rows"),
-      text(receipt, "compared"),
-      text(receipt, "suspects"),
-      text(receipt, "proven"),
-      text(receipt, "healed"),
-      text(receipt, "api_calls"),
-      text(receipt, "ended_at"),
-      text(receipt, "by"));
+  std::string out =
+      fmt::format("{:<28} {:<9} {}; {} suspects, {} proven, {} healed; {} API calls; {} {}\n",
+                  text(receipt, "org") + " " + text(receipt, "object"),
+                  text(receipt, "result"),
+                  looked_at(receipt),
+                  text(receipt, "suspects"),
+                  text(receipt, "proven"),
+                  text(receipt, "healed"),
+                  text(receipt, "api_calls"),
+                  text(receipt, "ended_at"),
+                  text(receipt, "by"));
   if (const auto derived = text(receipt, "derived"); !derived.empty() && derived != "0")
     out += fmt::format("    {} with other values of formulas alone{}\n",
                        derived,

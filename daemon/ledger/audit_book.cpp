@@ -161,6 +161,14 @@ Result<void> AuditBook::ask_spared(std::string_view org, std::string_view object
   });
 }
 
+Result<bool> AuditBook::in_quarantine(const RecordKey& record, std::string_view stage) const {
+  const std::string prefix = make_key(record.org, record.object, record.id.view(), stage, "");
+  const auto scan = ledger_.impl_->store_->scan(Family::Quarantine, prefix);
+  if (scan->valid()) return scan->key().starts_with(prefix);
+  if (auto ok = scan->status(); !ok) return ok.error();
+  return false;
+}
+
 Result<std::optional<Hole>> AuditBook::hole_of(std::string_view org,
                                                std::string_view object,
                                                std::string_view id) const {

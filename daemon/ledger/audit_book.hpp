@@ -73,6 +73,8 @@ class AuditBook {
   Result<bool> any_held_up(std::string_view org, std::string_view object) const;
   /// Has the object's records that the brake holds up asked for at once, and not in an hour.
   Result<void> ask_spared(std::string_view org, std::string_view object);
+  /// True if an image of the record stands in quarantine at this stage.
+  Result<bool> in_quarantine(const RecordKey& record, std::string_view stage) const;
   /// The record's hole, if one is open.
   Result<std::optional<Hole>> hole_of(std::string_view org,
                                       std::string_view object,
@@ -83,8 +85,8 @@ class AuditBook {
 
   /// Tells these records anew although nothing changed: each gets an entry with a new rev and
   /// change type RECONCILE (op r, or d if it is deleted), which replaces whatever a target holds.
-  /// One write; how many were told: those that the ledger knows. `above`: a rev that nobody gave and
-  /// a target holds; theirs will be greater. REQUIRES: may_follow(above).
+  /// One write; how many were told: those that the ledger knows. `above`: a rev that nobody gave
+  /// and a target holds; theirs will be greater. REQUIRES: may_follow(above).
   Result<std::size_t> restate(std::span<const RecordKey> keys, Rev above = {});
   /// True if our revs may jump above it: not if it lies years ahead of the clock, since revs end at
   /// 2^53.

@@ -107,7 +107,28 @@ Result<Refusals::Verdict> Refusals::ask(Sink& sink,
   return Verdict::Refuses;
 }
 
+/// True if the entry is no change but an image told again, of a record whose row is open: that is
+/// another try of the row.
+Result<bool> Refusals::count_again(const EntryView& entry, const Error& error) {
+  const auto refused = refused_.find(entry.rkey);
+  if (entry.op != Op::Read || entry.origin.type != ChangeType::Reconcile ||
+      refused == refused_.end())
+    return false;
+  for (const auto& row : ledger_.quarantined(ledger_.quarantine_open())) {
+    if (row.stage != stage_ || row.org != entry.org || row.object != entry.object ||
+        row.id != entry.id)
+      continue;
+    if (auto counted = ledger_.retry_failed(row, error); !counted) return counted.error();
+    refused->second = entry.meta.rev;
+    return true;
+  }
+  return false;
+}
+
 Result<void> Refusals::quarantine(const EntryView& entry, const Error& error) {
+  const auto counted = count_again(entry, error);
+  if (!counted) return counted.error();
+  if (*counted) return {};
   ledger::QuarantineRow row;
   row.org = entry.org;
   row.object = entry.object;

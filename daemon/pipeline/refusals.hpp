@@ -78,6 +78,7 @@ class Refusals {
   Error refused_again(const ledger::QuarantineRow& row,
                       const Error& error,
                       std::optional<Error>& trouble);
+  Result<bool> count_again(const EntryView& entry, const Error& error);
   Result<std::size_t> release(const EntryView& entry, const ledger::Closing& closing);
 
   const std::string sink_, stage_;

@@ -158,6 +158,25 @@ wait_for 20 "the end of the sink's hole" closed_by_schedule || fail "the schedul
 named() { stack_status | jq -e '.audit.last | any(.org == "sinks" and .object == "postgres")' >/dev/null; }
 wait_for 20 "the sinks' receipts" named || fail "no receipt of the sinks: $(stack_status | jq -c .audit)"
 
+# What Postgres refuses of a record waits in quarantine, in one row: no audit takes it for drift or tells it again.
+bad=$(emit '{"op":"create","object":"Account","fields":{"Name":"fine"}}')
+sql "alter table crm.account add constraint no_bad check (name <> 'bad')"
+emit "{\"op\":\"update\",\"object\":\"Account\",\"id\":\"$bad\",\"fields\":{\"Name\":\"bad\"}}" >/dev/null
+rows() { headwater --json quarantine list | jq 'length'; }
+refused() { [ "$(rows)" = 1 ]; }
+wait_for 30 "the refusal" refused || fail "in quarantine: $(headwater quarantine list)"
+bad_rev=$(headwater get "demo:Account:$bad" | jq -r .meta.rev)
+receipts() { headwater --json audit --receipts | jq '[.[] | select(.org == "sinks" and .object == "postgres" and .known == 1)] | length'; }
+audited_twice() { [ "$(receipts)" -ge 2 ]; }
+wait_for 60 "two audits" audited_twice || fail "no audit knows of it: $(headwater audit --receipts)"
+refused || fail "it was refused again: $(headwater quarantine list)"
+[ "$(headwater get "demo:Account:$bad" | jq -r .meta.rev)" = "$bad_rev" ] || fail "it was told again"
+[ "$(headwater --json holes | jq '[.[] | select(.cause == "sink_drift")] | length')" = 0 ] || fail "it is drift: $(headwater holes)"
+sql "alter table crm.account drop constraint no_bad"
+emit "{\"op\":\"update\",\"object\":\"Account\",\"id\":\"$bad\",\"fields\":{\"Name\":\"good\"}}" >/dev/null
+released() { [ "$(rows)" = 0 ]; }
+wait_for 30 "the end of the refusal" released || fail "it stays: $(headwater quarantine list)"
+
 prints 0 " audited, " headwater status
 headwater status | grep -Eq '^  demo +[0-9]+ audited, .* findings, ' || fail "status has no line of the org's audits: $(headwater status)"
 headwater status | grep -Eq '^  sinks +2 audited, ' || fail "status has no line of the sinks' audits: $(headwater status)"

@@ -194,6 +194,46 @@ TEST_F(SinkAuditTest, WhatIsSpoiledIsFoundAndToldAgain) {
   EXPECT_EQ(run().at("result"), "equal");
 }
 
+TEST_F(SinkAuditTest, WhatTheSinkRefusedWaitsInQuarantineAndIsToldNoMore) {
+  audit->step();
+  sink_works = false;
+  target.held.erase(key(7));
+  EXPECT_EQ(run().at("proven"), 1);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  // It was told again, and refused: the cursor passes it.
+  ledger::QuarantineRow row;
+  row.org = "emea";
+  row.object = "Account";
+  row.id = account(7);
+  row.stage = "sink.redis";
+  row.reason_code = "refused";
+  row.entry_rev = ledger->head();
+  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  sink_works = true;
+  write();
+  target.held.erase(key(7));
+  target.held.erase(key(8));
+  auto receipt = run();
+  EXPECT_EQ(findings(receipt), std::set{key(8)});
+  EXPECT_EQ(receipt.at("known"), 1);
+  EXPECT_EQ(receipt.at("result"), "different");
+  EXPECT_EQ(ledger->holes_open(), 0U) << "the row in quarantine has it";
+  EXPECT_EQ(ledger->closed_holes().size(), 2U);
+  target.held.erase(key(7));
+  const Rev head = ledger->head();
+  receipt = run();
+  EXPECT_EQ(receipt.at("proven"), 0);
+  EXPECT_EQ(receipt.at("known"), 1);
+  EXPECT_EQ(receipt.at("drift_ppm"), 0.0);
+  EXPECT_EQ(ledger->head(), head) << "nothing is told again";
+}
+
+TEST_F(SinkAuditTest, DriftIsAShareOfWhatWasCompared) {
+  audit->step();
+  for (int i = 1; i <= 5; ++i) target.held.erase(key(i));
+  EXPECT_EQ(run().at("drift_ppm"), 10'000.0);
+}
+
 TEST_F(SinkAuditTest, ARevThatNobodyGaveIsFollowedSoThatTheRecordCanBeTold) {
   audit->step();
   auto& raised = target.held[key(7)];

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "connectors/claim.hpp"
+#include "daemon/ledger/audit_book.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
 namespace headwater {
@@ -548,6 +549,29 @@ TEST_F(SinkLoopTest, ALaterChangeThatIsAcceptedClosesWhatWasRefusedOfItsRecord) 
     EXPECT_EQ(row.closing.by, "sink.target");
     EXPECT_TRUE(row.closing.evidence.starts_with("target accepted rev ")) << row.closing.evidence;
   }
+}
+
+TEST_F(SinkLoopTest, AnImageThatIsToldAgainAndRefusedAgainIsAnotherTryOfItsRow) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse({key(2)});
+  create_accounts(2, 2);
+  run();
+  const RecordKey again[] = {*RecordKey::parse(key(2))};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(ledger::AuditBook(*ledger).restate(again));
+    run();
+  }
+  EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
+  const auto open = ledger->quarantined();
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].attempts, 4U);
+  accept_all();
+  ASSERT_TRUE(ledger::AuditBook(*ledger).restate(again));
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
 }
 
 TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
