@@ -47,6 +47,13 @@ FieldInfo read_field(const json::object& source) {
   return field;
 }
 
+/// A user's preferences are one boolean each in REST; events tell them as two arrays with the names
+/// of the enabled ones (salesforce.md section 7.10). So no event ever tells the boolean.
+bool is_preference(const ObjectDescription& object, const FieldInfo& field) {
+  return object.name == "User" && field.type == "boolean" &&
+         (field.name.starts_with("UserPreferences") || field.name.starts_with("EmailPreferences"));
+}
+
 }  // namespace
 
 std::string compound_path(std::string_view name, std::string_view compound) {
@@ -95,6 +102,8 @@ Result<ObjectDescription> read_describe(std::string_view body) {
   for (const auto& item : *list) {
     auto field = read_field(item.get_object());
     if (!field.compound.empty()) compounds.insert(field.compound);
+    // Like a formula's: what REST shows of it is brought up to date, and a difference is no loss.
+    field.calculated = field.calculated || is_preference(object, field);
     object.fields.push_back(std::move(field));
   }
   // Where person accounts are enabled, Account.Name is plain text for a business and a compound for

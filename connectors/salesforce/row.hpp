@@ -19,7 +19,7 @@ namespace headwater::salesforce {
 struct RowField {
   std::string_view path;  ///< borrowed from the description
   ValueView value;        ///< texts borrowed from the row
-  bool derived = false;   ///< by a formula: Salesforce tells no event when its value alone changes
+  bool derived = false;   ///< by a formula, or a user's preference: no event tells it by this name
 };
 
 /// A record that was read. Reused from row to row: it keeps its memory.

@@ -57,6 +57,28 @@ TEST(ReadDescribe, ListsPartsInsteadOfCompounds) {
   EXPECT_TRUE(object->fields[5].calculated);
 }
 
+TEST(ReadDescribe, AUsersPreferencesAreToldByNoEventOfTheirName) {
+  const auto fields = R"("fields":[
+    {"name":"UserPreferencesApexPagesDeveloperMode","type":"boolean"},
+    {"name":"EmailPreferencesAutoBcc","type":"boolean"},
+    {"name":"UserPreferences","type":"multipicklist"},
+    {"name":"IsActive","type":"boolean"}]})";
+  const auto calculated = [](const Result<ObjectDescription>& object) {
+    std::vector<std::string> out;
+    for (const auto& field : object->fields) {
+      if (field.calculated) out.push_back(field.name);
+    }
+    return out;
+  };
+  const auto user = read_describe(std::string(R"({"name":"User","keyPrefix":"005",)") + fields);
+  ASSERT_TRUE(user.ok());
+  EXPECT_THAT(calculated(user),
+              ElementsAre("UserPreferencesApexPagesDeveloperMode", "EmailPreferencesAutoBcc"));
+  const auto other = read_describe(std::string(R"({"name":"Lead","keyPrefix":"00Q",)") + fields);
+  ASSERT_TRUE(other.ok());
+  EXPECT_THAT(calculated(other), ElementsAre());
+}
+
 TEST(ReadDescribe, AnAccountKeepsItsNameBesideAPersonsParts) {
   const auto object = read_describe(R"({"name":"Account","keyPrefix":"001","fields":[
     {"name":"Name","type":"string","compoundFieldName":"Name"},
