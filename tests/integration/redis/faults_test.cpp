@@ -73,6 +73,19 @@ TEST_F(RedisFaults, AClaimIsRefusedWhileAnotherHolderIsFresh) {
   must(write(ours, {entry(7)}));
 }
 
+TEST_F(RedisFaults, AHolderThatWritesStaysFresh) {
+  RedisSink ours(config_of(server_), holder("one:/state"));
+  open(ours);
+  server_.run({"HSET", "crm:cursor:emea", "updated_at", "1000"});  // it claimed long ago
+  must(write(ours, {entry(7)}));
+  must(ours.idle());
+  RedisSink rival(config_of(server_), holder("two:/state", "LEDGER2"));
+  const std::array<std::string, 1> orgs{"emea"};
+  const auto refused = rival.open(orgs);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Blocked);
+}
+
 TEST_F(RedisFaults, ASilentHolderIsTakenOverAndThenFenced) {
   RedisSink ours(config_of(server_), holder("one:/state"));
   open(ours);

@@ -93,6 +93,21 @@ TEST_F(RedisSinkTest, AMovedRecordLeavesItsOldParent) {
   EXPECT_EQ(server_.hash("crm:{" + kBolt + "}:relv:account")[kAnn], "8");
 }
 
+TEST_F(RedisSinkTest, TheMarksOfASetThatIsNotEmptyLiveForEver) {
+  const std::string bob = "0035f00000FGHIjAAP";
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  must(write(sink,
+             {{.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}},
+              {.op = Op::Create, .id = bob, .rev = 8, .refs = {{"account", kAcme}}}}));
+  must(write(sink, {{.rev = 9, .refs = {{"account", kBolt}}, .old_refs = {{"account", kAcme}}}}));
+  EXPECT_EQ(server_.run({"PTTL", "crm:{" + kAcme + "}:relv:account"}), "-1");
+  must(write(
+      sink,
+      {{.id = bob, .rev = 10, .refs = {{"account", kBolt}}, .old_refs = {{"account", kAcme}}}}));
+  EXPECT_NE(server_.run({"PTTL", "crm:{" + kAcme + "}:relv:account"}), "-1");
+}
+
 TEST_F(RedisSinkTest, ARepeatCutDifferentlyEndsTheSame) {
   const EntrySpec create{.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}};
   const EntrySpec move{.rev = 8, .refs = {{"account", kBolt}}, .old_refs = {{"account", kAcme}}};

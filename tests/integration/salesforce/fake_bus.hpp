@@ -34,6 +34,9 @@ class FakeBus final : public bus::PubSub::Service {
   ~FakeBus() override {
     stopping_ = true;
     server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();  // nobody notes a call behind this
+    const std::lock_guard lock(mutex_);
+    calls_.clear();
   }
 
   const std::string& endpoint() const { return endpoint_; }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <latch>
 #include <thread>
 
@@ -84,15 +85,18 @@ class SubscriptionTest : public testing::Test {
 };
 
 TEST_F(SubscriptionTest, TheFirstRequestNamesTopicPositionAndCredit) {
-  bus::FetchRequest first;
+  std::promise<bus::FetchRequest> told;
   bus_.on_subscribe = [&](auto&, auto& stream) {
-    stream.Read(&first);
+    bus::FetchRequest request;
+    stream.Read(&request);
+    told.set_value(request);
     stream.Write(FakeBus::events(7, 2));
     return grpc::Status::OK;
   };
   const std::string position("\0\0\0\0\0\x17\x90\x50\0\0", 10);
   ASSERT_TRUE(subscription().subscribe(Start::After, ReplayId(position), 42).ok());
   ASSERT_EQ(next().what, What::Response);
+  const auto first = told.get_future().get();
   EXPECT_EQ(first.topic_name(), "/data/ChangeEvents");
   EXPECT_EQ(first.replay_preset(), bus::CUSTOM);
   EXPECT_EQ(first.replay_id(), position);
@@ -125,13 +129,13 @@ TEST_F(SubscriptionTest, CreditIsToppedUpEarlyAndNeverAboveAHundred) {
   // The server gives no event more once half of what was asked for has come: a client that waits
   // for the rest before it asks again would wait for ever.
   constexpr int kEvents = 5'000;
-  int most = 0;
+  std::atomic<int> most = 0;
   bus_.on_subscribe = [&](auto&, auto& stream) {
     bus::FetchRequest request;
     int outstanding = 0, sent = 0;
     while (sent < kEvents && stream.Read(&request)) {
       outstanding += request.num_requested();
-      most = std::max(most, outstanding);
+      most = std::max(most.load(), outstanding);
       while (outstanding > 50 && sent < kEvents) {
         const int count = std::min({7, outstanding, kEvents - sent});
         outstanding -= count;

@@ -33,13 +33,15 @@ class ReadJobTest : public LedgerTest {
   Result<Applied> chunk(
       const ReadJob& job, std::uint64_t number, int from, int to, bool last = {}) {
     NameTable& names = ledger->names("emea", "Account");
+    std::deque<Fields> told;  // the members borrow its texts
     std::deque<std::vector<Member>> members;
     std::vector<Row> rows;
     for (int i = from; i <= to; ++i) {
       Row row;
       row.id = *RecordId::parse(id(i));
       row.stamp = clock.now_ms();
-      row.fields = members.emplace_back(members_of({{"Name", "N" + std::to_string(i)}}, names));
+      told.push_back({{"Name", "N" + std::to_string(i)}});
+      row.fields = members.emplace_back(members_of(told.back(), names));
       rows.push_back(row);
     }
     JobProgress progress;

@@ -5,11 +5,17 @@
 
 #include <charconv>
 #include <cstdio>
+#include <memory>
 
 #include "schemas/core/sha256.hpp"
 
 namespace headwater::org {
 namespace {
+
+struct Release {
+  void operator()(avro_value_iface_t* iface) const { avro_value_iface_decref(iface); }
+};
+using ClassPtr = std::unique_ptr<avro_value_iface_t, Release>;
 
 std::string text_of(avro_value_t& value) {
   const char* text = nullptr;
@@ -177,18 +183,18 @@ std::string patched(const std::string& before, const std::string& diff) {
 }  // namespace
 
 OracleEvent oracle_decode(const ObjectDef& object, std::string_view payload) {
-  static std::map<std::string, avro_value_iface_t*> classes;  // as long as the test program lives
-  auto*& iface = classes[object.schema_id];
-  if (iface == nullptr) {
+  static std::map<std::string, ClassPtr> classes;
+  auto& iface = classes[object.schema_id];
+  if (!iface) {
     avro_schema_t schema = nullptr;
     const auto& text = object.schema_json;
     EXPECT_EQ(avro_schema_from_json_length(text.data(), text.size(), &schema), 0)
         << avro_strerror();
-    iface = avro_generic_class_from_schema(schema);
+    iface.reset(avro_generic_class_from_schema(schema));
     avro_schema_decref(schema);
   }
   avro_value_t value;
-  avro_generic_value_new(iface, &value);
+  avro_generic_value_new(iface.get(), &value);
   auto* reader = avro_reader_memory(payload.data(), static_cast<std::int64_t>(payload.size()));
   EXPECT_EQ(avro_value_read(reader, &value), 0) << avro_strerror();
   std::size_t size = 0;

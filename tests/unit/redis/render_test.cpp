@@ -136,6 +136,26 @@ TEST_F(RedisRender, ADeleteOfWhatWasNeverSeenBuildsOnNothingAlive) {
   EXPECT_EQ(render()[0], "FCALL headwater_put 1 crm:{" + kAnn + "}:rec 9 -9 345600000 1 uk <json>");
 }
 
+TEST_F(RedisRender, AReadWithoutABeforeLeavesWhatTheRecordHeldThere) {
+  maker_.add({.op = Op::Read, .rev = 9, .refs = {{"account", kAcme}}});
+  renderer_.coalesce({maker_.entries(), {}, Mode::Follow});
+  ASSERT_THAT(renderer_.needs_held(), ElementsAre(0));
+  const std::string left = "emea:Account:0015f00000LEFTAAAA";
+  renderer_.held(0, 8, R"({"x":1,"refs":{"account":")" + left + R"("},"meta":{}})");
+  renderer_.write(pipeline_);
+  EXPECT_NE(words(pipeline_)[0].find("crm:{" + left + "}:rel:account"), std::string::npos);
+}
+
+TEST_F(RedisRender, ARunBuildsOnWhatStoodBeforeItsFirstEntry) {
+  maker_.add({.rev = 7, .before_rev = 4});
+  maker_.add({.rev = 9, .before_rev = 7});
+  EXPECT_EQ(render()[0], put("9", "4"));
+  maker_.clear();
+  maker_.add({.op = Op::Create, .rev = 17});
+  maker_.add({.rev = 19, .before_rev = 17});
+  EXPECT_EQ(render()[0], put("19", "-17"));
+}
+
 TEST_F(RedisRender, WhatIsWrittenAgainIsNoNewsForTheFeed) {
   maker_.add({.op = Op::Read, .rev = 7});
   Renderer renderer{RenderOptions{.feed_key = "crm:feed"}};
