@@ -368,6 +368,7 @@ void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
   const auto found = ledger.get(*RecordKey::parse(key), batch);
   if (!found || !*found) {
     if (record.now().deleted) return;  // it came and went, and nobody was told of it
+    if (world_.faults.snapshot) broken(fmt::format("rest: {} was not read in", key));
     const auto& bus = org_.bus();
     for (std::size_t i = subscriptions_.owed_from; i < bus.size(); ++i) {
       if (std::ranges::find(bus[i].records, &record) != bus[i].records.end()) {

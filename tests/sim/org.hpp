@@ -92,6 +92,7 @@ class SimOrg {
   std::optional<std::size_t> index_of(const std::string& replay_id) const;
 
   const std::map<std::string, SimRecord>& records() const { return records_; }
+  const std::vector<SimObject>& objects() const { return objects_; }
   const SimRecord* find(std::string_view rkey) const;
   const SimObject* object(std::string_view name) const;
   std::string schema_text(const SimObject& object, int version) const;

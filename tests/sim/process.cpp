@@ -167,7 +167,12 @@ void Process::build() {
                                                               metrics()});
   parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
   if (!world_.faults.unread) {
-    parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), JobPlanner::Plan{}));
+    JobPlanner::Plan plan;
+    if (world_.faults.snapshot) {
+      for (const auto& object : org_.objects()) plan.snapshot_objects.push_back(object.name);
+      plan.snapshot_topics = plan.topics = {std::string(kTopic)};
+    }
+    parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), std::move(plan)));
     parts.worker->add(std::make_unique<ReadTask>(parts.worker->tools(), *parts.reader));
   }
   const std::int64_t now = world_.now_ms();

@@ -90,7 +90,8 @@ Simulation::Simulation(const Options& options)
   copies_.resize(targets_.size());
   world_.on_wait = [this] { meanwhile(); };
   change_at_ = fault_at_ = world_.now_ms();
-  for (std::uint64_t i = world_.random.below(5); i > 0; --i) org_.commit();
+  const std::uint64_t life = world_.faults.snapshot ? 60 : 5;  // before the daemon's first start
+  for (std::uint64_t i = world_.random.below(life); i > 0; --i) org_.commit();
   daemons_.push_back(
       std::make_unique<Daemon>(world_, org_, targets_, 1, std::make_shared<ledger::MemoryDisk>()));
 }
@@ -399,6 +400,10 @@ std::string Simulation::unrest() {
   }
   if (!process.lane().empty()) return "rows wait in the lane";
   if (ledger.reprojecting()) return "records owe a projection";
+  for (const auto& object : org_.objects()) {
+    if (world_.faults.snapshot && !ledger.last_snapped(kOrg, object.name))
+      return object.name + " is not read in";
+  }
   for (const auto& hole : ledger.holes()) {
     if (hole.of_record() || !world_.faults.unread) {
       return fmt::format("a hole of {} {} is open ({})", hole.object, hole.id, hole.cause);

@@ -71,6 +71,7 @@ Faults Faults::draw(Random& random) {
   out.log_cut = some(0.3, 0.5);
   out.unread = random.chance(0.25);
   out.no_bin = random.chance(0.25);
+  out.snapshot = out.start_latest && !out.unread && random.chance(0.6);
   return out;
 }
 

@@ -88,9 +88,10 @@ struct Faults {
   double new_schema = 0;   ///< a field is added mid-stream
   double migration = 0;    ///< commit numbers restart
   bool start_latest = false;
-  double log_cut = 0;   ///< the log of deletions begins too late, or ends too early
-  bool no_bin = false;  ///< what is deleted is in no recycle bin
-  bool unread = false;  ///< nobody reads objects again: holes of stretches stay
+  bool snapshot = false;  ///< with start_latest: objects are read in first, while events come
+  double log_cut = 0;     ///< the log of deletions begins too late, or ends too early
+  bool no_bin = false;    ///< what is deleted is in no recycle bin
+  bool unread = false;    ///< nobody reads objects again: holes of stretches stay
   // the targets
   double before = 0;    ///< a write fails and nothing arrived
   double after = 0;     ///< a write arrived, its answer did not
