@@ -228,7 +228,7 @@ void App::Impl::build_org(salesforce::OrgConfig org_config) {
                                                             part,
                                                             metrics});
   org.worker->add(std::make_unique<DeleteCheckTask>(org.worker->tools(), *org.reader));
-  JobPlanner::Plan plan{org_config.snapshot_objects, {}, {}};
+  JobPlanner::Plan plan{org_config.snapshot_objects, {}, {}, org_config.pubsub.channel_settle};
   for (const auto& stream : org_config.streams) {
     plan.topics.push_back(stream.topic);
     if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);

@@ -103,6 +103,7 @@ PubSubConfig parse_pubsub(config::Node& node) {
   pubsub.insecure = node.boolean("insecure", pubsub.insecure);
   pubsub.silence_max = node.duration("silence_max", pubsub.silence_max);
   if (pubsub.silence_max <= Millis::zero()) node.problem("silence_max", "must be above zero");
+  pubsub.channel_settle = node.duration("channel_settle", pubsub.channel_settle);
   if (!pubsub.tls && !pubsub.insecure && !is_loopback(pubsub.endpoint))
     node.problem("tls",
                  fmt::format("false would send the access token in the clear to {}: switch TLS on, "
@@ -115,8 +116,7 @@ StreamConfig parse_stream(config::Node& node) {
   StreamConfig stream;
   stream.topic = node.text("topic");
   // `/event/ChangeEvents` is a slip: Salesforce has change events under /data/ alone.
-  const bool platform = is_platform_topic(stream.topic) &&
-                        !stream.topic.ends_with("ChangeEvent") &&
+  const bool platform = is_platform_topic(stream.topic) && !stream.topic.ends_with("ChangeEvent") &&
                         !stream.topic.ends_with("ChangeEvents");
   if (!stream.topic.empty() && !stream.topic.starts_with("/data/") && !platform)
     node.problem("topic",

@@ -33,12 +33,15 @@ struct PubSubConfig {
   /// No response for this long means a dead stream: the server promises one within 270 s
   /// (Subscribe RPC reference).
   Millis silence_max = std::chrono::seconds{300};
+  /// What is selected in Change Data Capture, or permitted to our user, takes effect on streams
+  /// within this (Change Data Capture guide: 10 minutes; salesforce.md section 7.9).
+  Millis channel_settle = std::chrono::minutes{10};
 };
 
 struct StreamConfig {
   std::string topic;
   Start start = Start::Earliest;  ///< where a stream without a stored position begins
-  bool snapshot = false;  ///< at the latest event, and then the org's objects are read in
+  bool snapshot = false;          ///< at the latest event, and then the org's objects are read in
 };
 
 /// One Salesforce org.

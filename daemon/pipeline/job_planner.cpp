@@ -219,7 +219,7 @@ Result<void> JobPlanner::look_hourly() {
                                    tools_.org,
                                    *asked,
                                    {plan_.snapshot_objects, plan_.topics},
-                                   tools_.clock.now_ms());
+                                   plan_.channel_settle);
   if (!silent) return silent.error();
   if (*silent) ask_next_ = now + kAskSilentMs;
   return {};

@@ -39,9 +39,10 @@ namespace headwater {
 class JobPlanner final : public OrgTask {
  public:
   struct Plan {
-    std::vector<std::string> snapshot_objects;  ///< of the configuration
-    std::vector<std::string> snapshot_topics;   ///< of streams that start with a snapshot
-    std::vector<std::string> topics = {};       ///< of all streams
+    std::vector<std::string> snapshot_objects;         ///< of the configuration
+    std::vector<std::string> snapshot_topics;          ///< of streams that start with a snapshot
+    std::vector<std::string> topics = {};              ///< of all streams
+    Millis channel_settle = std::chrono::minutes{10};  ///< as PubSubConfig says it
   };
   JobPlanner(OrgTools& tools, Plan plan) : tools_(tools), plan_(std::move(plan)) {}
   std::string_view name() const override { return "plan"; }

@@ -30,8 +30,8 @@ Result<std::string> kept(ledger::Ledger& ledger, const std::string& name) {
 std::string written(const Captured& captured) {
   std::string out = fmt::format("{} {:d}\n", captured.asked_at, captured.exact);
   for (const auto& [name, it] : captured.objects)
-    out +=
-        fmt::format("{} {} {} {:d} {:d} {}\n", name, it.from, it.to, it.sure, it.hidden, it.told);
+    out += fmt::format(
+        "{} {} {} {:d} {:d} {} {}\n", name, it.from, it.to, it.sure, it.hidden, it.told, it.back);
   return out;
 }
 
@@ -45,7 +45,8 @@ Captured read(const std::string& text) {
     std::istringstream in(line);
     Captured::Object object;
     if (!(in >> name >> object.from >> object.to >> object.sure >> object.hidden)) continue;
-    if (!(in >> object.told)) object.told = object.hidden ? 0 : object.to;  // an older row
+    // An older row ends here.
+    if (!(in >> object.told >> object.back)) object.told = object.hidden ? 0 : object.to;
     out.objects.emplace(name, object);
   }
   return out;
@@ -117,10 +118,13 @@ Result<Captured> ask_captured(salesforce::OrgApi& api,
   if (told->exact) std::erase_if(after.objects, [](const auto& it) { return !it.second.sure; });
   for (const auto& name : told->objects) {
     auto [at, fresh] = after.objects.try_emplace(name);
-    if (fresh) at->second = {before->asked_at == 0 ? 0 : now, now, 0, told->exact, false};
-    at->second.to = now;
-    at->second.hidden = told->hidden.contains(name);
-    if (!at->second.hidden) at->second.told = now;
+    Captured::Object& object = at->second;
+    if (fresh) object = {before->asked_at == 0 ? 0 : now, now, 0, 0, told->exact, false};
+    object.to = now;
+    object.hidden = told->hidden.contains(name);
+    if (object.hidden) continue;
+    if (object.told != before->asked_at) object.back = now;
+    object.told = now;
   }
   if (!told->exact && (before->asked_at == 0 || before->exact))
     log::warning(
@@ -154,6 +158,16 @@ Result<std::map<std::string, EpochMs>> selected_objects(ledger::Ledger& ledger,
   for (const auto& [name, object] : captured->objects) {
     if (captured->selected(object) && !object.hidden)
       out.emplace(name, std::max(since, object.from));
+  }
+  return out;
+}
+
+Result<std::set<std::string>> hidden_objects(ledger::Ledger& ledger, std::string_view org) {
+  std::set<std::string> out;
+  const auto captured = captured_of(ledger, org);
+  if (!captured) return captured.error();
+  for (const auto& [name, object] : captured->objects) {
+    if (captured->selected(object) && object.hidden) out.insert(name);
   }
   return out;
 }

@@ -44,6 +44,7 @@ struct Captured {
     EpochMs from = 0;     ///< when it was said first; 0: by the first answer of all
     EpochMs to = 0;       ///< when it was said last
     EpochMs told = 0;     ///< when it was said last, and not hidden: events of it came; 0: never
+    EpochMs back = 0;     ///< since when every answer up to `told` says so; 0: the first one did
     bool sure = true;     ///< selected, not merely possible
     bool hidden = false;  ///< the org does not show it to our user, and sends nothing of it
   };
@@ -79,5 +80,7 @@ inline constexpr EpochMs kListeningSlackMs = 5 * 60'000;
 /// we never heard of them: what was saved before, nobody asked for.
 Result<std::map<std::string, EpochMs>> selected_objects(ledger::Ledger& ledger,
                                                         std::string_view org);
+/// Selected objects that our user does not see: nobody can say anything of them.
+Result<std::set<std::string>> hidden_objects(ledger::Ledger& ledger, std::string_view org);
 
 }  // namespace headwater

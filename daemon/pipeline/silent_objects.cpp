@@ -67,7 +67,7 @@ Result<bool> note_silence(ledger::Ledger& ledger,
                           std::string_view org,
                           const Captured& captured,
                           const ObjectsAsked& asked,
-                          EpochMs now) {
+                          Millis settle) {
   bool any = false;
   const auto holes = ledger.wide_holes(org);
   std::optional<std::set<std::string>> known;  // seldom needed
@@ -78,8 +78,13 @@ Result<bool> note_silence(ledger::Ledger& ledger,
     if (!captured.silent(told) || own != asked.topics.end()) {
       if (!captured.exact || !hole || hole->to_ts != 0) continue;
       if (own != asked.topics.end() && !is_anchored(ledger, org, *own)) continue;
-      hole->to_ts = now;
-      hole->detail = fmt::format("the streams bring it again since {}", format_datetime(now));
+      if (own == asked.topics.end() && captured.asked_at - told.back < settle.count()) {
+        any = true;
+        continue;
+      }
+      hole->to_ts = captured.asked_at;
+      hole->detail =
+          fmt::format("the streams bring it again since {}", format_datetime(hole->to_ts));
       if (auto ended = ledger.open_hole(*hole); !ended) return ended.error();
       continue;
     }

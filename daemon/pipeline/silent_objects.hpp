@@ -14,18 +14,20 @@ namespace headwater {
 //   hidden        it is selected, but our user may not read it any more, and gets no events of it
 //
 // It has no end while the silence lasts, and nothing closes it then but a person who accepts it for
-// as long as that silence lasts. Once the streams bring the object again it ends, and is repaired
-// by reading what was saved since they last did. An object with a stream of its own is that
+// as long as that silence lasts. It ends once every answer of the last minutes names the object
+// again, for a changed selection or permission takes effect late, and is repaired by reading what
+// was saved since the streams last told of it. An object with a stream of its own is that
 // stream's business (stream_doubts.hpp).
 
 /// True if the hole is one of these.
 bool is_silence(const ledger::Hole& hole);
 
-/// Opens and ends holes as the org's answer says. True: the org is silent about an object of ours.
+/// Opens and ends holes as the org's answer says. `settle`: how long a change of what is selected
+/// may take to have an effect. True: a silence lasts.
 Result<bool> note_silence(ledger::Ledger& ledger,
                           std::string_view org,
                           const Captured& captured,
                           const ObjectsAsked& asked,
-                          EpochMs now);
+                          Millis settle);
 
 }  // namespace headwater

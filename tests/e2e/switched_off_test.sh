@@ -51,6 +51,7 @@ again() { stack_daemon_kill TERM; stack_daemon_start; }
 silence() { headwater --json holes "${@:2}" | jq -e --arg status "$1" 'any(.cause == "switched_off" and .object == "Lead" and .status == $status)' >/dev/null; }
 stack_daemon_kill TERM
 sed -i "s|topic: /data/LeadChangeEvent|topic: /data/ChangeEvents|" "$work/headwater.yaml"
+sed -i "s|tls: false}|tls: false, channel_settle: 0s}|" "$work/headwater.yaml"
 gone=$(lead gone)
 stack_daemon_start
 until_says "$gone" .fields.company Acme

@@ -81,6 +81,7 @@ TEST_F(ExampleConfig, GivesTheOrgsDefaults) {
   EXPECT_EQ(given.pubsub.tls, fresh.pubsub.tls);
   EXPECT_EQ(given.pubsub.insecure, fresh.pubsub.insecure);
   EXPECT_EQ(given.pubsub.silence_max, fresh.pubsub.silence_max);
+  EXPECT_EQ(given.pubsub.channel_settle, fresh.pubsub.channel_settle);
   EXPECT_EQ(given.streams.at(0).start, salesforce::StreamConfig{}.start);
   for (const auto& unset :
        {given.org_id, given.ca_file, given.pubsub.ca_file, given.region, given.currency})

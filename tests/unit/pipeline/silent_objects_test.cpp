@@ -35,6 +35,10 @@ class SilentObjectTest : public ReadTaskTest {
   }
   void deselect() { org.members.clear(); }
   void select() { org.members.push_back("AccountChangeEvent"); }
+  /// Over the time until the silence counts as ended.
+  void settle() {
+    for (int i = 0; i < 3; ++i) later(5 * kMinute);
+  }
   /// Over the time until the planner asks again.
   void later(EpochMs ms = kHour) {
     clock.ms += ms;
@@ -68,11 +72,16 @@ TEST_F(SilentObjectTest, SelectedAgainItIsRepairedByWhatWasSavedSinceItWasTold) 
   org.accounts[account(3)].stamp = clock.ms;
   select();
   later(5 * kMinute);
+  later(5 * kMinute);
+  EXPECT_EQ(open().at(0).to_ts, 0) << "what is selected takes effect within ten minutes";
+  org.accounts[account(1)] = {"Late", false, clock.ms};
+  later(5 * kMinute);
   EXPECT_TRUE(open().empty()) << "asked again within minutes";
+  EXPECT_NE(image(1).find("Late"), std::string::npos);
   EXPECT_NE(image(2).find("Untold"), std::string::npos);
   EXPECT_EQ(alive(), 2U);
   const auto evidence = ledger->closed_holes().at(0).closing.evidence;
-  EXPECT_NE(evidence.find("read 2 records of Account saved since"), std::string::npos) << evidence;
+  EXPECT_NE(evidence.find("read 3 records of Account saved since"), std::string::npos) << evidence;
 }
 
 TEST_F(SilentObjectTest, ObjectThatOurUserMayReadNoMoreIsAHoleUntilItMay) {
@@ -80,7 +89,7 @@ TEST_F(SilentObjectTest, ObjectThatOurUserMayReadNoMoreIsAHoleUntilItMay) {
   later();
   EXPECT_EQ(cause(), "hidden");
   org.listed.push_back({"Account", "001", true, true});
-  later(5 * kMinute);
+  settle();
   EXPECT_TRUE(open().empty());
 }
 
@@ -107,6 +116,21 @@ TEST_F(SilentObjectTest, SilenceThatAPersonAcceptedIsNotToldAgainAndTheNextOneIs
   EXPECT_EQ(cause(), "switched_off");
 }
 
+TEST_F(SilentObjectTest, SelectedForAMomentItStaysAHole) {
+  deselect();
+  later();
+  select();
+  later(5 * kMinute);
+  deselect();
+  later(5 * kMinute);
+  select();
+  later(5 * kMinute);
+  later(5 * kMinute);
+  EXPECT_EQ(open().at(0).to_ts, 0) << "counted from the second time on";
+  later(5 * kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
 TEST_F(SilentObjectTest, RestartWhileTheOrgIsAwayEndsNoSilence) {
   deselect();
   later();
@@ -116,7 +140,8 @@ TEST_F(SilentObjectTest, RestartWhileTheOrgIsAwayEndsNoSilence) {
   later(24 * kHour);
   EXPECT_EQ(open().at(0).to_ts, 0);
   org.members_error.reset();
-  later();
+  later(kMinute);
+  settle();
   EXPECT_TRUE(open().empty());
 }
 

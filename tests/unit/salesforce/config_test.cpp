@@ -62,7 +62,8 @@ TEST_F(OrgConfigTest, ReadsEveryKey) {
       "auth: {flow: client_credentials, client_id: c, client_secret_file: " +
       secret_ +
       ", refresh_every: 10m}\n"
-      "pubsub: {endpoint: 'localhost:7011', tls: false, ca_file: /p.pem, silence_max: 9s}\n"
+      "pubsub: {endpoint: 'localhost:7011', tls: false, ca_file: /p.pem, silence_max: 9s, "
+      "channel_settle: 3m}\n"
       "streams: [{topic: /data/ChangeEvents, start: latest}, {topic: /data/X__chn}]\n");
   EXPECT_EQ(told(), "");
   EXPECT_EQ(org.org_id, "00D5f000000AbCdEAK");
@@ -74,6 +75,7 @@ TEST_F(OrgConfigTest, ReadsEveryKey) {
   EXPECT_EQ(org.auth.refresh_every, std::chrono::minutes{10});
   EXPECT_FALSE(org.pubsub.tls);
   EXPECT_EQ(org.pubsub.silence_max, Millis{9000});
+  EXPECT_EQ(org.pubsub.channel_settle, Millis{180'000});
   EXPECT_EQ(org.streams.at(0).start, Start::Latest);
   EXPECT_EQ(org.snapshot_objects.at(1), "ns__Invoice__c");
   EXPECT_EQ(org.region, "DE");
