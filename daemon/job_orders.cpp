@@ -10,6 +10,7 @@
 
 #include "daemon/observe/log.hpp"
 #include "daemon/order_words.hpp"
+#include "daemon/pipeline/facts_task.hpp"
 #include "daemon/pipeline/job_planner.hpp"
 
 namespace headwater {
@@ -180,9 +181,12 @@ std::string resync(const std::string& arguments,
   job.by = who_asks(line, peer);
   if (!is_api_name(job.object)) return refused("which object? give its API name, such as Account");
   if (!is_known(job, ledger)) {
+    if (auto wanted = want_object(ledger, job.org, job.object); !wanted)
+      return refused(wanted.error().message);
     return refused(
         fmt::format("org {} has no object {}: give its API name, such as Account or Invoice__c, as "
-                    "the org writes it",
+                    "the org writes it; the org is asked for its list again now, so if the object "
+                    "is new, say it again in ten seconds",
                     job.org,
                     job.object));
   }

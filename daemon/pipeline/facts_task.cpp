@@ -1,8 +1,11 @@
 #include "daemon/pipeline/facts_task.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "connectors/salesforce/org_facts.hpp"
+#include "daemon/ledger/audit_book.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -11,7 +14,25 @@ namespace {
 constexpr std::int64_t kLookMs = 5'000;
 constexpr std::int64_t kAskAgainMs = 60LL * 60 * 1000;
 
+std::string wanted_key(std::string_view org, std::string_view object) {
+  return fmt::format("wanted:{}:{}", org, object);
+}
+
 }  // namespace
+
+Result<void> want_object(ledger::Ledger& ledger, std::string_view org, std::string_view object) {
+  return ledger::AuditBook(ledger).keep(wanted_key(org, object), "");
+}
+
+Result<bool> FactsTask::is_object_wanted() {
+  ledger::AuditBook book(tools_.ledger);
+  const auto wanted = book.kept(wanted_key(tools_.org, ""));
+  if (!wanted) return wanted.error();
+  for (const auto& [name, text] : *wanted) {
+    if (auto done = book.forget(name); !done) return done.error();
+  }
+  return !wanted->empty();
+}
 
 bool FactsTask::is_unknown_object_there() {
   const auto facts = tools_.ledger.org_facts(tools_.org);
@@ -46,7 +67,9 @@ Result<Step> FactsTask::step() {
     ask_again_ = now + kAskAgainMs;
   }
   next_ = now + kLookMs;
-  const bool objects = is_unknown_object_there() || hour_over;
+  const auto wanted = is_object_wanted();
+  if (!wanted) return wanted.error();
+  const bool objects = is_unknown_object_there() || *wanted || hour_over;
   const bool types = is_unknown_type_there() || hour_over;
   if (!objects && !types) return Step::wait(next_);
   if (auto learned = learn(objects, types); !learned) {

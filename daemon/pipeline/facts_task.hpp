@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "daemon/pipeline/org_task.hpp"
 
@@ -14,9 +15,10 @@ namespace headwater {
 /// no `record_type` until then. Facts that changed project the org's records again.
 ///
 /// Asked once per object that has records and is not known, and per record type that a record has.
-/// Again only after an hour: an object may be hidden from the user. All objects and record types are
-/// asked for every hour: names of types may change and nothing tells, and who orders an object to
-/// be read again is told whether there is one. One thread.
+/// Again only after an hour: an object may be hidden from the user. All objects and record types
+/// are asked for every hour: names of types may change and nothing tells, and who orders an object
+/// to be read again is told whether there is one. One that somebody names (want_object) is looked
+/// for at once. One thread.
 class FactsTask final : public OrgTask {
  public:
   explicit FactsTask(OrgTools& tools) : tools_(tools) {}
@@ -25,6 +27,7 @@ class FactsTask final : public OrgTask {
 
  private:
   bool is_unknown_object_there();
+  Result<bool> is_object_wanted();
   bool is_unknown_type_there();
   Result<void> learn(bool objects, bool types);
 
@@ -33,5 +36,9 @@ class FactsTask final : public OrgTask {
   std::int64_t next_ = 0;       // monotonic ms
   std::int64_t ask_again_ = 0;  // monotonic ms; 0: not yet looked, all was asked for at the start
 };
+
+/// Has the org's list of objects asked for anew within seconds: somebody names one that is not on
+/// it. Any thread.
+Result<void> want_object(ledger::Ledger& ledger, std::string_view org, std::string_view object);
 
 }  // namespace headwater

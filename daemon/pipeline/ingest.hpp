@@ -77,7 +77,7 @@ class Ingest {
   void top_up();
   std::size_t room() const;
   void decode(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
-  void doubt_image(const EventView& event);
+  void doubt_image(const EventView& event, std::string_view cause, std::string_view why);
   void decode_platform(const salesforce::FetchedEvent& event, SchemaBook::Page& page);
   void refuse(const salesforce::FetchedEvent& event,
               const Error& error,

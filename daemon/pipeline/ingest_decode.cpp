@@ -13,17 +13,23 @@ void Ingest::decode(const salesforce::FetchedEvent& event, SchemaBook::Page& pag
     return;
   }
   events_.push_back(view);
-  if (schemas_.falls_short(page, view.commit_ts) && is_full(view.type)) doubt_image(view);
+  const bool short_of = schemas_.falls_short(page, view.commit_ts);
+  if (view.type == ChangeType::Undelete) {
+    doubt_image(view, "undeleted", "what is empty now is no part of the event");
+  } else if (is_full(view.type) && short_of) {
+    doubt_image(
+        view, "older_schema", "created by a schema that lacks a field of another one in use");
+  }
 }
 
-/// Told whole, but by a schema that lacks a field: nothing would ever tell its value.
-void Ingest::doubt_image(const EventView& event) {
+/// Told whole, yet not all of it: nothing would ever tell the rest.
+void Ingest::doubt_image(const EventView& event, std::string_view cause, std::string_view why) {
   ledger::Hole hole;
   hole.scope = ledger::Hole::Scope::Record;
   hole.org = parts_.stream.org;
   hole.object = event.entity;
-  hole.cause = "older_schema";
-  hole.detail = "created by a schema that lacks a field of another one in use";
+  hole.cause = cause;
+  hole.detail = why;
   hole.version = event.version;
   hole.version.at_ms = hole.from_ts = hole.to_ts = event.commit_ts;
   for (const std::string_view text : event.record_ids) {

@@ -77,6 +77,8 @@ salesforce::CallTerms ReadTask::terms_of(const ReadJob& job) const {
 }
 
 ReadTask::Worked ReadTask::begin(const ReadJob& queued) {
+  // A person may want what was made, or shown to our user, a moment ago.
+  if (queued.why == ReadJob::Why::Resync) tools_.objects.forget(queued.object);
   auto described = tools_.objects.describe(queued.object);
   if (!described) return described.error();
   ReadJob job = queued;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
+#include "daemon/ledger/audit_book.hpp"
 #include "daemon/observe/log.hpp"
 #include "daemon/pipeline/schema_change.hpp"
 
@@ -12,6 +14,10 @@ namespace {
 
 /// A schema counts as one by which the org tells events for so long after the last one.
 constexpr EpochMs kInUse = 60 * 60'000;
+
+std::string in_use_key(std::string_view org, std::string_view object) {
+  return fmt::format("schemas:{}:{}", org, object);
+}
 
 /// `com.sforce.eventbus.Employee__ChangeEvent` -> `Employee__c`; empty if it is no change event's
 /// name (salesforce.md section 5.2).
@@ -43,13 +49,63 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
     return rejected(verdict.refusal, "schema");
   }
   verdict.page = std::move(page).value();
-  tell_change(schema_id, *verdict.page);
-  return verdict.page.get();
+  Page* const found = verdict.page.get();
+  if (kind_ == avro::PlanKind::Change) recall(found->object);  // adds to pages_
+  tell_change(*found);
+  return found;
+}
+
+std::set<std::string> SchemaBook::kept_in_use(const std::string& object) {
+  std::set<std::string> out;
+  const std::string name = in_use_key(org_, object);
+  const auto rows = ledger::AuditBook(ledger_).kept(name);
+  if (!rows) return out;
+  for (const auto& [key, text] : *rows) {
+    std::istringstream ids(key == name ? text : std::string());
+    for (std::string id; ids >> id;) out.insert(id);
+  }
+  return out;
+}
+
+/// Those that were in use when the last process ended; its first event says when they are now.
+void SchemaBook::recall(const std::string& object) {
+  auto& known = of_object_[object];
+  if (!known.empty()) return;
+  for (const std::string& id : kept_in_use(object)) {
+    Verdict& verdict = pages_[id];
+    if (!verdict.page) {
+      const auto text = ledger_.schema(id);
+      auto page = text ? compile(id, *text) : Result<std::unique_ptr<Page>>(rejected("not kept"));
+      if (!page) {
+        pages_.erase(id);
+        continue;
+      }
+      verdict.page = std::move(page).value();
+      known.push_back(verdict.page.get());
+      latest_[object] = verdict.page.get();
+    }
+    verdict.page->in_use = true;
+  }
+}
+
+/// Written when that changes, not with each event. Streams of one org share the row.
+void SchemaBook::set_in_use(Page& page, bool in_use) {
+  if (page.in_use == in_use) return;
+  page.in_use = in_use;
+  auto ids = kept_in_use(page.object);
+  if (in_use) {
+    ids.insert(page.id);
+  } else {
+    ids.erase(page.id);
+  }
+  const auto kept = ledger::AuditBook(ledger_).keep(in_use_key(org_, page.object),
+                                                    fmt::format("{}", fmt::join(ids, "\n")));
+  if (!kept) log::warning(kept.error().message, {{"org", org_}, {"object", page.object}});
 }
 
 /// One line per schema, not per event: an org in deployment sends events by the old one and the new
 /// one in turn, and both stay known.
-void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
+void SchemaBook::tell_change(Page& page) {
   of_object_[page.object].push_back(&page);
   const Page*& latest = latest_[page.object];
   if (latest != nullptr) {
@@ -57,7 +113,7 @@ void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
     log::info("another schema: events are decoded by it",
               {{"org", org_},
                {"object", page.object},
-               {"schema", schema_id},
+               {"schema", page.id},
                {"change", in_words(schema_change(latest->plan, page.plan))}});
   }
   latest = &page;
@@ -65,8 +121,14 @@ void SchemaBook::tell_change(std::string_view schema_id, const Page& page) {
 
 bool SchemaBook::falls_short(Page& page, EpochMs commit_ts) {
   page.used_at = std::max(page.used_at, commit_ts);
-  for (const Page* other : of_object_[page.object]) {
-    if (other == &page || other->used_at + kInUse < commit_ts) continue;
+  set_in_use(page, true);
+  for (Page* other : of_object_[page.object]) {
+    if (other == &page) continue;
+    if (other->used_at == 0 && other->in_use) other->used_at = commit_ts;  // recalled
+    if (other->used_at + kInUse < commit_ts) {
+      set_in_use(*other, false);
+      continue;
+    }
     const auto [at, fresh] = short_.try_emplace({&page, other}, false);
     if (fresh) {
       const auto change = schema_change(page.plan, other->plan);
@@ -106,6 +168,7 @@ Result<std::unique_ptr<SchemaBook::Page>> SchemaBook::compile(std::string_view s
     return rejected(fmt::format("schema {}: {} is not a change event", schema_id, plan->name()));
   auto page =
       std::make_unique<Page>(Page{std::move(plan).value(), std::move(object), nullptr, nullptr});
+  page->id = schema_id;
   page->decoder =
       std::make_unique<avro::EventDecoder>(page->plan, ledger_.names(org_, page->object));
   return page;

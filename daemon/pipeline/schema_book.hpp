@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,7 +17,9 @@
 namespace headwater {
 
 /// Schemas by id, compiled once each, and what is new in one told once: in memory, else from the
-/// ledger (where they are kept for ever), else from the org. Used by one ingest thread.
+/// ledger (where they are kept for ever), else from the org. The ledger also keeps which ones of an
+/// object are in use, so that a start in the middle of a deployment knows both. Used by one ingest
+/// thread.
 class SchemaBook {
  public:
   /// `kind`: what the stream carries.
@@ -32,7 +35,9 @@ class SchemaBook {
     // The one of the stream's kind.
     std::unique_ptr<avro::EventDecoder> decoder;
     std::unique_ptr<avro::PlatformDecoder> platform;
-    EpochMs used_at = 0;  ///< newest commit of an event that was told by it
+    std::string id = {};
+    EpochMs used_at = 0;  ///< newest commit of an event that was told by it; 0: none was yet
+    bool in_use = false;  ///< the ledger says so
   };
 
   /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of the
@@ -49,7 +54,10 @@ class SchemaBook {
 
  private:
   Result<std::string> text_of(std::string_view schema_id);
-  void tell_change(std::string_view schema_id, const Page& page);
+  void tell_change(Page& page);
+  std::set<std::string> kept_in_use(const std::string& object);
+  void recall(const std::string& object);
+  void set_in_use(Page& page, bool in_use);
   Result<std::unique_ptr<Page>> compile(std::string_view schema_id, const std::string& text);
 
   struct Verdict {
@@ -62,7 +70,7 @@ class SchemaBook {
   salesforce::EventSource& source_;
   std::unordered_map<std::string, Verdict> pages_;
   std::unordered_map<std::string, const Page*> latest_;  // the last new one, by object
-  std::unordered_map<std::string, std::vector<const Page*>> of_object_;
+  std::unordered_map<std::string, std::vector<Page*>> of_object_;
   std::map<std::pair<const Page*, const Page*>, bool> short_;  // of the first against the second
   std::uint64_t fetched_ = 0;
 };

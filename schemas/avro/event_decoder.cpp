@@ -37,6 +37,11 @@ Result<void> EventDecoder::decode(std::string_view payload, Scratch& scratch, Ev
     auto fields = fill(all_, scratch);
     if (!fields) return std::move(fields).error();
     out.fields = *fields;
+    if (out.type == ChangeType::Undelete) {
+      const auto nulls = std::ranges::remove_if(
+          *fields, [](const Member& member) { return member.value.is_null(); });
+      out.fields = out.fields.first(out.fields.size() - nulls.size());
+    }
     return {};
   }
   if (out.type != ChangeType::Update) return {};
@@ -82,8 +87,8 @@ Result<void> EventDecoder::fill_header(std::string_view payload, Scratch& scratc
   return {};
 }
 
-Result<std::span<const Member>> EventDecoder::fill(std::span<const Selection::Pick> picks,
-                                                   Scratch& scratch) {
+Result<std::span<Member>> EventDecoder::fill(std::span<const Selection::Pick> picks,
+                                             Scratch& scratch) {
   Member* const members = scratch.uninitialized<Member>(picks.size());
   for (std::size_t i = 0; i < picks.size(); ++i) {
     const auto& pick = picks[i];
@@ -92,7 +97,7 @@ Result<std::span<const Member>> EventDecoder::fill(std::span<const Selection::Pi
     if (!values_.read(pick.leaf, decoded_.slots[pick.leaf], scratch, member->value))
       return values_.error();
   }
-  return std::span<const Member>(members, picks.size());
+  return std::span<Member>(members, picks.size());
 }
 
 Result<std::string_view> entity_of(const Plan& plan, std::string_view payload) {

@@ -16,7 +16,10 @@ namespace headwater::avro {
 /// Payloads of one schema -> events. What ingest calls.
 ///
 ///   decode the datum into slots (one pass, every byte checked)
-///   CREATE, UNDELETE:  fields = all leaves, null where the body has nothing
+///   CREATE:            fields = all leaves, null where the body has nothing
+///   UNDELETE:          fields = leaves that are not null. A field that is hidden from our user
+///                      comes as null (salesforce.md section 7.9), and of a record that was here
+///                      before its value may be known: the record is to be read again
 ///   UPDATE:            fields = changed ∪ nulled leaves, diffs = diffed ones; whatever else the
 ///   body
 ///                      holds is enrichment, not a change, and is left out
@@ -43,7 +46,7 @@ class EventDecoder {
 
  private:
   Result<void> fill_header(std::string_view payload, Scratch& scratch, EventView& out);
-  Result<std::span<const Member>> fill(std::span<const Selection::Pick> picks, Scratch& scratch);
+  Result<std::span<Member>> fill(std::span<const Selection::Pick> picks, Scratch& scratch);
 
   const Plan* plan_;
   std::vector<NameId> names_;         // by leaf number

@@ -95,6 +95,15 @@ FieldDef* added_field(ObjectDef& object, std::string_view name) {
   return at == object.fields.end() ? nullptr : &*at;
 }
 
+/// Field-level security takes a field from the integration user, or gives it back.
+Result<void> show(ObjectDef& object, std::string_view name, bool hidden) {
+  const auto field = std::ranges::find_if(
+      object.fields, [name](const FieldDef& it) { return it.name == name && !it.gone; });
+  if (field == object.fields.end()) return rejected(fmt::format("schema: no field {}", name));
+  field->hidden = hidden;
+  return {};
+}
+
 /// What changes of an object's definition.
 Result<void> alter(Org& org, ObjectDef& object, const boost::json::object& body) {
   if (set_flag(body, "deploying", object.deploying) || set_flag(body, "captured", object.captured))
@@ -108,6 +117,8 @@ Result<void> alter(Org& org, ObjectDef& object, const boost::json::object& body)
     set_flag(*field, "formula", object.fields.back().calculated);
     return {};
   }
+  if (body.contains("hide")) return show(object, text_of(body, "hide"), true);
+  if (body.contains("show")) return show(object, text_of(body, "show"), false);
   const auto* rename = object_of(body, "rename");
   const auto* retype = object_of(body, "retype");
   const auto name = rename != nullptr   ? text_of(*rename, "from")

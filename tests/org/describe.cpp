@@ -132,7 +132,7 @@ HttpResponse Rest::describe(const ObjectDef& object) {
   add("Id", FieldType::Reference, nullptr, false);
   for (std::size_t i = 0; i < object.fields.size(); ++i) {
     const auto& field = object.fields[i];
-    if (field.gone) continue;
+    if (field.gone || field.hidden) continue;
     add(field.name, field.type, &field, false);
     for (const auto& leaf : object.leaves) {
       if (leaf.field == i && leaf.child >= 0) add(leaf.rest_name, leaf.type, &field, true);

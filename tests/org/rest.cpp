@@ -230,7 +230,8 @@ HttpResponse Rest::row(const HttpRequest& request,
   if (names.empty()) {
     names.emplace_back("Id");
     for (const auto& leaf : object.leaves) {
-      if (!leaf.rest_name.empty()) names.push_back(leaf.rest_name);
+      if (!leaf.rest_name.empty() && !object.fields[leaf.field].hidden)
+        names.push_back(leaf.rest_name);
     }
   }
   for (const auto& name : names) {

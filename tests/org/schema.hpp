@@ -65,6 +65,7 @@ struct FieldDef {
   bool calculated = false;  ///< a formula
   bool added = false;       ///< by somebody who changed the org
   bool gone = false;        ///< removed: only its place among the leaves is left
+  bool hidden = false;      ///< from the integration user: field-level security
 };
 
 /// The smallest thing that has a value: a plain field or one part of a compound.

@@ -223,13 +223,14 @@ std::optional<RestField> find_rest_field(const ObjectDef& object, std::string_vi
     return field;
   }
   if (const auto leaf = object.find_leaf(name); leaf && object.leaves[*leaf].rest_name == name) {
+    if (object.fields[object.leaves[*leaf].field].hidden) return std::nullopt;
     field.leaf = *leaf;
     field.type = object.leaves[*leaf].type;
     return field;
   }
   for (std::size_t i = 0; i < object.fields.size(); ++i) {
     const auto type = object.fields[i].type;
-    if (object.fields[i].name != name || object.fields[i].gone) continue;
+    if (object.fields[i].name != name || object.fields[i].gone || object.fields[i].hidden) continue;
     field.kind =
         type == FieldType::PersonName ? RestField::Kind::JoinedName : RestField::Kind::Compound;
     field.field = i;

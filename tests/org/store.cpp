@@ -59,14 +59,22 @@ const ObjectDef& layout_of_whole(const ObjectDef& object, bool old_half) {
   return before;
 }
 
+/// Events say nothing of a field that is hidden from the user; their schema keeps it.
+bool is_hidden(const ObjectDef& object, std::size_t leaf) {
+  return object.fields[object.leaves[leaf].field].hidden;
+}
+
 Body full_body(const ObjectDef& object) {
-  return {LeafSet(object.leaves.size(), true), LeafSet(object.leaves.size())};
+  Body body{LeafSet(object.leaves.size(), true), LeafSet(object.leaves.size())};
+  for (std::size_t i = 0; i < object.leaves.size(); ++i) body.shown[i] = !is_hidden(object, i);
+  return body;
 }
 
 Body difference(const ObjectDef& object, const Record& before, const Record& after) {
   Body body{LeafSet(object.leaves.size()), LeafSet(object.leaves.size())};
   for (std::size_t i = 0; i < object.leaves.size(); ++i) {
     if (object.leaves[i].top < 0 || before.values[i] == after.values[i]) continue;
+    if (is_hidden(object, i)) continue;
     body.shown[i] = true;
     body.nulled[i] = is_null(after.values[i]);
   }

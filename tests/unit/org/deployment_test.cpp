@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "tests/org/org.hpp"
+#include "tests/org/soql.hpp"
 #include "tests/org/workload.hpp"
 #include "tests/unit/org/oracle.hpp"
 
@@ -61,6 +62,25 @@ TEST_F(DeploymentTest, ANewFieldIsInEventsOfANewSchemaAndTheOldOneIsStillThere) 
   set(id, "Tier__c", Value("gold"));
   EXPECT_EQ(schemas(), std::vector<std::string>{def().schema_id});
   EXPECT_EQ(oracle_decode(def(), last).values[def().leaf("Tier__c")], Value("gold"));
+}
+
+TEST_F(DeploymentTest, AHiddenFieldIsNullInEventsThatKeepItInTheirSchema) {
+  const auto id = make();
+  const std::string schema = def().schema_id;
+  deploy(R"({"object":"Account","hide":"Industry"})");
+  EXPECT_EQ(def().schema_id, schema);
+  EXPECT_FALSE(find_rest_field(def(), "Industry"));
+  schemas();
+  set(id, "Industry", Value("Steel"));
+  ASSERT_EQ(schemas().size(), 1U);
+  const auto told = oracle_decode(def(), last);
+  EXPECT_TRUE(is_null(told.values[def().leaf("Industry")]));
+  EXPECT_EQ(value(id, "Industry"), Value("Steel"));
+  deploy(R"({"object":"Account","show":"Industry"})");
+  EXPECT_TRUE(find_rest_field(def(), "Industry"));
+  set(id, "Industry", Value("Wood"));
+  schemas();
+  EXPECT_EQ(oracle_decode(def(), last).values[def().leaf("Industry")], Value("Wood"));
 }
 
 TEST_F(DeploymentTest, WhileItLastsTheSchemaBeforeTellsWhatItCan) {

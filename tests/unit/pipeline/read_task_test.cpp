@@ -329,6 +329,15 @@ TEST_F(ReadTaskTest, WhatAnEventToldWhileThePageWasOnItsWayIsNotOverwritten) {
   EXPECT_EQ(found.entries()[0].after.find(Section::Fields, "name")->text, "newer");
 }
 
+TEST_F(ReadTaskTest, APersonsReadingAsksWhichFieldsThereAreNow) {
+  org.add(1, 3);
+  run_to_end(ask());
+  org.fields.push_back({"Shown__c", "string"});
+  const auto job = ask();
+  run_to_end(job);
+  EXPECT_NE(now(job).fields.find("Shown__c"), std::string::npos) << now(job).fields;
+}
+
 TEST_F(ReadTaskTest, AConditionHoldsForEveryPage) {
   org.add(1, 2'500);
   ReadJob some;

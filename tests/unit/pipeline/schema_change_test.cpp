@@ -39,9 +39,10 @@ std::string event_of(const std::vector<Field>& fields,
                      bool create,
                      const std::map<std::string, std::string>& values,
                      const std::string& object = "Account",
-                     const std::string& id = test::account(1)) {
+                     const std::string& id = test::account(1),
+                     ChangeType type = ChangeType::Update) {
   Bytes bytes;
-  bytes.text(object).texts({id}).number(create ? 0 : 1).text("").text("tx");
+  bytes.text(object).texts({id}).number(create ? 0 : static_cast<int>(type)).text("").text("tx");
   bytes.number(1).number(1'772'366'400'000 + number * 1000).number(number);
   bytes.text("0055f000000000AAAA").texts({}).texts({});
   unsigned bits = 0;
@@ -250,6 +251,62 @@ TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain)
   EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
+TEST_F(SchemaChangeTest, AStartInTheMiddleOfADeploymentKnowsBothSchemas) {
+  const auto create = [](std::int64_t number) {
+    return test::FakeSource::Event{
+        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(2)),
+        "r" + std::to_string(number),
+        "before"};
+  };
+  hear({before(1, true, {{"Name", "A"}}), after(2, {{"New__c", "x"}})});
+  open();
+  make();
+  hear({create(3)});
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "older_schema");
+  EXPECT_EQ(source.calls["after"], 1) << "it is kept";
+  // Only the newer one was used for hours, and the daemon starts again.
+  hear({after(8'000, {{"New__c", "y"}})});
+  open();
+  make();
+  hear({after(8'001, {{"New__c", "z"}})});
+  hear({{event_of(kAfter, 8'002, true, {{"Name", "A"}}, "Account", test::account(3)),
+         "r8002",
+         "after"}});
+  EXPECT_EQ(ledger->holes_open(), 1U) << "what went out of use says nothing of what lacks";
+}
+
+TEST_F(SchemaChangeTest, AnUndeleteOverwritesNoValueWithWhatItLeavesEmpty) {
+  const auto event =
+      [](std::int64_t number, ChangeType type, const std::map<std::string, std::string>& values) {
+        return test::FakeSource::Event{
+            event_of(kBefore, number, false, values, "Account", test::account(1), type),
+            "r" + std::to_string(number),
+            "before"};
+      };
+  hear({before(1, true, {{"Name", "A"}, {"Tier__c", "gold"}, {"Size__c", "9"}})});
+  hear({event(2, ChangeType::Delete, {})});
+  hear({event(3, ChangeType::Undelete, {{"Name", "A"}, {"Size__c", "10"}})});
+  says(R"("Tier__c":"gold")");
+  says(R"("Size__c":"10")");
+  ASSERT_EQ(ledger->counts().at(0).alive, 1U);
+  const auto hole = ledger->due_refetches("emea", clock.now_ms(), 10).at(0);
+  EXPECT_EQ(hole.cause, "undeleted") << "it may be hidden, or empty indeed: the row says";
+  NameTable& names = ledger->names("emea", "Account");
+  const Member empty{*names.find("Tier__c"), {}};
+  ledger::Row row;
+  row.id = *RecordId::parse(test::account(1));
+  row.fields = {&empty, 1};
+  ledger::RowBatch batch;
+  batch.org = "emea";
+  batch.object = "Account";
+  batch.noted = *ledger->note_version("emea");
+  batch.rows = {&row, 1};
+  ASSERT_TRUE(ledger->apply_rows(batch));
+  says(R"("Tier__c":null)");
+  EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 10).empty());
+}
+
 TEST_F(SchemaChangeTest, AMappedFieldWhoseTypeNoLongerFitsKeepsItsValueInRaw) {
   config::Problems problems;
   const auto mapping = config::parse_mapping({{"m.yaml", R"(version: 1
@@ -338,6 +395,26 @@ TEST_F(SchemaChangeTest, LookupsToANewObjectNameItOnceTheOrgWasAsked) {
   clock.ms += 3'600'000;
   look();
   EXPECT_EQ(api.listed, 3) << "once an hour all the same: `resync` refuses what the org has not";
+}
+
+TEST_F(SchemaChangeTest, AnObjectThatSomebodyNamesIsLookedForAtOnce) {
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
+  ListingApi api;
+  api.objects.push_back({"Invoice__c", "a0B", true, true});
+  FactsTask task = facts_task(api);
+  const auto look = [&] {
+    clock.ms += 5'000;
+    ASSERT_TRUE(task.step());
+  };
+  look();
+  EXPECT_EQ(api.listed, 0);
+  ASSERT_TRUE(want_object(*ledger, "emea", "Invoice__c"));
+  ASSERT_TRUE(want_object(*ledger, "apac", "Other__c"));
+  look();
+  EXPECT_EQ(api.listed, 1);
+  EXPECT_TRUE(ledger->org_facts("emea")->object_by_prefix.contains("a0B"));
+  look();
+  EXPECT_EQ(api.listed, 1) << "once for each time that it is named";
 }
 
 TEST_F(SchemaChangeTest, ARecordOfANewTypeIsToldItsNameOnceTheOrgWasAsked) {

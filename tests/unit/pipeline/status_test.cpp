@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/answer.hpp"
+#include "daemon/ledger/audit_book.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
 namespace headwater {
@@ -189,11 +190,14 @@ TEST_F(StatusTest, AnObjectThatTheOrgHasNotIsNotReadAgain) {
   EXPECT_TRUE(ask("resync - Early").as_object().contains("done")) << "the org was not asked yet";
   ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"003", "Contact"}}}));
   create_accounts(1, 1);
-  for (const char* line : {"resync - Nope", "resync emea Nope confirm", "resync - Nope ids 0015f"}) {
+  for (const char* line :
+       {"resync - Nope", "resync emea Nope confirm", "resync - Nope ids 0015f"}) {
     EXPECT_EQ(error(line),
               "org emea has no object Nope: give its API name, such as Account or Invoice__c, as "
-              "the org writes it");
+              "the org writes it; the org is asked for its list again now, so if the object is "
+              "new, say it again in ten seconds");
   }
+  EXPECT_EQ(ledger::AuditBook(*ledger).kept("wanted:emea:")->size(), 1U);
   EXPECT_EQ(ledger->jobs().size(), 1U);
   EXPECT_TRUE(ask("resync - Contact").as_object().contains("done")) << "the org has it";
   EXPECT_TRUE(ask("resync - Account").as_object().contains("done")) << "we have records of it";

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Field-level security takes two fields from the integration user, a mapped one and one that is not. Events keep them in their schema and
+# leave them null: what is known of them stays, also through a delete and an undelete, and `verify` calls that no difference.
+#   hidden_field_test.sh BIN_DIR
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
+stack_up "$work" || fail "a server did not start"
+
+lead() { emit "{\"op\":\"$1\",\"object\":\"Lead\",\"id\":\"$id\",\"fields\":${2:-{\}}}" >/dev/null; }
+says() { [ "$(headwater get "demo:Lead:$id" 2>/dev/null | jq -c "$1")" = "$2" ]; }
+until_says() { wait_for 30 "$1" says "$@" || fail "it says $(headwater get "demo:Lead:$id" | jq -c .), not $1 = $2"; }
+known='[.fields.title, .extra.Tier__c, .fields.company]'
+
+stack_daemon_start
+org_post /schema '{"object": "Lead", "add": {"name": "Tier__c", "type": "text"}}'
+id=$(emit '{"op":"create","object":"Lead","fields":{"LastName":"Lee","Company":"Acme","Title":"CEO","Tier__c":"gold"}}')
+until_says "$known" '["CEO","gold","Acme"]'
+
+org_post /schema '{"object": "Lead", "hide": "Tier__c"}'
+org_post /schema '{"object": "Lead", "hide": "Title"}'
+lead update '{"Title": "CFO", "Company": "Bolt"}'
+until_says "$known" '["CEO","gold","Bolt"]'
+lead delete
+until_says .meta.deleted true
+lead undelete
+until_says .meta.deleted false
+read_again() { headwater --json holes --all | jq -e --arg id "$id" 'any(.id == $id and .cause == "undeleted" and .status == "repaired")' >/dev/null; }
+wait_for 30 "the row" read_again || fail "it was not read again: $(headwater --json holes --all)"
+says "$known" '["CEO","gold","Bolt"]' || fail "what is hidden was taken for empty: $(headwater get "demo:Lead:$id")"
+in_step 30
+verify
+
+org_post /schema '{"object": "Lead", "show": "Tier__c"}'
+org_post /schema '{"object": "Lead", "show": "Title"}'
+headwater resync Lead >/dev/null || fail "resync was refused"
+until_says "$known" '["CFO","gold","Bolt"]'
+in_step 30
+verify
+stack_daemon_kill TERM
+[ "$daemon_exit" = 0 ] || fail "SIGTERM ended with $daemon_exit"
+echo "hidden_field: OK"
