@@ -27,7 +27,10 @@ Result<std::map<std::string, EpochMs>> AuditTask::objects() const {
   const auto known = known_objects(tools.ledger, tools.org, parts_.asked);
   auto selected = selected_objects(tools.ledger, tools.org);
   if (!selected) return selected.error();
+  const auto hidden = hidden_objects(tools.ledger, tools.org);
+  if (!hidden) return hidden.error();
   std::map<std::string, EpochMs> out = std::move(*selected);
+  for (const auto& object : *hidden) out.emplace(object, since_);
   for (const auto& object : known) out.insert_or_assign(object, since_);
   const auto& only = parts_.bench.options.objects;
   if (only.empty()) return out;
@@ -66,12 +69,12 @@ Result<void> AuditTask::bring_up() {
   return {};
 }
 
-EpochMs AuditTask::due_at(const std::string& object) const {
+EpochMs AuditTask::due_at(const std::string& object, bool hidden) const {
   const EpochMs every = parts_.bench.options.every.count();
   const auto last = last_.find(object);
   if (last == last_.end()) return since_ + every;
   // From start to start: what is lost is found within one period and the time that a pass takes.
-  if (last->second.complete) return last->second.started_at + every;
+  if (last->second.complete || hidden) return last->second.started_at + every;
   return last->second.ended_at + std::min(every, kRetryMs);
 }
 
@@ -137,8 +140,10 @@ Result<bool> AuditTask::choose() {
   std::optional<std::pair<EpochMs, std::string>> next;
   const auto found = names();
   if (!found) return found.error();
+  const auto hidden = hidden_objects(parts_.bench.tools.ledger, org);
+  if (!hidden) return hidden.error();
   for (const auto& object : *found) {
-    const EpochMs at = due_at(object);
+    const EpochMs at = due_at(object, hidden->contains(object));
     if (at > now || (next && at >= next->first) || being_read(object)) continue;
     next = {at, object};
   }
@@ -171,7 +176,16 @@ Result<void> AuditTask::start(const std::string& object, const Desk::Order& orde
 
 Result<void> AuditTask::end() {
   OrgTools& tools = parts_.bench.tools;
-  const Receipt& receipt = pass_->receipt();
+  Receipt receipt = pass_->receipt();
+  const auto hidden = hidden_objects(tools.ledger, tools.org);
+  if (!hidden) return hidden.error();
+  if (receipt.result == Receipt::Result::Failed && hidden->contains(receipt.object)) {
+    receipt.note = fmt::format(
+        "it is selected in Change Data Capture, but hidden from the integration user: no event of "
+        "it comes, and nothing can be compared; give the user read permission, take it out of the "
+        "channel, or name the objects to audit in audit.objects ({})",
+        receipt.note);
+  }
   if (auto kept = receipts_.add(receipt); !kept) return kept;
   const observe::Labels labels{{"org", tools.org}, {"object", receipt.object}};
   const bool looked = receipt.result != Receipt::Result::Failed;

@@ -43,7 +43,7 @@ class AuditTask final : public OrgTask {
   /// Each with the moment since when what is saved of it is claimed.
   Result<std::map<std::string, EpochMs>> objects() const;
   Result<std::vector<std::string>> names() const;
-  EpochMs due_at(const std::string& object) const;
+  EpochMs due_at(const std::string& object, bool hidden) const;
   bool being_read(const std::string& object) const;
 
   Parts parts_;

@@ -175,7 +175,8 @@ std::optional<LedgerRecord> read_record(std::string document) {
 std::string document_difference(std::string_view want,
                                 std::string_view have,
                                 bool by_org,
-                                Wording wording) {
+                                Wording wording,
+                                const Retired* retired) {
   if (want == have) return {};
   boost::system::error_code broken;
   const auto wanted = json::parse("{" + std::string(want) + "}", broken);
@@ -194,16 +195,18 @@ std::string document_difference(std::string_view want,
       const auto* held = other.if_contains(name);
       if (held != nullptr && *held == value) continue;
       if (by_org && name == "updated_at" && later_text(held, value)) continue;
-      return differs(
-          fmt::format("{}.{}", std::string(section), std::string(name)), &value, held, wording);
+      const auto member = fmt::format("{}.{}", std::string(section), std::string(name));
+      if (retired != nullptr && retired->contains(member)) continue;
+      return differs(member, &value, held, wording);
     }
     for (const auto& [name, value] : other) {
       if (members.as_object().contains(name)) continue;
       if (by_org && is_retired(section, name, wanted.as_object(), found.as_object())) continue;
       // The value that a later `updated_at` is not: kept in raw, because it is shown nowhere else.
       if (by_org && section == "raw" && name == "LastModifiedDate") continue;
-      return differs(
-          fmt::format("{}.{}", std::string(section), std::string(name)), nullptr, &value, wording);
+      const auto member = fmt::format("{}.{}", std::string(section), std::string(name));
+      if (retired != nullptr && retired->contains(member)) continue;
+      return differs(member, nullptr, &value, wording);
     }
   }
   return {};

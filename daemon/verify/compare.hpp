@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -35,13 +36,20 @@ struct Wording {
   bool values = false;
 };
 
+/// Members of a canonical record that are made of a source field which the org has no longer, or
+/// hides from our user: `fields.tier`, `raw.Tier__c`, `refs.parent`. The org cannot tell them, and
+/// what was known of them last stays here.
+using Retired = std::set<std::string, std::less<>>;
+
 /// Empty: the same. `by_org`: `want` was read from the org, whose LastModifiedDate may be earlier
 /// than `updated_at`: some changes (geocoding, lead conversion) come without one, and then the
-/// commit time counts; and a field that the org does not show any more keeps its last value here.
+/// commit time counts; and a field that the org does not show any more keeps its last value here,
+/// mapped (`retired`, may be null) or not.
 std::string document_difference(std::string_view want,
                                 std::string_view have,
                                 bool by_org,
-                                Wording wording);
+                                Wording wording,
+                                const Retired* retired = nullptr);
 
 /// Compares the ledger's sections with what a target holds, by its shape. Empty: the same.
 std::string held_difference(const LedgerRecord& record, const Held& held, Wording wording);

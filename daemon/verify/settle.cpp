@@ -243,8 +243,11 @@ Result<Verifier::Judgement> Verifier::judge_org(std::size_t org,
     return Judgement::Unsettled;
   }
   if (lives) {
-    what = document_difference(
-        truth->sections, sections_of((*before)->document), true, patience_.wording);
+    what = document_difference(truth->sections,
+                               sections_of((*before)->document),
+                               true,
+                               patience_.wording,
+                               truth->retired.get());
     if (what.empty()) return Judgement::Equal;
   } else {
     what = *before ? "it lives in the org, but the ledger says it is deleted"

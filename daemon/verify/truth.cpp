@@ -13,6 +13,7 @@
 #include "connectors/salesforce/org.hpp"
 #include "connectors/salesforce/org_facts.hpp"
 #include "connectors/salesforce/row.hpp"
+#include "schemas/crm/expression.hpp"
 #include "schemas/crm/projector.hpp"
 #include "schemas/model/render.hpp"
 
@@ -81,7 +82,7 @@ class Projection {
       sections += ",\"violations\":";
       append_violations(sections, o.names, projection.violations);
     }
-    return TrueRecord{row.stamp, std::move(sections)};
+    return TrueRecord{row.stamp, std::move(sections), o.retired};
   }
 
  private:
@@ -90,6 +91,7 @@ class Projection {
     NameTable names;
     std::unique_ptr<salesforce::RowDecoder> decoder;
     std::unique_ptr<crm::Projector> projector;
+    std::shared_ptr<const Retired> retired;
   };
 
   Result<void> learn_facts() {
@@ -116,6 +118,8 @@ class Projection {
     kept->description = std::move(described).value();
     kept->decoder = std::make_unique<salesforce::RowDecoder>(kept->description);
     kept->projector = std::make_unique<crm::Projector>(mapping_, facts_, name, kept->names);
+    kept->retired = std::make_shared<const Retired>(
+        retired_members(mapping_->of_object(name), kept->description));
     return kept.get();
   }
 
@@ -285,6 +289,33 @@ class DumpTruth final : public Truth {
 };
 
 }  // namespace
+
+Retired retired_members(const crm::EntityMapping& entity,
+                        const salesforce::ObjectDescription& described) {
+  const auto shown = [&](std::string_view path) {
+    if (path == "RecordType") path = crm::kRecordTypeId;
+    return std::ranges::any_of(described.fields, [path](const salesforce::FieldInfo& field) {
+      const std::string_view known = field.path;
+      // A compound as a whole is shown if a part of it is.
+      return known == path ||
+             (known.size() > path.size() && known.starts_with(path) && known[path.size()] == '.');
+    });
+  };
+  Retired out;
+  for (const auto& field : entity.fields) {
+    for (const auto& path : field.expr->paths()) {
+      if (shown(path)) continue;
+      out.insert("fields." + field.name);
+      out.insert("raw." + path);
+      if (field.type == crm::FieldType::Ref)
+        out.insert("refs." + crm::Mapping::relation_of(field.name));
+    }
+  }
+  for (const auto& relation : entity.relations) {
+    if (!shown(relation.from)) out.insert("refs." + relation.name);
+  }
+  return out;
+}
 
 std::unique_ptr<Truth> make_rest_truth(const salesforce::OrgConfig& org,
                                        std::shared_ptr<const crm::Mapping> mapping,

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "connectors/salesforce/config.hpp"
+#include "connectors/salesforce/org_api.hpp"
+#include "daemon/verify/compare.hpp"
 #include "schemas/core/result.hpp"
 #include "schemas/core/time.hpp"
 #include "schemas/crm/mapping.hpp"
@@ -17,9 +19,14 @@ namespace headwater::verify {
 
 /// A living record of the org, as the mapping says it must look.
 struct TrueRecord {
-  EpochMs stamp = 0;     ///< SystemModstamp; 0: not told
-  std::string sections;  ///< as sections_of() a canonical record
+  EpochMs stamp = 0;                       ///< SystemModstamp; 0: not told
+  std::string sections;                    ///< as sections_of() a canonical record
+  std::shared_ptr<const Retired> retired;  ///< what it cannot say; never null
 };
+
+/// What a mapped record cannot show of an object that the org describes so. Pure.
+Retired retired_members(const crm::EntityMapping& entity,
+                        const salesforce::ObjectDescription& described);
 
 /// One org's own truth. Blocking; one thread. Errors as OrgReader's.
 class Truth {

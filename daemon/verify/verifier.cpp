@@ -332,8 +332,11 @@ Result<void> Verifier::compare_org(std::size_t org, const std::vector<LedgerReco
     if (truth.has_value() == records[i].deleted) {
       suspect(mine, records[i].rkey, truth ? "it lives in the org" : "it is gone in the org");
     } else if (truth) {
-      auto difference = document_difference(
-          truth->sections, sections_of(records[i].document), true, patience_.wording);
+      auto difference = document_difference(truth->sections,
+                                            sections_of(records[i].document),
+                                            true,
+                                            patience_.wording,
+                                            truth->retired.get());
       if (!difference.empty()) suspect(mine, records[i].rkey, std::move(difference));
     }
   }

@@ -242,6 +242,23 @@ TEST_F(AuditTest, AnObjectOfAChannelIsLookedAtThoughNothingWasEverHeardOfIt) {
   EXPECT_EQ(held(2), "none");
 }
 
+TEST_F(AuditTest, ASelectedObjectThatIsHiddenGetsAReceiptThatSaysSo) {
+  ASSERT_TRUE(note_listening(*ledger, "emea", kStart - kListeningSlackMs));
+  org.withdrawn = true;
+  const std::vector<std::string> channels = {"ChangeEvents"};
+  ASSERT_TRUE(ask_captured(org, *ledger, "emea", channels, clock.ms));
+  const auto receipt = audit_all();
+  EXPECT_EQ(result(receipt), "failed");
+  EXPECT_TRUE(std::string(receipt.at("note").as_string())
+                  .starts_with("it is selected in Change Data Capture, but hidden from the "
+                               "integration user"))
+      << receipt.at("note");
+  EXPECT_TRUE(object_holes().empty()) << "nothing of it was ever here";
+  clock.ms += 3'600'000;
+  for (int i = 0; i < 100; ++i) step();
+  EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U) << "once a period is enough";
+}
+
 TEST_F(AuditTest, ALostUpdateIsFoundByItsStamp) {
   ten_accounts();
   save(4, 20, "New");

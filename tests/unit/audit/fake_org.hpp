@@ -32,6 +32,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::function<void(int)> on_page;   ///< before the nth page since the last reset is given
   bool hidden = false;                ///< the user sees no record
   bool bin_told = false;              ///< reading by id shows the recycle bin
+  bool withdrawn = false;             ///< the user may not read the object
   std::size_t page = 3;
   int pages = 0, described = 0;
   std::uint64_t announced = 0;  ///< more rows than there are: a large object
@@ -41,7 +42,9 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
 
   Result<std::string> org_id() override { return std::string("00D5f000000AbCdEAK"); }
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
-    return std::vector<salesforce::ObjectInfo>{{"Account", "001", true, true}};
+    std::vector<salesforce::ObjectInfo> listed{{"Account", "001", true, true}};
+    if (withdrawn) listed.clear();
+    return listed;
   }
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
     return std::vector<salesforce::RecordTypeInfo>{};
@@ -51,6 +54,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
     ++described;
+    if (withdrawn) return rejected("describe Account: HTTP 404", "NOT_FOUND");
     salesforce::ObjectDescription out;
     out.name = object;
     const auto add = [&out](const char* name, const char* type) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/verify/truth.hpp"
 #include "daemon/verify/verifier.hpp"
+#include "schemas/crm/expression.hpp"
 
 namespace headwater::verify {
 namespace {
@@ -44,6 +46,45 @@ TEST(Compare, NamesTheMemberAndItsValuesOnlyIfAskedTo) {
   EXPECT_THAT(document_difference(kSections, less, false, {}), HasSubstr("is nothing"));
   EXPECT_THAT(document_difference(less, kSections, false, {}), HasSubstr("should be nothing"));
   EXPECT_THAT(document_difference(less, kSections, false, {}), Not(HasSubstr("Ann")));
+}
+
+TEST(Compare, AMappedFieldWhoseSourceTheOrgHasNoLongerIsNoDifference) {
+  crm::EntityMapping entity;
+  const auto field = [&](const char* name, const char* expr) {
+    entity.fields.emplace_back();
+    entity.fields.back().name = name;
+    std::vector<crm::ExpressionProblem> problems;
+    entity.fields.back().expr =
+        std::make_shared<const crm::Expression>(crm::Expression::parse(expr, problems));
+    ASSERT_TRUE(problems.empty()) << expr;
+  };
+  field("name", "Name");
+  field("tier", "coalesce(Tier__c, Name)");
+  field("city", "BillingAddress.City");
+  field("address", "BillingAddress");
+  field("parent_id", "ParentId");
+  entity.fields.back().type = crm::FieldType::Ref;
+  field("record_type", "RecordType");
+  salesforce::ObjectDescription described;
+  for (const char* path : {"Name", "BillingAddress.Street", "RecordTypeId"})
+    described.fields.push_back({path, path, "string", {}, {}, false});
+  const Retired retired = retired_members(entity, described);
+  EXPECT_EQ(retired,
+            (Retired{"fields.city",
+                     "fields.parent_id",
+                     "fields.tier",
+                     "raw.BillingAddress.City",
+                     "raw.ParentId",
+                     "raw.Tier__c",
+                     "refs.parent"}));
+
+  const std::string want = R"("fields":{"name":"A","tier":null},"extra":{},"raw":{},"refs":{})";
+  const std::string have =
+      R"("fields":{"name":"A","tier":"GOLD"},"extra":{},"raw":{"Tier__c":"gold"},"refs":{"parent":"emea:Account:001"})";
+  EXPECT_EQ(document_difference(want, have, true, {}, &retired), "");
+  EXPECT_EQ(document_difference(want, have, true, {}), "fields.tier differs");
+  EXPECT_EQ(document_difference(want, with(have, R"("A")", R"("B")"), true, {}, &retired),
+            "fields.name differs");
 }
 
 TEST(Compare, ALaterUpdateThanTheOrgTellsIsNoDifferenceButAnEarlierOneIs) {
