@@ -38,7 +38,9 @@ wait_for 30 "the hole" hole open || fail "no hole: $(headwater holes)"
 answers /readyz 503 "switched_off /data/LeadChangeEvent"
 missed Untold
 org_post /schema '{"object": "Lead", "captured": true}'
-wait_for 120 "the repair" hole repaired --all || fail "the hole stays: $(headwater holes) $(headwater jobs --all)"
+wait_for_log 90 'from="position'  # asked again every minute; a quiet stream would say that it works only a minute later
+lead nudge >/dev/null
+wait_for 60 "the repair" hole repaired --all || fail "the hole stays: $(headwater holes) $(headwater jobs --all)"
 right Untold
 change "$kept" Told
 until_says "$kept" .fields.company Told
