@@ -331,7 +331,7 @@ TEST_F(ReadTaskTest, WhatAnEventToldWhileThePageWasOnItsWayIsNotOverwritten) {
 
 TEST_F(ReadTaskTest, APersonsReadingAsksWhichFieldsThereAreNow) {
   org.add(1, 3);
-  run_to_end(ask());
+  for (int i = 0; i < 2; ++i) run_to_end(ask());  // rows name no field by then that is new to us
   org.fields.push_back({"Shown__c", "string"});
   const auto job = ask();
   run_to_end(job);
