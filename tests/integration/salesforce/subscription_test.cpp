@@ -4,6 +4,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <mutex>
 #include <thread>
 
 #include "connectors/salesforce/credit.hpp"
@@ -452,6 +453,13 @@ TEST_F(SubscriptionTest, ASchemaIsRefusedForGoodOnlyByWhatIsFinal) {
     ErrorKind kind;
   };
   using S = grpc::StatusCode;
+  // Set once: the server's thread reads the script whenever it likes.
+  std::mutex mutex;
+  Case asked{};
+  bus_.on_schema = [&](auto& context, const auto&, auto&) {
+    const std::lock_guard lock(mutex);
+    return FakeBus::fail(context, asked.status, asked.code);
+  };
   for (const auto& c : {Case{S::NOT_FOUND, "", ErrorKind::Rejected},
                         Case{S::INVALID_ARGUMENT, "", ErrorKind::Rejected},
                         Case{S::INVALID_ARGUMENT, "schema.validation.failed", ErrorKind::Rejected},
@@ -460,9 +468,10 @@ TEST_F(SubscriptionTest, ASchemaIsRefusedForGoodOnlyByWhatIsFinal) {
                         Case{S::NOT_FOUND, "schema.api.unavailable", ErrorKind::Transient},
                         Case{S::INTERNAL, "service.unavailable", ErrorKind::Transient},
                         Case{S::UNAVAILABLE, "", ErrorKind::Transient}}) {
-    bus_.on_schema = [&](auto& context, const auto&, auto&) {
-      return FakeBus::fail(context, c.status, c.code);
-    };
+    {
+      const std::lock_guard lock(mutex);
+      asked = c;
+    }
     const auto schema = subscription().fetch_schema("abc");
     ASSERT_FALSE(schema.ok());
     EXPECT_EQ(schema.error().kind, c.kind) << c.code << ' ' << schema.error().message;
