@@ -38,9 +38,10 @@ Result<void> EventDecoder::decode(std::string_view payload, Scratch& scratch, Ev
     if (!fields) return std::move(fields).error();
     out.fields = *fields;
     if (out.type == ChangeType::Undelete) {
-      const auto nulls = std::ranges::remove_if(
-          *fields, [](const Member& member) { return member.value.is_null(); });
-      out.fields = out.fields.first(out.fields.size() - nulls.size());
+      const auto end = std::remove_if(fields->begin(), fields->end(), [](const Member& member) {
+        return member.value.is_null();
+      });
+      out.fields = out.fields.first(static_cast<std::size_t>(end - fields->begin()));
     }
     return {};
   }
