@@ -49,6 +49,12 @@ Result<void> Holes::load() {
   return {};
 }
 
+void Holes::keep(std::string key, const Hole& hole) {
+  std::string bytes;
+  put_hole(bytes, hole);
+  holes_.insert_or_assign(std::move(key), std::move(bytes));
+}
+
 Result<std::optional<std::string>> Holes::find(const std::string& key) const {
   if (const auto at = holes_.find(key); at != holes_.end()) return at->second;
   std::string bytes;
@@ -141,9 +147,7 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
       tell(batch, hole, hole.rev);
     }
   }
-  std::string bytes;
-  put_hole(bytes, hole);
-  holes_.insert_or_assign(hole_key(hole), std::move(bytes));
+  keep(hole_key(hole), hole);
   return opened;
 }
 
@@ -194,9 +198,7 @@ Result<bool> Holes::close_spared(std::string_view org,
   auto hole = read_hole(key, **find(key));
   if (!hole) return false;
   hole->next_try = 0;
-  std::string bytes;
-  put_hole(bytes, *hole);
-  holes_.insert_or_assign(key, std::move(bytes));
+  keep(key, *hole);
   return false;
 }
 
@@ -262,9 +264,7 @@ Result<void> Holes::postpone(const Hole& hole, EpochMs next_try) {
   if (number_less(hole.version, known->version)) return {};
   ++known->attempts;
   known->next_try = next_try;
-  std::string bytes;
-  put_hole(bytes, *known);
-  holes_.insert_or_assign(key, std::move(bytes));
+  keep(key, *known);
   return {};
 }
 
@@ -431,9 +431,7 @@ Result<void> Holes::renew(const Hole& hole) {
   auto open = still_open(hole);
   if (!open) return open.error();
   if (!*open) return {};
-  std::string bytes;
-  put_hole(bytes, hole);
-  holes_.insert_or_assign(hole_key(hole), std::move(bytes));
+  keep(hole_key(hole), hole);
   return {};
 }
 
@@ -483,9 +481,7 @@ Result<std::uint64_t> Holes::ask_held_up(const Hole& like) {
     hole->cause = like.cause;
     hole->version = like.version;
     hole->next_try = 0;
-    bytes.clear();
-    put_hole(bytes, *hole);
-    holes_.insert_or_assign(std::string(scan->key()), std::move(bytes));
+    keep(std::string(scan->key()), *hole);
     ++asked;
   }
   if (auto ok = scan->status(); !ok) return ok.error();
@@ -494,15 +490,12 @@ Result<std::uint64_t> Holes::ask_held_up(const Hole& like) {
 
 Result<void> Holes::ask_spared(std::string_view org, std::string_view object) {
   const std::string prefix = make_key(org, "r", object, "");
-  std::string bytes;
   auto scan = store_.scan(Family::Holes, prefix);
   for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
     auto hole = read_hole(scan->key(), scan->value());
     if (!hole || hole->cause != kMassDelete) continue;
     hole->next_try = 0;
-    bytes.clear();
-    put_hole(bytes, *hole);
-    holes_.insert_or_assign(std::string(scan->key()), bytes);
+    keep(std::string(scan->key()), *hole);
   }
   return scan->status();
 }

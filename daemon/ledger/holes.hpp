@@ -97,6 +97,8 @@ class Holes {
 
  private:
   using Pending = std::map<std::string, std::optional<std::string>, std::less<>>;
+  /// What the next stage() writes under the key.
+  void keep(std::string key, const Hole& hole);
   Result<std::optional<std::string>> find(const std::string& key) const;
   Result<bool> close_key(const std::string& key, const Version& noted, std::string_view proof);
   void keep_closed(StoreBatch& batch);
