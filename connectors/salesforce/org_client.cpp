@@ -58,6 +58,16 @@ Result<ObjectDescription> OrgClient::describe(std::string_view object) {
   return read_describe(*body);
 }
 
+Result<QueryPage> OrgClient::query(const std::string& doing,
+                                   std::string_view resource,
+                                   const Selection& selection) {
+  HttpRequest request;
+  request.path = rest_.path(fmt::format("{}?q={}", resource, percent_encoded(soql(selection))));
+  const auto body = call(doing, std::move(request));
+  if (!body) return body.error();
+  return read_query_page(doing, *body);
+}
+
 Result<std::vector<RecordTypeInfo>> OrgClient::record_types() {
   const auto doing = fmt::format("query RecordType of org {}", rest_.config().name);
   Selection selection;
@@ -69,11 +79,7 @@ Result<std::vector<RecordTypeInfo>> OrgClient::record_types() {
   while (true) {
     // By key, not by locator: a type that is added or removed meanwhile hides no other.
     if (!out.empty()) selection.where = "Id > " + soql_quoted(out.back().id.view());
-    HttpRequest request;
-    request.path = rest_.path("/query?q=" + percent_encoded(soql(selection)));
-    const auto body = call(doing, std::move(request));
-    if (!body) return body.error();
-    const auto page = read_query_page(doing, *body);
+    const auto page = query(doing, "/query", selection);
     if (!page) return page.error();
     for (const auto& record : page->records) {
       auto type = read_record_type(doing, record);
@@ -94,11 +100,7 @@ Result<std::vector<std::string>> OrgClient::channel_members(std::string_view cha
   selection.object = "PlatformEventChannelMember";
   selection.fields = {"SelectedEntity"};
   selection.where = "EventChannel = " + soql_quoted(channel);
-  HttpRequest request;
-  request.path = rest_.path("/tooling/query?q=" + percent_encoded(soql(selection)));
-  const auto body = call(doing, std::move(request));
-  if (!body) return body.error();
-  const auto page = read_query_page(doing, *body);
+  const auto page = query(doing, "/tooling/query", selection);
   if (!page) return page.error();
   // An org selects tens of entities; a page holds 2,000.
   if (!page->next.empty() || page->records.size() != page->total)
@@ -158,11 +160,7 @@ Result<void> OrgClient::ask_bin(std::string_view object, std::span<FetchedRecord
     asked.emplace(record->id, record);
   }
   selection.where += ")";
-  HttpRequest request;
-  request.path = rest_.path("/queryAll?q=" + percent_encoded(soql(selection)));
-  const auto body = call(doing, std::move(request));
-  if (!body) return body.error();
-  const auto page = read_query_page(doing, *body);
+  const auto page = query(doing, "/queryAll", selection);
   if (!page) return page.error();
   for (const auto& row : page->records) {
     const auto told = read_deletion(doing, row);

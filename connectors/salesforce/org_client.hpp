@@ -10,6 +10,9 @@
 
 namespace headwater::salesforce {
 
+struct QueryPage;
+struct Selection;
+
 /// Most ids that one sObject collections call takes. Source: REST API guide, "Get Records by Using
 /// sObject Collections".
 inline constexpr std::size_t kFetchIdsMax = 2'000;
@@ -39,6 +42,10 @@ class OrgClient final : public OrgApi {
 
  private:
   Result<std::string> call(const std::string& doing, HttpRequest request);
+  /// One page; `resource`: `/query`, `/queryAll`, `/tooling/query`.
+  Result<QueryPage> query(const std::string& doing,
+                          std::string_view resource,
+                          const Selection& selection);
   Result<void> fetch_slice(std::string_view object,
                            std::span<const RecordId> ids,
                            const std::string& fields,
