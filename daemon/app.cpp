@@ -50,6 +50,8 @@ constexpr std::size_t kLaneBatchesMax = 4;
 constexpr Millis kStreamWait{1'000};
 /// Deadlines of one step, after which a thread counts as stuck: the longest bounded call each of
 /// them makes, doubled.
+/// A sink that lags so many entries is being filled, not following.
+constexpr std::uint64_t kFillingEntries = 10'000;
 constexpr Millis kIngestDeadline{180'000}, kWorkerDeadline{300'000}, kSinkDeadline{180'000};
 constexpr auto kHousekeeping = std::chrono::seconds{1};
 constexpr std::string_view kAllProjected = "all records are projected by the mapping in force";
@@ -109,6 +111,7 @@ struct App::Impl {
   void add_audit(Org& org, const salesforce::OrgConfig& org_config);
   void add_sink_audits();
   audit::SinkAudit::Snapshots read_in() const;
+  bool filling(const std::string& sink) const;
   Result<void> open_doors();
   Result<void> try_again(RetryRequest& request);
   StatusSources sources() const;
@@ -308,7 +311,11 @@ void App::Impl::add_sink_audits() {
     const auto make = [this, &section] {
       return section.reader(section.name, *mapping_in_force());
     };
-    const auto snapshots = [this] { return read_in(); };
+    const auto snapshots = [this, &section] {
+      auto out = read_in();
+      out.filling = filling(section.name);
+      return out;
+    };
     audit::SinkAudit& loop = *sink_audits.emplace_back(std::make_unique<
                                                        audit::SinkAudit>(audit::SinkAudit::Parts{
         section.name, names, make, *ledger, config.audit, desk, clock, part, metrics, snapshots}));
@@ -331,6 +338,14 @@ audit::SinkAudit::Snapshots App::Impl::read_in() const {
     for (const auto& object : org.snapshot_objects) out.all = look(org.name, object) && out.all;
   for (const auto& count : ledger->counts()) look(count.org, count.object);
   return out;
+}
+
+/// A target that is made, or made again, as against one that follows.
+bool App::Impl::filling(const std::string& sink) const {
+  return std::ranges::any_of(sinks, [&sink](const auto& loop) {
+    const auto status = loop->status();
+    return status.name == sink && (status.materializing || status.lag_entries > kFillingEntries);
+  });
 }
 
 Result<void> App::Impl::open_doors() {

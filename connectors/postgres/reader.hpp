@@ -34,7 +34,7 @@ class PostgresReader final : public TargetReader {
   using ByKey = std::map<std::string, std::string>;  // rkey -> JSON
   Result<void> read_table(const std::string& table, std::span<const std::string> rkeys, Rows& rows);
   Result<ByKey> read_edges(std::span<const RecordName> names);
-  Result<void> keys_of_table(const std::string& table,
+  Result<void> keys_of_table(const TablePlan& table,
                              const std::string& org,
                              const KeyVisitor& visit);
   std::string table_of(const std::string& entity) const;

@@ -36,10 +36,10 @@ namespace headwater::audit {
 /// What the sink refused for good stands in quarantine, where the record's next change or a person
 /// finds it: it is counted as known, and neither a finding nor told again.
 ///
-///   sweep  once per birth of the ledger, behind its snapshots: records that the target holds and
-///   the
-///          ledger has never seen went while no ledger knew (or somebody else wrote them). Each is
-///          a hole `sink_stray`, asked of the org by id: told as deleted, or read in
+///   sweep  once per birth of the ledger, behind its snapshots and once the target is filled:
+///          records that the target holds and the ledger has never seen went while no ledger knew
+///          (or somebody else wrote them). Each is a hole `sink_stray`, asked of the org by id:
+///          told as deleted, or read in
 ///
 /// A log is not walked, as every question reads all of it: it is swept, and looked at again where
 /// holes are open. In memory: a page of both, and kSuspectsMax keys. A pass that meets an
@@ -49,7 +49,8 @@ class SinkAudit {
   /// How far the objects are read in, each `org:Object`.
   struct Snapshots {
     std::set<std::string> read_in;
-    bool all = false;  ///< that the configuration asks for
+    bool all = false;      ///< that the configuration asks for
+    bool filling = false;  ///< the target has still much to be told: a sweep would take its time
   };
   struct Parts {
     std::string sink;

@@ -42,7 +42,8 @@ Result<bool> SinkAudit::sweep_owed() {
   sweeping_.clear();
   std::ranges::set_difference(
       snapshots.read_in, swept_, std::inserter(sweeping_, sweeping_.begin()));
-  if (now < sweep_at_ && (!snapshots.all || sweep_failed_)) sweeping_.clear();
+  if (snapshots.filling || (now < sweep_at_ && (!snapshots.all || sweep_failed_)))
+    sweeping_.clear();
   return !sweeping_.empty();
 }
 

@@ -229,4 +229,13 @@ std::string PostgresServer::run(const std::string& sql) const {
   return out;
 }
 
+void PostgresServer::await_alone() const {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (run("select count(*) from pg_stat_activity where backend_type = 'client backend' and pid "
+             "<> pg_backend_pid()") != "0") {
+    if (std::chrono::steady_clock::now() > deadline) give_up("a connection stays open");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // polling, with a deadline
+  }
+}
+
 }  // namespace headwater::test

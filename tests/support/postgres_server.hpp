@@ -37,6 +37,8 @@ class PostgresServer {
   std::vector<std::vector<std::string>> rows(const std::string& sql) const;
   /// The same as one text: columns by `|`, rows by newline.
   std::string run(const std::string& sql) const;
+  /// Until nobody else is connected: what a connection read is counted when it has gone.
+  void await_alone() const;
 
  private:
   std::filesystem::path folder_;

@@ -421,7 +421,13 @@ TEST_F(SinkAuditTest, WhatAnEarlierLedgerLeftBehindIsSweptOnceAllIsReadIn) {
   audit->step();
   for (int i = 0; i < 20; ++i) audit->step();
   EXPECT_EQ(target.swept, 0) << "Account is not read in";
-  snapshots = {{"emea:Account"}, true};
+  snapshots = {{"emea:Account"}, true, true};
+  for (int i = 0; i < 20; ++i) {
+    clock.ms += 60'000;
+    audit->step();
+  }
+  EXPECT_EQ(target.swept, 0) << "the target is still being filled";
+  snapshots = {{"emea:Account"}, true, false};
   const auto receipt = run_for(60'000);
   EXPECT_EQ(findings(receipt), (std::set{key(900), key(901)}));
   EXPECT_EQ(receipt.at("result"), "repaired");
