@@ -8,7 +8,7 @@
 namespace headwater::runtime {
 namespace {
 
-constexpr std::int64_t kEveryMs = 10'000;
+constexpr std::int64_t kEveryMs = 2'000;
 
 }  // namespace
 

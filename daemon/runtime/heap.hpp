@@ -14,7 +14,7 @@ class HeapKeeper {
   /// Free memory that stays, so that busy threads need not ask the system for it again.
   static constexpr std::uint64_t kFreeKept = 32ULL << 20;
 
-  /// Looks every 10 s, and gives back if more than that lies idle. True if it did.
+  /// Looks every 2 s, and gives back if more than that lies idle. True if it did.
   bool step(std::int64_t monotonic_ms);
 
  private:
