@@ -168,7 +168,7 @@ struct RowHandler {
   }
   bool take(const Scalar& scalar, error_code& error) {
     if (depth != 1) return true;
-    const bool fits = put(scalar);
+    const bool fits = put(scalar) || misfit != nullptr;
     if (!fits) error = json::make_error_code(json::error::exception);
     key.clear();
     text.clear();
@@ -194,7 +194,7 @@ struct RowHandler {
     if (never_in_events(field)) return true;
     if (key == "IsPersonAccount") person = scalar.flag;
     const auto value = typed(scalar, field.type, *row->texts);
-    if (!value) return misfit = &field, false;
+    if (!value) return misfit = misfit == nullptr ? &field : misfit, false;
     row->fields.push_back({field.path, *value, field.calculated});
     return true;
   }
@@ -230,10 +230,12 @@ RowDecoder::RowDecoder(const ObjectDescription& object) : object_(object) {
 }
 
 Error RowDecoder::misfit(const FieldInfo& field) const {
-  return rejected(fmt::format("read a row of {}: field {} holds no {}; describing the object again",
-                              object_.name,
-                              field.name,
-                              field.type));
+  return rejected(
+      fmt::format("read a row of {}: field {} holds no {}, which the org describes it as; "
+                  "it is described and read again",
+                  object_.name,
+                  field.name,
+                  field.type));
 }
 
 Result<void> RowDecoder::decode(std::string_view text, RecordRow& out) const {
@@ -244,9 +246,9 @@ Result<void> RowDecoder::decode(std::string_view text, RecordRow& out) const {
   handler.row = &out;
   error_code error;
   const auto used = parser.write_some(false, text.data(), text.size(), error);
-  if (handler.misfit) return misfit(*handler.misfit);
   if (error || used != text.size() || !handler.is_object || !handler.has_id)
     return rejected(fmt::format("read a row of {}: not a JSON object with an Id", object_.name));
+  if (handler.misfit) return misfit(*handler.misfit);
   if (handler.person) drop_whole_name(out);
   return {};
 }
@@ -263,10 +265,10 @@ Result<void> RowDecoder::decode(const CsvPage& page,
     handler.key = columns[i];
     const auto field = by_name_.find(handler.key);
     const auto type = field == by_name_.end() ? std::string_view() : field->second->type;
-    if (!handler.put(scalar_of_cell(page.cell(row, i), type))) break;
+    handler.put(scalar_of_cell(page.cell(row, i), type));
   }
-  if (handler.misfit) return misfit(*handler.misfit);
   if (!handler.has_id) return rejected(fmt::format("read a row of {}: it has no Id", object_.name));
+  if (handler.misfit) return misfit(*handler.misfit);
   if (handler.person) drop_whole_name(out);
   return {};
 }

@@ -45,7 +45,8 @@ class RowDecoder {
   explicit RowDecoder(const ObjectDescription& object);
 
   /// `json`: a FetchedRecord's. Fields that were not asked for are not given. Rejected: not such an
-  /// object, or a value that does not fit its type (named by field, never by content).
+  /// object, or a value that does not fit its type (named by field, never by content). Then id,
+  /// stamp and deleted are the row's all the same, as far as it has them: it stands alone.
   Result<void> decode(std::string_view json, RecordRow& out) const;
   /// The same of a row of a Bulk result, whose columns these are.
   Result<void> decode(const CsvPage& page,

@@ -155,7 +155,9 @@ Result<Step> ObjectPass::begin_anew() {
   if (walk_) walk_->give_up();
   tally_ = {};
   receipt_.compared = receipt_.binned = receipt_.before_start = receipt_.suspects = 0;
-  receipt_.derived = 0;
+  receipt_.derived = receipt_.unread = 0;
+  unread_.clear();
+  why_unread_.clear();
   derived_.reset();
   row_.reset();
   ledger_at_.clear();
@@ -199,7 +201,7 @@ Result<Step> ObjectPass::begin() {
 }
 
 Result<Step> ObjectPass::keys() {
-  const auto next = walk([this](const salesforce::RecordRow& row) {
+  const auto next = walk([this](const salesforce::RecordRow& row, const Error*) {
     return spool_->add(row.id.view(), spooled({row.stamp, row.deleted}));
   });
   if (!next) return next.error();
@@ -320,12 +322,31 @@ Result<Step> ObjectPass::after_merge() {
 
 Result<Step> ObjectPass::window() {
   if (crowded()) return drain_then(Phase::Window);
-  const auto next = walk([this](const salesforce::RecordRow& row) { return compare(row); });
+  const auto next = walk([this](const salesforce::RecordRow& row, const Error* unread) {
+    return unread == nullptr ? compare(row) : pass_over(row, *unread);
+  });
   send_derived(window_noted_);
+  if (auto opened = open_holes(window_noted_); !opened) return opened.error();
   if (!next) return next.error();
   if (*next != RowWalk::Next::End) return after(*next);
   walk_.reset();
   return drain_then(Phase::Done);
+}
+
+/// It stands alone. So many of them are no rows' fault: the pass ends with what the first one says.
+Result<void> ObjectPass::pass_over(const salesforce::RecordRow& row, const Error& unread) {
+  if (!unread_.insert(row.id.str()).second) return {};
+  if (unread_.size() > kSuspectsMax) return unread;
+  receipt_.unread = unread_.size();
+  if (why_unread_.empty()) why_unread_ = fmt::format("{}: {}", row.id.view(), unread.message);
+  if (!order_.repair) return {};
+  ledger::Hole hole;
+  hole.cause = ledger::kUnreadableRow;
+  hole.id = row.id.str();
+  hole.detail = unread.message;
+  hole.from_ts = hole.to_ts = row.stamp;
+  holes_.push_back(std::move(hole));
+  return {};
 }
 
 Result<void> ObjectPass::compare(const salesforce::RecordRow& row) {

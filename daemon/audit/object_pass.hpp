@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ struct Bench {
 ///   refresh where values of formulas alone differ, which no event tells, the row that shows them
 ///   is
 ///           applied: it is no finding, and costs no call
+///   unread  a row of which a value does not fit the field's type is compared with nothing: it is
+///   counted,
+///           and has a record hole of its own
 ///   heal    each finding is a record hole, refetched like any other; waits until they are closed,
 ///           and those that were open for a suspect before. What stays open is wrong still
 ///
@@ -110,6 +114,7 @@ class ObjectPass {
             const std::optional<OrgRow>& row,
             const ledger::Standing* standing);
   Result<void> compare(const salesforce::RecordRow& row);
+  Result<void> pass_over(const salesforce::RecordRow& row, const Error& unread);
   Result<void> look_again(const std::vector<RecordId>& ids);
   Result<void> judge_one(const RecordId& id,
                          const std::optional<ledger::Standing>& before,
@@ -157,6 +162,8 @@ class ObjectPass {
   bool ledger_read_ = false;
   std::map<std::string, Suspect> suspects_;
   std::map<std::string, Sight> gone_;
+  std::set<std::string> unread_;  // ids; at most kSuspectsMax
+  std::string why_unread_;        // of the first one
   std::size_t gone_max_ = 0;
   bool mass_gone_ = false, began_anew_ = false;
   bool missed_ = false;  // a living record of ours is not in the org, and stays with us

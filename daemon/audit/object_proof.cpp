@@ -75,10 +75,16 @@ Result<void> ObjectPass::look_again(const std::vector<RecordId>& ids) {
     if (!page) return page.error();
     if (!*page) break;
     for (const auto& record : (*page)->records) {
-      if (auto decoded = decoder_->decode(record, decoded_); !decoded) return decoded;
+      const auto decoded = decoder_->decode(record, decoded_);
       const auto at = before.find(decoded_.id.str());
-      if (at == before.end()) continue;
-      if (auto judged = judge_one(decoded_.id, at->second, &decoded_); !judged) return judged;
+      if (at == before.end()) {
+        if (!decoded && decoded_.id == RecordId()) return decoded;
+        continue;
+      }
+      const auto judged = decoded ? judge_one(decoded_.id, at->second, &decoded_)
+                                  : pass_over(decoded_, decoded.error());
+      if (!judged) return judged;
+      if (!decoded) suspects_.erase(at->first);
       before.erase(at);
     }
   }
@@ -270,6 +276,13 @@ Result<Step> ObjectPass::finish() {
         "each waits for",
         left_open_,
         receipt_.known);
+  if (!unread_.empty())
+    receipt_.note +=
+        fmt::format("{}{} of the rows could not be read, and are not compared{}; {}",
+                    receipt_.note.empty() ? "" : "; ",
+                    unread_.size(),
+                    order_.repair ? ": each has a hole that closes once it can be" : "",
+                    why_unread_);
   if (mass_gone_) {
     const bool none = receipt_.org_side.rows == 0;
     receipt_.note = fmt::format(
@@ -292,9 +305,10 @@ Result<Step> ObjectPass::finish() {
   const bool found = receipt_.proven > 0 || receipt_.known > 0 || mass_gone_;
   const bool healed =
       order_.repair && !mass_gone_ && receipt_.known == 0 && receipt_.healed == receipt_.proven;
-  receipt_.result = !found   ? Receipt::Result::Equal
-                    : healed ? Receipt::Result::Repaired
-                             : Receipt::Result::Different;
+  receipt_.result = found && !healed      ? Receipt::Result::Different
+                    : receipt_.unread > 0 ? Receipt::Result::Partial
+                    : found               ? Receipt::Result::Repaired
+                                          : Receipt::Result::Equal;
   receipt_.ended_at = now();
   return go(Phase::Done);
 }

@@ -40,6 +40,8 @@ std::string_view to_string(Receipt::Result result) {
       return "repaired";
     case Receipt::Result::Different:
       return "different";
+    case Receipt::Result::Partial:
+      return "partial";
     case Receipt::Result::Failed:
       return "failed";
   }
@@ -85,6 +87,7 @@ std::string Receipt::json() const {
                    {"known", known},
                    {"unsettled", unsettled},
                    {"derived", derived},
+                   {"unread", unread},
                    {"drift_ppm", drift_ppm()},
                    {"api_calls", api_calls},
                    {"differing_months", std::move(months_told)},
@@ -126,7 +129,10 @@ std::string Receipt::json() const {
     const auto* result = told.if_contains("result");
     LastAudit last{time_of(told, "started_at"), time_of(told, "ended_at")};
     last.complete = result != nullptr && *result != "failed";
-    last.settled = last.complete && *result != "different";
+    // Without repair nobody else remembers what could not be read.
+    const auto* repaired = told.if_contains("repair");
+    const bool remembered = *result != "partial" || (repaired != nullptr && *repaired == true);
+    last.settled = last.complete && *result != "different" && remembered;
     last.window_from = time_of(told, "window_from");
     if (!complete || last.complete) return std::optional<LastAudit>(last);
   }

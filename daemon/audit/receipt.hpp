@@ -27,6 +27,7 @@ struct Receipt {
     Equal,      ///< nothing is wrong
     Repaired,   ///< all that was found is healed
     Different,  ///< found, and not (yet) healed: see the note
+    Partial,    ///< of what could be read nothing is wrong any more; some rows could not
     Failed,     ///< could not look: see the note
   };
   std::uint64_t run = 0;
@@ -44,6 +45,7 @@ struct Receipt {
   std::uint64_t known = 0;      ///< wrong, but no finding: holes of them were, and are still, open
   std::uint64_t unsettled = 0;  ///< moved at every look: read again to be sure, no finding
   std::uint64_t derived = 0;    ///< old values of formulas alone: refreshed if repair, no finding
+  std::uint64_t unread = 0;     ///< a value does not fit its field's type: compared with nothing
   std::uint64_t api_calls = 0;
   Result result = Result::Failed;
   std::string note;
@@ -54,7 +56,7 @@ struct Receipt {
   double drift_ppm() const;
   std::string json() const;
 };
-std::string_view to_string(Receipt::Result result);  ///< `equal repaired different failed`
+std::string_view to_string(Receipt::Result result);  ///< `equal repaired different partial failed`
 
 /// What a later audit needs of an earlier one.
 struct LastAudit {

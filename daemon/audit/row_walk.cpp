@@ -9,6 +9,15 @@
 namespace headwater::audit {
 namespace {
 
+/// What could not be decoded at all, be it the id, is the page's fault.
+Result<void> give(const Result<void>& decoded,
+                  const salesforce::RecordRow& row,
+                  const RowWalk::Visit& visit) {
+  if (decoded) return visit(row, nullptr);
+  if (row.id == RecordId()) return decoded;
+  return visit(row, &decoded.error());
+}
+
 bool is_lost(const Error& error) {
   return error.code == "JOB_FAILED" || error.code == "JOB_ABORTED" || error.code == "NOT_FOUND";
 }
@@ -46,8 +55,8 @@ Result<RowWalk::Next> RowWalk::rest(const salesforce::RowDecoder& decoder,
   if (!*page) return Next::End;
   begun_ = true;
   for (const auto& record : (*page)->records) {
-    if (auto read = decoder.decode(record, row); !read) return read.error();
-    if (auto taken = visit(row); !taken) return taken.error();
+    const auto decoded = decoder.decode(record, row);
+    if (auto given = give(decoded, row, visit); !given) return given.error();
   }
   return Next::Rows;
 }
@@ -71,8 +80,8 @@ Result<RowWalk::Next> RowWalk::bulk(const salesforce::RowDecoder& decoder,
     return Next::End;
   }
   for (std::size_t i = 0; i < (*page)->rows(); ++i) {
-    if (auto read = decoder.decode(**page, i, selection_.fields, row); !read) return read.error();
-    if (auto taken = visit(row); !taken) return taken.error();
+    const auto decoded = decoder.decode(**page, i, selection_.fields, row);
+    if (auto given = give(decoded, row, visit); !given) return given.error();
   }
   return Next::Rows;
 }

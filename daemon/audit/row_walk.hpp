@@ -20,16 +20,19 @@ namespace headwater::audit {
 ///   each step: auto next = walk.next(decoder, row, visit);   until it says End
 ///
 /// Errors are the reader's; the call is made again at the next turn. After Transient, code
-/// RESULT_SHORT, all rows come again from the first one: what was given counts no more. A job that
+/// RESULT_SHORT, all rows come again from the first one: what was given counts no more. A row of
+/// which a value does not fit its type stands alone; one without an id fails the page. A job that
 /// fails is made again; after kBulkFailuresMax of them the rows are read by REST. One thread.
 class RowWalk {
  public:
   enum class Next : std::uint8_t {
-    Rows,   ///< `visit` was called with some
+    Rows,   ///< `visit` was called with all of a page
     Later,  ///< the org is at work on a job: not before later()
     End
   };
-  using Visit = std::function<Result<void>(const salesforce::RecordRow&)>;
+  /// `unread`: why the row could not be read; then only its id, stamp and deleted are. Null: it
+  /// was.
+  using Visit = std::function<Result<void>(const salesforce::RecordRow&, const Error* unread)>;
 
   /// `reader` and `clock` must outlive it. REQUIRES: `Id` is among the fields.
   RowWalk(salesforce::OrgReader& reader,

@@ -77,7 +77,7 @@ int code_of(const json::array& receipts) {
   int code = kAuditEqual;
   for (const auto& receipt : receipts) {
     const auto result = text(receipt, "result");
-    if (result == "failed") return kAuditCouldNotLook;
+    if (result == "failed" || result == "partial") return kAuditCouldNotLook;
     if (result == "different") code = kAuditDifferent;
   }
   return code;

@@ -16,6 +16,8 @@ inline constexpr std::string_view kSwitchedOff = "switched_off";
 /// Of an object: the org does not show it to our user any more, and sends it no events of it.
 inline constexpr std::string_view kHidden = "hidden";
 
+/// Of a record: the org showed it, and a value of its row does not fit the field's type.
+inline constexpr std::string_view kUnreadableRow = "unreadable";
 /// Of an object: it has living records, and reading it fails as if it were not there.
 inline constexpr std::string_view kUnreadable = "audit_unreadable";
 

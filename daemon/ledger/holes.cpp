@@ -167,25 +167,31 @@ Result<bool> Holes::close_deletion(std::string_view org,
   return close_key(make_key(org, "d", object, id), noted, proof);
 }
 
-Result<bool> Holes::is_stray(std::string_view org,
-                             std::string_view object,
-                             std::string_view id) const {
+Result<std::string> Holes::cause_of(std::string_view org,
+                                    std::string_view object,
+                                    std::string_view id) const {
+  if (open_ == 0) return std::string();
   const std::string key = make_key(org, "r", object, id);
   auto found = find(key);
   if (!found) return found.error();
-  if (!*found) return false;
-  const auto hole = read_hole(key, **found);
-  return hole && (hole->cause == kStray || hole->cause == kMassDelete || hole->cause == kUnseen);
+  const auto hole = *found ? read_hole(key, **found) : std::nullopt;
+  return hole ? hole->cause : std::string();
+}
+
+Result<bool> Holes::is_stray(std::string_view org,
+                             std::string_view object,
+                             std::string_view id) const {
+  const auto cause = cause_of(org, object, id);
+  if (!cause) return cause.error();
+  return *cause == kStray || *cause == kMassDelete || *cause == kUnseen;
 }
 
 Result<bool> Holes::is_spared(std::string_view org,
                               std::string_view object,
                               std::string_view id) const {
-  const std::string key = make_key(org, "r", object, id);
-  const auto found = find(key);
-  if (!found) return found.error();
-  const auto hole = *found ? read_hole(key, **found) : std::nullopt;
-  return hole && hole->cause == kMassDelete;
+  const auto cause = cause_of(org, object, id);
+  if (!cause) return cause.error();
+  return *cause == kMassDelete;
 }
 
 Result<bool> Holes::close_spared(std::string_view org,

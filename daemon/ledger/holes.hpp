@@ -46,6 +46,10 @@ class Holes {
                             std::string_view id,
                             const Version& noted,
                             std::string_view proof);
+  /// Of the record's open hole; empty: none is open.
+  Result<std::string> cause_of(std::string_view org,
+                               std::string_view object,
+                               std::string_view id) const;
   /// True if the brake on deletes spared the record, and that doubt is open.
   Result<bool> is_spared(std::string_view org, std::string_view object, std::string_view id) const;
   /// An event, applied at `version`, says that a spared record is gone. True if nothing else is in

@@ -128,6 +128,10 @@ Result<bool> Ledger::Impl::settle(std::uint64_t number, std::size_t states_max) 
     if (!settling_codec_.decode(scan->value(), settling_state_))
       return fatal(fmt::format("ledger: the state of {} is damaged or of a newer format", last));
     if (!is_unseen(settling_state_, job->noted)) continue;
+    // Its row came and could not be read: it is there, and asked for by id in any case.
+    const auto cause = holes_.cause_of(job->org, job->object, last.substr(prefix.size()));
+    if (!cause) return cause.error();
+    if (*cause == kUnreadableRow) continue;
     ++unseen;
     if (!asking) continue;
     Hole hole = hole_of(*job, Hole::Scope::Record, kUnseen);

@@ -68,7 +68,8 @@ void ObjectBook::add_row(const std::string& object,
 }
 
 OwnedRows ObjectBook::rows_of(const DescribedObject& object,
-                              std::span<const salesforce::FetchedRecord> records) {
+                              std::span<const salesforce::FetchedRecord> records,
+                              std::map<std::string, std::string>& unread) {
   OwnedRows out;
   const std::string& name = object.description.name;
   const salesforce::RowDecoder decoder(object.description);
@@ -83,6 +84,7 @@ OwnedRows ObjectBook::rows_of(const DescribedObject& object,
     } else if (auto read = decoder.decode(*record.json, decoded); !read) {
       log::warning(read.error().message,
                    {{"org", org_}, {"object", name}, {"id", record.id.view()}});
+      unread.emplace(record.id.view(), read.error().message);
     } else {
       decoded.id = record.id;
       add_row(name, decoded, out);

@@ -39,10 +39,11 @@ class ObjectBook {
   /// A decoded row as one for the ledger, its memory in `out`.
   void add_row(const std::string& object, const salesforce::RecordRow& decoded, OwnedRows& out);
   /// Rows of records read by id; `present` is false where the org returned nothing, and
-  /// `deleted` is true if its recycle bin says why. A record that
-  /// cannot be read is left out and logged: its hole stays open, and the others do not wait for it.
+  /// `deleted` is true if its recycle bin says why. A record that cannot be read is left out and
+  /// named in `unread`, with the reason: the others do not wait for it.
   OwnedRows rows_of(const DescribedObject& object,
-                    std::span<const salesforce::FetchedRecord> records);
+                    std::span<const salesforce::FetchedRecord> records,
+                    std::map<std::string, std::string>& unread);
 
  private:
   const std::string org_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -27,7 +28,8 @@ Result<void> ChunkMaker::take(Result<void> decoded, const salesforce::RecordRow&
     hole.org = tools_.org;
     hole.object = object_.description.name;
     hole.id = id;
-    hole.cause = "unreadable";
+    hole.version = noted_;
+    hole.cause = ledger::kUnreadableRow;
     hole.detail = decoded.error().message;
     if (auto opened = tools_.ledger.open_hole(hole); !opened) return opened;
   }

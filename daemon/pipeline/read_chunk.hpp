@@ -33,7 +33,9 @@ struct ChunkPlace {
 /// tried again by id. Holds one page's rows in memory.
 class ChunkMaker {
  public:
-  ChunkMaker(OrgTools& tools, const DescribedObject& object) : tools_(tools), object_(object) {}
+  /// `noted`: as the place's. An unreadable record's hole is answered by rows that are no older.
+  ChunkMaker(OrgTools& tools, const DescribedObject& object, const Version& noted)
+      : tools_(tools), object_(object), noted_(noted) {}
 
   Result<void> add(const salesforce::QueryPage& page);
   Result<void> add(const salesforce::CsvPage& page, const std::vector<std::string>& columns);
@@ -50,6 +52,7 @@ class ChunkMaker {
 
   OrgTools& tools_;
   const DescribedObject& object_;
+  const Version noted_;
   std::deque<OwnedRows> batches_;  // stay where they are: their rows borrow from them
   std::size_t rows_ = 0, unreadable_ = 0;
   std::string last_id_;

@@ -179,7 +179,7 @@ ReadTask::Worked ReadTask::read_rest(const ReadJob& job, Reading& reading) {
   auto ids = check_page(*page, reading);
   if (!ids) return ids.error();
   place.read_all = page->total < reading.limit;
-  ChunkMaker chunk(tools_, **described);
+  ChunkMaker chunk(tools_, **described, *noted);
   if (auto added = chunk.add(*page); !added) return added.error();
   reading.page_before = std::move(*ids);
   sent(job, reading, chunk, chunk.send(place));
@@ -229,7 +229,7 @@ ReadTask::Worked ReadTask::read_bulk(const ReadJob& job, Reading& reading) {
   if (!page) return page.error();
   place.behind = reading.walk->position();
   place.read_all = place.behind.done;
-  ChunkMaker chunk(tools_, **described);
+  ChunkMaker chunk(tools_, **described, job.noted);
   if (*page) {
     if (auto added = chunk.add(**page, fields); !added) return added.error();
   }

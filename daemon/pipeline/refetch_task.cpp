@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -20,6 +21,10 @@ constexpr EpochMs kPostponeMax = 15 * 60'000;
 /// Rows in the lane are applied within moments; should they get lost on the way, their holes are
 /// due again after this.
 constexpr EpochMs kInFlight = 60'000;
+
+EpochMs pause_after(std::uint32_t attempts) {
+  return std::min(kPostponeMax, kPostpone << std::min<std::uint32_t>(attempts, 10));
+}
 
 }  // namespace
 
@@ -49,8 +54,7 @@ Result<Step> RefetchTask::step() {
     // Only what is the question's own fault is put off: the org itself is asked again as soon as it
     // answers.
     if (done.error().kind != ErrorKind::Rejected) return done.error();
-    const auto attempts = std::min<std::uint32_t>(holes.front().attempts, 10);
-    const EpochMs next = now + std::min(kPostponeMax, kPostpone << attempts);
+    const EpochMs next = now + pause_after(holes.front().attempts);
     if (auto postponed = tools_.ledger.postpone(holes, next); !postponed) return postponed.error();
     tools_.objects.forget(object);  // a field went or was hidden
     log::warning(done.error().message, {{"org", tools_.org}, {"object", object}});
@@ -70,20 +74,37 @@ Result<void> RefetchTask::refetch(const std::string& object,
   }
   auto records = tools_.api.fetch(object, ids, (*described)->fields);
   if (!records) return records.error();
-  OwnedRows rows = tools_.objects.rows_of(**described, *records);
+  std::map<std::string, std::string> unread;
+  OwnedRows rows = tools_.objects.rows_of(**described, *records, unread);
   rows.batch.org = tools_.org;
   rows.batch.object = object;
   rows.batch.noted = *noted;
   rows.batch.type = ChangeType::Refetch;
   refetched_.add(static_cast<double>(rows.rows.size()));
-  if (rows.rows.size() < records->size()) {
-    failed_.add(static_cast<double>(records->size() - rows.rows.size()));
-    tools_.objects.forget(object);  // a field's type may have changed
-  }
   // Not due again while they wait in the lane; applied, they close their holes.
   const EpochMs due = tools_.clock.now_ms() + kInFlight;
   if (auto postponed = tools_.ledger.postpone(holes, due); !postponed) return postponed;
   tools_.outbox.send(std::move(rows));
+  if (unread.empty()) return {};
+  failed_.add(static_cast<double>(unread.size()));
+  tools_.objects.forget(object);  // a field's type may have changed
+  return say_unread(holes, unread, *noted);
+}
+
+/// They are there, and nothing waits for them any more: each has a hole of its own until it can be
+/// read, and is asked for with growing pauses.
+Result<void> RefetchTask::say_unread(const std::vector<ledger::Hole>& holes,
+                                     const std::map<std::string, std::string>& unread,
+                                     const Version& noted) {
+  for (ledger::Hole hole : holes) {
+    const auto why = unread.find(hole.id);
+    if (why == unread.end()) continue;
+    hole.cause = ledger::kUnreadableRow;
+    hole.detail = why->second;
+    hole.version = noted;
+    hole.next_try = tools_.clock.now_ms() + pause_after(hole.attempts);
+    if (auto said = tools_.ledger.open_hole(hole); !said) return said;
+  }
   return {};
 }
 

@@ -12,7 +12,8 @@ namespace headwater {
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
 /// applying it closes the hole. A refetch that is refused is postponed, never given up; while the
-/// org does not answer, all wait for its next answer.
+/// org does not answer, all wait for its next answer. A record whose row cannot be read keeps its
+/// hole, cause `unreadable`, and the others go on.
 class RefetchTask final : public OrgTask {
  public:
   explicit RefetchTask(OrgTools& tools);
@@ -21,6 +22,9 @@ class RefetchTask final : public OrgTask {
 
  private:
   Result<void> refetch(const std::string& object, const std::vector<ledger::Hole>& holes);
+  Result<void> say_unread(const std::vector<ledger::Hole>& holes,
+                          const std::map<std::string, std::string>& unread,
+                          const Version& noted);
 
   OrgTools& tools_;
   observe::Counter refetched_, failed_;

@@ -22,6 +22,7 @@ std::string check_line(const Check& check) {
     return fmt::format("{:<28} NOT CHECKED: {}\n", check.name, check.failed);
   const std::string verdict = check.different > 0 ? fmt::format("DIFFERENT ({}): ", check.different)
                               : check.moving > 0  ? fmt::format("NOT SETTLED ({}): ", check.moving)
+                              : check.unread > 0  ? fmt::format("NOT CHECKED ({}): ", check.unread)
                                                   : "equal: ";
   return fmt::format("{:<28} {}{}{}{}{}\n",
                      check.name,
@@ -98,6 +99,9 @@ std::string report_text(const Outcome& outcome) {
   for (const auto& check : outcome.checks) out += check_line(check);
   out += open_lines("holes", outcome.holes);
   out += open_lines("quarantine rows", outcome.quarantine);
+  if (!outcome.unread.empty()) out += "could not be read in the org, and were not compared\n";
+  for (const auto& one : outcome.unread)
+    out += fmt::format("    {}: {}: {}\n", one.check, one.rkey, one.what);
   for (std::size_t i = 0; i < outcome.differences.size(); ++i) {
     const auto& difference = outcome.differences[i];
     out += fmt::format("{}{}: {}{}{}\n",
@@ -113,7 +117,7 @@ std::string report_text(const Outcome& outcome) {
 }
 
 std::string report_json(const Outcome& outcome) {
-  json::array checks, differences;
+  json::array checks, differences, unread;
   for (const auto& check : outcome.checks) {
     checks.push_back(json::object{
         {"check", check.name},
@@ -121,16 +125,19 @@ std::string report_json(const Outcome& outcome) {
         {"different", check.different},
         {"note", check.note},
         {"moving", check.moving},
+        {"unread", check.unread},
         {"failed", check.failed.empty() ? json::value(nullptr) : json::value(check.failed)}});
   }
   for (const auto& difference : outcome.differences)
     differences.push_back(difference_object(difference));
+  for (const auto& one : outcome.unread) unread.push_back(difference_object(one));
   json::array restated(outcome.restated.begin(), outcome.restated.end());
   return json::serialize(json::object{{"equal", outcome.equal()},
                                       {"restated", std::move(restated)},
                                       {"complete", outcome.could_check()},
                                       {"checks", std::move(checks)},
                                       {"differences", std::move(differences)},
+                                      {"unread", std::move(unread)},
                                       {"story", outcome.story},
                                       {"holes", outcome.holes},
                                       {"quarantine", outcome.quarantine}});

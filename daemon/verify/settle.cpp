@@ -91,6 +91,7 @@ Result<bool> Verifier::settle_round() {
         continue;
       }
       if (*judged == Judgement::Different) differ(check_of(mine, what), suspect->first, what);
+      if (*judged == Judgement::Unread) unread(mine, suspect->first, what);
       suspect = mine.suspects.erase(suspect);
     }
   }
@@ -237,6 +238,7 @@ Result<Verifier::Judgement> Verifier::judge_org(std::size_t org,
     return record ? record->rev.value : 0;
   };
   if (rev_of(*before) != rev_of(*after)) return what = "it moves", Judgement::Moving;
+  if (truth && !truth->unread.empty()) return what = truth->unread, Judgement::Unread;
   if (!truth && !lives) return Judgement::Equal;
   if (!truth) {
     what = "it lives in the ledger, but the org shows no such record";

@@ -64,7 +64,10 @@ class Projection {
     if (!known) return std::move(known).error();
     Object& o = **known;
     salesforce::RecordRow row;
-    if (auto read = o.decoder->decode(record, row); !read) return std::move(read).error();
+    if (auto read = o.decoder->decode(record, row); !read) {
+      if (row.id == RecordId()) return std::move(read).error();
+      return TrueRecord{row.stamp, {}, o.retired, read.error().message};
+    }
     crm::RawSlots slots;
     for (const auto& field : row.fields) {
       const NameId id = o.names.intern(field.path);
@@ -82,7 +85,7 @@ class Projection {
       sections += ",\"violations\":";
       append_violations(sections, o.names, projection.violations);
     }
-    return TrueRecord{row.stamp, std::move(sections), o.retired};
+    return TrueRecord{row.stamp, std::move(sections), o.retired, {}};
   }
 
  private:

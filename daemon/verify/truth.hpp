@@ -22,6 +22,9 @@ struct TrueRecord {
   EpochMs stamp = 0;                       ///< SystemModstamp; 0: not told
   std::string sections;                    ///< as sections_of() a canonical record
   std::shared_ptr<const Retired> retired;  ///< what it cannot say; never null
+  /// Not empty: why its row could not be read (a value does not fit the field's type). Of the
+  /// others then only `stamp` counts.
+  std::string unread;
 };
 
 /// What a mapped record cannot show of an object that the org describes so. Pure.

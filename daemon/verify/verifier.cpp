@@ -62,7 +62,7 @@ bool Outcome::equal() const {
 }
 bool Outcome::could_check() const {
   return std::all_of(checks.begin(), checks.end(), [](const Check& c) {
-    return c.failed.empty() && c.moving == 0;
+    return c.failed.empty() && c.moving == 0 && c.unread == 0;
   });
 }
 
@@ -114,6 +114,15 @@ void Verifier::suspect(Work& work, const std::string& rkey, std::string what) {
   if (!judged) return failed(work, judged.error());
   if (*judged == Judgement::Moving || *judged == Judgement::Unsettled) ++work.check.moving;
   if (*judged == Judgement::Different) differ(check_of(work, what), rkey, std::move(what));
+  if (*judged == Judgement::Unread) unread(work, rkey, std::move(what));
+}
+
+/// One record, be it met twice. With too many to be remembered one may count twice.
+void Verifier::unread(Work& work, const std::string& rkey, std::string why) {
+  if (work.unread.contains(rkey)) return;
+  if (work.unread.size() < kSuspectsMax) work.unread.insert(rkey);
+  ++work.check.unread;
+  if (unread_.size() < kDifferencesMax) unread_.push_back({work.check.name, rkey, std::move(why)});
 }
 
 void Verifier::failed(Work& work, const Error& error) {
@@ -158,6 +167,7 @@ Result<Outcome> Verifier::run() {
     out.checks.push_back(done.check);
   }
   out.differences = differences_;
+  out.unread = unread_;
   for (const auto& [place, what] : wrong_) {
     const auto ahead = ahead_.find(place);
     out.wrong.push_back(
@@ -328,6 +338,10 @@ Result<void> Verifier::compare_org(std::size_t org, const std::vector<LedgerReco
   if (!true_records) return failed(mine, true_records.error()), Result<void>{};
   for (std::size_t i = 0; i < records.size(); ++i) {
     const auto& truth = (*true_records)[i];
+    if (truth && !truth->unread.empty()) {
+      unread(mine, records[i].rkey, truth->unread);
+      continue;
+    }
     ++mine.check.compared;
     if (truth.has_value() == records[i].deleted) {
       suspect(mine, records[i].rkey, truth ? "it lives in the org" : "it is gone in the org");

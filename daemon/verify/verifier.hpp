@@ -56,8 +56,9 @@ struct Check {
   /// Records that moved on at every look, or that a sink has still to be told: neither equal nor
   /// wrong.
   std::uint64_t moving = 0;
-  std::string note;    ///< for the line of a report
-  std::string failed;  ///< why it could not be done; empty: it was
+  std::uint64_t unread = 0;  ///< records whose row in the org could not be read
+  std::string note;          ///< for the line of a report
+  std::string failed;        ///< why it could not be done; empty: it was
 };
 
 /// A record that a sink's target holds wrongly.
@@ -69,6 +70,7 @@ struct Wrong {
 struct Outcome {
   std::vector<Check> checks;
   std::vector<Difference> differences;   ///< the first ones
+  std::vector<Difference> unread;        ///< the first records that could not be compared, and why
   boost::json::value holes, quarantine;  ///< the open ones, as the daemon lists them
   boost::json::value story;              ///< of the first difference's record; null: none
   std::vector<Wrong> wrong;              ///< the first kWrongMax
@@ -114,8 +116,8 @@ class Verifier {
 
  private:
   /// Moving: the next look may find it equal, and if none does, it still is no fault. Unsettled: as
-  /// long as there is time, then it is one.
-  enum class Judgement : std::uint8_t { Equal, Different, Unsettled, Moving };
+  /// long as there is time, then it is one. Unread: nothing to compare it with.
+  enum class Judgement : std::uint8_t { Equal, Different, Unsettled, Moving, Unread };
   /// One check with the records that it is not sure of.
   struct Work {
     Check check;
@@ -124,11 +126,13 @@ class Verifier {
     std::map<std::string, std::uint64_t> cursors;  ///< org -> rev, read before the data
     std::map<std::string, std::uint64_t> strays;   ///< rkey -> its rev at the last look
     std::set<std::string> strays_told;
+    std::set<std::string> unread;  ///< rkeys
   };
 
   Work& work(const std::string& name) { return works_[name]; }
   void differ(Work& work, const std::string& rkey, std::string what);
   void suspect(Work& work, const std::string& rkey, std::string what);
+  void unread(Work& work, const std::string& rkey, std::string why);
   void failed(Work& work, const Error& error);
   Work& check_of(Work& suspected, const std::string& what);
 
@@ -172,6 +176,7 @@ class Verifier {
   std::vector<std::unique_ptr<LogView>> logs_;
   std::vector<std::optional<LogStory>> log_ahead_;
   std::vector<Difference> differences_;
+  std::vector<Difference> unread_;
   std::map<std::pair<std::string, std::string>, std::string> wrong_;    // (sink, rkey) -> what
   std::map<std::pair<std::string, std::string>, std::uint64_t> ahead_;  // the same -> its rev
   std::map<std::string, std::set<std::string>> objects_;  // by org, that the ledger holds

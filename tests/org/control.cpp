@@ -127,6 +127,7 @@ HttpResponse set_faults(Org& org, const object& body) {
   if (const auto object = text(body, "withdraw_object"); !object.empty())
     faults.withdraw_object(object);
   if (const auto object = text(body, "hide_records"); !object.empty()) faults.hide_records(object);
+  if (const auto id = text(body, "misprint"); !id.empty()) faults.misprint(id);
   if (const auto schema = text(body, "refuse_schema"); !schema.empty()) {
     const auto* named = org.catalog().find(schema);
     faults.refuse_schema(named != nullptr ? named->schema_id : schema);

@@ -96,6 +96,15 @@ class Faults {
     const std::lock_guard lock(mutex_);
     return hidden_.contains(object);
   }
+  /// REST prints this record's dates as words.
+  void misprint(std::string id) {
+    const std::lock_guard lock(mutex_);
+    misprinted_.insert(std::move(id));
+  }
+  bool misprinted(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    return misprinted_.contains(id);
+  }
   void refuse_schema(std::string schema_id) {
     const std::lock_guard lock(mutex_);
     schemas_.insert(std::move(schema_id));
@@ -120,6 +129,7 @@ class Faults {
     positions_.clear();
     withdrawn_.clear();
     hidden_.clear();
+    misprinted_.clear();
   }
 
  private:
@@ -128,6 +138,7 @@ class Faults {
   std::string token_error_ = kTokenError;
   std::map<std::string, std::string> topics_;
   std::set<std::string> schemas_, positions_, withdrawn_, hidden_;
+  std::set<std::string> misprinted_;  ///< ids
 };
 
 }  // namespace headwater::org

@@ -69,7 +69,8 @@ void append_record(std::string& out,
                    const std::string& version,
                    const ObjectDef& object,
                    const Record& record,
-                   const std::vector<RestField>& fields) {
+                   const std::vector<RestField>& fields,
+                   bool misprinted) {
   out += fmt::format(R"({{"attributes":{{"type":"{0}","url":"{1}/{2}/sobjects/{0}/{3}"}})",
                      object.name,
                      kRoot,
@@ -82,6 +83,8 @@ void append_record(std::string& out,
     out += ':';
     if (field.kind == RestField::Kind::Compound) {
       append_compound(out, object, record, field.field);
+    } else if (misprinted && field.type == FieldType::Date) {
+      out += R"("some day")";
     } else {
       append_rest_value(out, field.type, rest_field_value(object, record, field, made));
     }
@@ -214,7 +217,7 @@ HttpResponse Rest::collection(const HttpRequest& request,
     const auto size = out.size();
     store_.with(object, parsed->view(), [&](const Record& record) {
       if (!record.deleted && !faults_.records_hidden(object.name))
-        append_record(out, version, object, record, fields);
+        append_record(out, version, object, record, fields, faults_.misprinted(record.id));
     });
     if (out.size() == size) out += "null";
   }
@@ -245,7 +248,7 @@ HttpResponse Rest::row(const HttpRequest& request,
   if (parsed) {
     store_.with(object, parsed->view(), [&](const Record& record) {
       if (!record.deleted && !faults_.records_hidden(object.name))
-        append_record(out, version, object, record, fields);
+        append_record(out, version, object, record, fields, faults_.misprinted(record.id));
     });
   }
   if (out.empty()) return rest_refusal(404, "NOT_FOUND", "The requested resource does not exist");
@@ -279,7 +282,12 @@ HttpResponse Rest::query(const HttpRequest& request, const std::string& version,
     result.batch = std::clamp(result.batch, kBatchMin, kBatchMax);
   }
   each([&](const Record& record) {
-    append_record(result.rows.emplace_back(), version, *parsed->object, record, parsed->fields);
+    append_record(result.rows.emplace_back(),
+                  version,
+                  *parsed->object,
+                  record,
+                  parsed->fields,
+                  faults_.misprinted(record.id));
   });
   std::string locator;
   {

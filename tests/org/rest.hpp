@@ -74,11 +74,13 @@ class Rest {
   std::uint64_t next_locator_ = 1;
 };
 
-/// Appends a record as REST prints it: attributes, then the fields in this order.
+/// Appends a record as REST prints it: attributes, then the fields in this order. `misprinted`: its
+/// dates are words.
 void append_record(std::string& out,
                    const std::string& version,
                    const ObjectDef& object,
                    const Record& record,
-                   const std::vector<RestField>& fields);
+                   const std::vector<RestField>& fields,
+                   bool misprinted);
 
 }  // namespace headwater::org

@@ -167,6 +167,32 @@ class AuditTest : public test::PipelineTest {
     org.hidden = false;
     ASSERT_EQ(object_holes(), std::vector<std::string>{"mass_delete"});
   }
+  /// Three is poison, and no event told of its last change; four's was lost, too.
+  void one_is_poison() {
+    ten_accounts();
+    save(3, 20, "Poison");
+    save(4, 20, "Lost");
+    org.poison = {account(3)};
+    const auto receipt = audit();
+    EXPECT_EQ(result(receipt), "partial");
+    EXPECT_EQ(receipt.at("unread"), 1);
+    EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Name"});
+    EXPECT_EQ(held(4), "Lost/Steel");
+    const std::string note(receipt.at("note").as_string());
+    EXPECT_NE(note.find(account(3) + ": read a row of Account: field Due__c holds no date"),
+              std::string::npos)
+        << note;
+    EXPECT_EQ(note.find("tomorrow"), std::string::npos) << "no value";
+    ASSERT_EQ(ledger->holes_open(), 1U);
+    EXPECT_EQ(ledger->holes()[0].cause, "unreadable");
+    EXPECT_EQ(ledger->holes()[0].id, account(3));
+    // It can be read again.
+    org.poison.clear();
+    clock.ms += 3'600'000;
+    for (int i = 0; i < 100 && ledger->holes_open() > 0; ++i) others();
+    EXPECT_EQ(held(3), "Poison/Steel");
+    EXPECT_EQ(result(audit()), "equal");
+  }
   std::vector<std::string> object_holes() {
     std::vector<std::string> out;
     for (const auto& hole : ledger->holes()) {
@@ -627,6 +653,27 @@ TEST_F(AuditTest, AFieldThatWentMakesItDescribeAgainAndGoOn) {
   EXPECT_EQ(receipt.at("org_side").at("rows"), 10);
   EXPECT_EQ(org.described, described + 2);
   EXPECT_TRUE(object_holes().empty());
+}
+
+TEST_F(AuditTest, ARowThatCannotBeReadStandsAloneAndTheOthersAreCompared) { one_is_poison(); }
+
+TEST_F(AuditTest, ARowOfABulkJobThatCannotBeReadStandsAloneToo) {
+  org.announced = 60'000;
+  one_is_poison();
+  EXPECT_GT(org.jobs, 0);
+}
+
+TEST_F(AuditTest, WithoutRepairWhatCouldNotBeReadIsLookedAtByTheNextAuditAgain) {
+  ten_accounts();
+  audit();
+  save(3, 20, "Poison");
+  org.poison = {account(3)};
+  EXPECT_EQ(result(audit(false)), "partial");
+  EXPECT_EQ(ledger->holes_open(), 0U);
+  const auto again = audit(false);
+  EXPECT_EQ(again.at("unread"), 1);
+  EXPECT_EQ(audit(true).at("unread"), 1);
+  EXPECT_EQ(ledger->holes_open(), 1U);
 }
 
 TEST_F(AuditTest, RowsThatCameShortAreReadAgainAndCountOnce) {

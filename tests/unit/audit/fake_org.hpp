@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     std::string score = "7";
   };
   std::map<std::string, Record> records;
+  std::set<std::string> poison;       ///< ids whose `Due__c`, a date to describe, is none
   std::optional<Error> refusal;       ///< of every query
   std::optional<Error> job_refusal;   ///< of every look at a job
   std::optional<Error> page_refusal;  ///< of the next page, be it of a query or of a job
@@ -70,6 +72,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     add("Industry", "string");
     add("Score", "string");
     out.fields.back().calculated = true;  // a formula: no event tells it
+    if (!poison.empty()) add("Due__c", "date");
     return out;
   }
   Result<std::vector<salesforce::FetchedRecord>> fetch(
@@ -186,8 +189,8 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
 
  private:
   static Error no() { return rejected("this org answers queries only"); }
-  static std::string json(const std::pair<const std::string, Record>& record,
-                          std::span<const std::string> names) {
+  std::string json(const std::pair<const std::string, Record>& record,
+                   std::span<const std::string> names) const {
     std::string out = R"({"attributes":{"type":"Account"})";
     for (const auto& name : names) {
       out += ",\"" + name + "\":";
@@ -197,6 +200,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
       if (name == "Name") out += text(record.second.name);
       if (name == "Industry") out += text(record.second.industry);
       if (name == "Score") out += text(record.second.score);
+      if (name == "Due__c") out += poison.contains(record.first) ? R"("tomorrow")" : "null";
     }
     return out + "}";
   }
@@ -212,7 +216,8 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     if (at_ < rows_.size()) out.next = "more";
     return out;
   }
-  static std::string cell(const std::string& id, const Record& record, const std::string& name) {
+  std::string cell(const std::string& id, const Record& record, const std::string& name) const {
+    if (name == "Due__c") return poison.contains(id) ? "tomorrow" : "";
     if (name == "Id") return id;
     if (name == "SystemModstamp") return format_datetime(record.stamp);
     if (name == "IsDeleted") return record.deleted ? "true" : "false";

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -158,6 +159,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   }
 
   std::map<std::string, Account> accounts;
+  std::set<std::string> poison;  ///< ids of rows with a text where `Due__c` must be a date
   std::map<std::string, std::map<std::string, Account>> others;  ///< of another object
   std::vector<std::pair<std::string, std::string>> fields = {
       {"Id", "id"}, {"SystemModstamp", "datetime"}, {"Name", "string"}, {"IsDeleted", "boolean"}};
@@ -208,10 +210,11 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     }
     return out;
   }
-  static std::string json(const std::string& id, const Account& it) {
+  std::string json(const std::string& id, const Account& it) const {
     return R"({"attributes":{"type":"Account"},"Id":")" + id + R"(","SystemModstamp":")" +
            format_datetime(it.stamp) + R"(","Name":")" + it.name + R"(","IsDeleted":)" +
-           (it.deleted ? "true" : "false") + "}";
+           (it.deleted ? "true" : "false") +
+           (poison.contains(id) ? R"(,"Due__c":"tomorrow"})" : "}");
   }
 
   std::vector<std::string> job_ids;

@@ -250,6 +250,26 @@ TEST_F(OrgWorkerTest, AFailedFetchIsPostponedLongerEachTimeAndNeverGivenUp) {
   EXPECT_EQ(ledger->holes_open(), 1U);
 }
 
+TEST_F(OrgWorkerTest, ARowThatCannotBeReadIsAskedForLessAndLessOftenAndSaysWhy) {
+  make();
+  run();
+  open_holes(1, 1);
+  api.fields["Name"] = "date";
+  api.records = {{account(1), row(1, "\"one\"")}};
+  std::vector<std::int64_t> tried_at;
+  for (int i = 0; i < 40'000 && tried_at.size() < 4; ++i) {
+    const auto before = api.asked.size();
+    const Step step = worker->step();
+    if (api.asked.size() > before) tried_at.push_back(clock.ms);
+    clock.ms = step.next == Step::Next::Wait ? step.until_ms : clock.ms;
+  }
+  ASSERT_EQ(tried_at.size(), 4U);
+  EXPECT_GT(tried_at[3] - tried_at[2], tried_at[2] - tried_at[1]);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "unreadable");
+  EXPECT_NE(ledger->holes()[0].detail.find("field Name holds no date"), std::string::npos);
+}
+
 TEST_F(OrgWorkerTest, WhileTheOrgDoesNotAnswerNoHoleIsPutOff) {
   make();
   run();

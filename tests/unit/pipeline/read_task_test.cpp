@@ -370,6 +370,46 @@ TEST_F(ReadTaskTest, ARecordThatIsNotUnderstoodGetsAHoleAndTheOthersGoOn) {
   EXPECT_EQ(ledger->holes()[0].cause, "unreadable");
 }
 
+TEST_F(ReadTaskTest, ARowThatCannotBeReadIsNotUnseenAndTheJobEnds) {
+  create_accounts(1, 3);
+  org.add(1, 3);
+  org.fields.push_back({"Due__c", "date"});
+  org.poison.insert(account(2));
+  const ReadJob job = ask();
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(now(job).unseen, 0U) << "it is there";
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  const auto hole = ledger->holes()[0];
+  EXPECT_EQ(hole.cause, "unreadable");
+  EXPECT_EQ(hole.id, account(2));
+  EXPECT_NE(hole.detail.find("field Due__c holds no date"), std::string::npos) << hole.detail;
+  EXPECT_EQ(hole.detail.find("tomorrow"), std::string::npos) << "no value";
+  // The org prints it as a date again.
+  org.poison.clear();
+  for (int i = 0; i < 500 && ledger->holes_open() > 0; ++i) turn();
+  EXPECT_EQ(ledger->holes_open(), 0U);
+}
+
+TEST_F(ReadTaskTest, NoJobWaitsForARecordWhoseRowTurnsOutToBeUnreadable) {
+  create_accounts(1, 3);
+  org.add(1, 3);
+  org.fields.push_back({"Due__c", "date"});
+  // The reading does not meet it, as a page lacks it; by id the org shows a row with no date.
+  org.spoil_page = [](salesforce::QueryPage& page) {
+    page.records.erase(page.records.begin() + 1);
+    --page.total;
+  };
+  const ReadJob job = ask();
+  org.poison.insert(account(2));
+  run_to_end(job);
+  EXPECT_EQ(now(job).state, ReadJob::State::Done);
+  EXPECT_EQ(now(job).unseen, 1U);
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "unreadable");
+  EXPECT_EQ(alive(), 3U) << "nothing was deleted";
+}
+
 TEST_F(ReadTaskTest, AnOverflowIsRepairedByAJobAndClosedWithItsEvidence) {
   create_accounts(1, 3);
   org.add(2, 4);  // 1 is gone for good, 4 was never told of

@@ -119,8 +119,22 @@ TEST(RowDecoder, AMisfitNamesTheFieldAndNeverItsValue) {
   const auto done = d.decode(R"({"Id":"a0D30000001n7PiEAI","Due__c":"tomorrow"})");
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().kind, ErrorKind::Rejected);
-  EXPECT_EQ(done.error().message,
-            "read a row of Invoice__c: field Due__c holds no date; describing the object again");
+  EXPECT_EQ(
+      done.error().message,
+      "read a row of Invoice__c: field Due__c holds no date, which the org describes it as; it "
+      "is described and read again");
+}
+
+TEST(RowDecoder, ARowThatCannotBeReadStillSaysWhichRecordItIs) {
+  Decoded d;
+  const auto done =
+      d.decode(R"({"Due__c":"tomorrow","Amount__c":"much","Id":"a0D30000001n7PiEAI",)"
+               R"("SystemModstamp":"2026-03-01T12:01:00.000+0000","IsDeleted":true})");
+  ASSERT_FALSE(done.ok());
+  EXPECT_NE(done.error().message.find("Due__c"), std::string::npos) << "the first one is named";
+  EXPECT_EQ(d.row.id.view(), "a0D30000001n7PiEAI");
+  EXPECT_EQ(d.row.stamp, 1'772'366'460'000);
+  EXPECT_TRUE(d.row.deleted);
 }
 
 TEST(RowDecoder, WhatIsNoRecordIsRejected) {
