@@ -40,7 +40,9 @@ Settings defaults(Client::Role role) {
   if (role == Client::Role::Reader || role == Client::Role::CommittedReader) {
     out.emplace_back("fetch.wait.max.ms", "20");  // how long the end of a partition takes to show
     out.emplace_back("fetch.error.backoff.ms", "50");
-    out.emplace_back("queued.max.messages.kbytes", "16384");
+    // What lies unread, beside what one answer brings: of each partition at most so much, compressed.
+    out.emplace_back("queued.max.messages.kbytes", "2048");
+    out.emplace_back("fetch.message.max.bytes", "262144");
   } else {
     out.emplace_back("compression.type", "lz4");
     out.emplace_back("linger.ms", "5");  // flush() ends it, so a lone change does not wait
