@@ -208,6 +208,7 @@ TEST_F(ReadJobTest, WhatSinksAloneHoldUnderTheBrakeGoesWhenAPersonConfirms) {
   }
   ASSERT_TRUE(AuditBook(*ledger).open(strays));
   apply_rows(*ledger->note_version("emea"), gone);
+  ASSERT_EQ(ledger->counts().size(), 1U);
   EXPECT_EQ(ledger->counts()[0].deleted, 10U);
   EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 100).empty()) << "the brake holds";
   const ReadJob confirmed = confirm();
