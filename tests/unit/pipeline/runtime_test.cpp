@@ -10,8 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "daemon/observe/http.hpp"
 #include "daemon/observe/log.hpp"
+#include "daemon/observe/metrics.hpp"
 #include "daemon/runtime/control.hpp"
 #include "daemon/runtime/heap.hpp"
 #include "daemon/runtime/loop_thread.hpp"
@@ -301,21 +301,7 @@ TEST(LogLine, LevelsAreReadByName) {
   EXPECT_FALSE(log::parse_level("loud", level));
 }
 
-// ---- HTTP and metrics
-
-TEST(HttpServer, APortInUseIsASentence) {
-  auto first = observe::HttpServer::start("127.0.0.1:0", {});
-  ASSERT_TRUE(first) << first.error().message;
-  const auto second = observe::HttpServer::start((*first)->address(), {});
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().message,
-            "http.listen " + (*first)->address() +
-                ": cannot be bound; is another process using the port?");
-}
-
-TEST(HttpServer, AnAddressWithoutAPortIsRefused) {
-  EXPECT_FALSE(observe::HttpServer::start("localhost", {}));
-}
+// ---- metrics
 
 TEST(Metrics, TheSameNameAndLabelsAreTheSameMetric) {
   observe::Metrics metrics;
