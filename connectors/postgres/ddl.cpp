@@ -16,7 +16,7 @@ constexpr std::string_view kHead = "custom_record";
 constexpr std::string_view kKey = "id";
 /// The fixed tables, which an entity of that name would be mixed up with.
 constexpr std::array<std::string_view, 8> kFixedTables{
-    kHead, "cursor", "edge", "hole", "layout", "migration", "platform_event", "quarantine"};
+    kHead, kCursorTable, "edge", "hole", "layout", "migration", "platform_event", "quarantine"};
 
 std::string column_ddl(const Column& column) {
   return fmt::format("{} {}", quoted(column.name), sql_type(column.type));

@@ -46,6 +46,15 @@ inline constexpr std::string_view kLostComment = "headwater: was lost, is being 
 /// The tables that no mapping names: made by migrations, never again by ddl_for().
 std::span<const std::string_view> fixed_tables();
 
+/// Where a sink stands and its fence, as the migrations leave that table: someone may drop it, and
+/// no migration runs twice.
+inline constexpr std::string_view kCursorTable = "cursor";
+inline constexpr std::string_view kCreateCursor =
+    "create table cursor (sink text not null, org text not null, ledger text not null, holder text "
+    "not null, epoch bigint not null, rev bigint not null, commit_ts timestamptz, updated_at "
+    "timestamptz not null default now(), highest bigint not null default 0, primary key (sink, "
+    "org))";
+
 /// What the plans ask for and `layout` does not know yet, as `(relation, attribute)` values.
 std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const Catalog& catalog);
 

@@ -73,10 +73,11 @@ Result<Catalog> read_catalog(Connection& connection, const std::string& schema) 
   return catalog;
 }
 
-/// Once all migrations ran. Only they make these tables, and each runs once.
+/// Once all migrations ran. Only they make these tables, and each runs once: but the cursor can be
+/// made again, since a target without one is told everything.
 Result<void> has_fixed_tables(const Catalog& catalog, const std::string& schema) {
   for (const std::string_view table : fixed_tables()) {
-    if (catalog.relations.contains(table)) continue;
+    if (table == kCursorTable || catalog.relations.contains(table)) continue;
     return blocked(
         fmt::format("table {}.{} was taken away: restore it, or drop the whole schema, which is "
                     "then made anew and filled with every record",
@@ -159,7 +160,10 @@ Result<void> bring_up(Connection& connection,
   for (const std::string& sql : statements->together) {
     if (auto ran = run(connection, sql, sql); !ran) return ran;
   }
-  if (statements->lost) {
+  if (!catalog->relations.contains(kCursorTable)) {
+    if (auto made = run(connection, std::string(kCreateCursor), "create table cursor"); !made)
+      return made;
+  } else if (statements->lost) {
     // As a target that lost all: whoever opens finds no cursor and tells every record.
     if (auto reset = connection.run("update cursor set ledger = '', rev = 0"); !reset) return reset;
   }
@@ -202,7 +206,8 @@ Result<bool> is_up_to_date(Connection& connection,
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
   retired = retired_tables(plans, *catalog);
-  return statements->empty() && unknown_columns(plans, *catalog).empty();
+  return statements->empty() && unknown_columns(plans, *catalog).empty() &&
+         catalog->relations.contains(kCursorTable);
 }
 
 }  // namespace

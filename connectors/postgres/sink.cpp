@@ -144,6 +144,7 @@ class PostgresSink::Impl {
   void moved(const Batch& batch);
   Error failed(const Error& error, const Step* step);
   Error fenced();
+  Error overtaken(std::string_view doing, std::string_view rival);
 
   PostgresConfig config_;
   Holder holder_;
@@ -255,14 +256,7 @@ Error PostgresSink::Impl::refused(const std::string& org) {
   const std::string rival = rows->front()[0].value_or("");
   if (was_ours_) {
     // Ours was the target, so this is no claim that waits for its turn.
-    fenced_ =
-        fatal(fmt::format(
-                  "postgres: claim: fenced: {} has claimed the cursor of sink {}; this sink stops "
-                  "until the daemon is started again, so stop the other one first",
-                  rival,
-                  name_),
-              std::string(kFenced));
-    return *fenced_;
+    return overtaken("claim", rival);
   }
   const std::uint64_t age = to_number(rows->front()[1]);
   return claim_refused(
@@ -432,18 +426,24 @@ Error PostgresSink::Impl::fenced() {
     }
     const std::string rival = rows->front()[0].value_or("");
     if (rival == holder_.holder && to_number(rows->front()[2]) == state.cursor.epoch) continue;
-    close();
-    fenced_ = fatal(
-        fmt::format("postgres: write: fenced: {} has claimed the cursor of sink {}; nothing was "
-                    "written; this sink stops until the daemon is started again, so stop the other "
-                    "one first",
-                    rival,
-                    name_),
-        std::string(kFenced));
-    return *fenced_;
+    return overtaken("write", rival);
   }
   close();
   return transient("postgres: write: the cursor was not ours for a moment; opening again");
+}
+
+/// The end of this sink, for as long as the process lives.
+Error PostgresSink::Impl::overtaken(std::string_view doing, std::string_view rival) {
+  close();
+  fenced_ =
+      fatal(fmt::format(
+                "postgres: {}: fenced: {} has claimed the cursor of sink {}; nothing was written; "
+                "this sink stops until the daemon is started again, so stop the other one first",
+                doing,
+                rival,
+                name_),
+            std::string(kFenced));
+  return *fenced_;
 }
 
 PostgresSink::PostgresSink(PostgresConfig config,

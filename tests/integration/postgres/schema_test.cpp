@@ -134,6 +134,35 @@ TEST_F(PostgresSchema, ARenamedColumnIsAColumnThatIsMissingAndTheOtherStays) {
   EXPECT_EQ(sql("select mail, email from crm.contact_live"), "a@x.y|a@x.y");
 }
 
+TEST_F(PostgresSchema, WithoutItsCursorTableItIsMadeAnewAndEveryRecordToldAgain) {
+  auto sink = open_sink();
+  const EntrySpec ann{.rev = 1, .fields = {{"name", text("Ann")}}};
+  must_write(*sink, {ann});
+  const auto shape = [&] {
+    return sql(
+        "select string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), "
+        "a.attnotnull, pg_get_expr(d.adbin, d.adrelid)), ', ' order by a.attnum) || ' ' || (select "
+        "string_agg(pg_get_constraintdef(oid), ', ') from pg_constraint where conrelid = "
+        "'crm.cursor'::regclass) from pg_attribute a left join pg_attrdef d on d.adrelid = "
+        "a.attrelid and d.adnum = a.attnum where a.attrelid = 'crm.cursor'::regclass and a.attnum "
+        "> 0");
+  };
+  const std::string migrated = shape();
+  // While it runs.
+  sql("drop table crm.cursor; delete from crm.contact");
+  const auto refused = write(*sink, {{.id = kBob, .rev = 2}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::Blocked) << "no entry is at fault";
+  expect_no_cursor(*sink);
+  EXPECT_EQ(shape(), migrated);
+  must_write(*sink, {ann}, Mode::Materialize);
+  EXPECT_EQ(sql("select name, rev from crm.contact_live"), "Ann|1");
+  // And before a start.
+  sql("drop table crm.cursor");
+  sink = make_sink();
+  expect_no_cursor(*sink);
+}
+
 TEST_F(PostgresSchema, WithoutAFixedTableItIsBlockedAndSaysWhatHelps) {
   auto sink = open_sink();
   sql("drop table crm.edge");
