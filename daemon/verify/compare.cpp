@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "schemas/core/json_members.hpp"
+#include "schemas/core/json_text.hpp"
 #include "schemas/core/time.hpp"
 
 namespace headwater::verify {
@@ -64,11 +66,9 @@ bool same_text(std::string_view want, std::string_view have) {
   return a && a == as_time(have);
 }
 
-/// A column's value prints like the field's, up to the form of times and numbers.
+/// A column's value prints like the field's, up to the form of times.
 bool same_column(const json::value& want, const json::value& have) {
   if (want.is_string() && have.is_string()) return same_text(want.as_string(), have.as_string());
-  if (want.is_number() && have.is_number())
-    return want.to_number<double>() == have.to_number<double>();
   return without_nul(want) == have;
 }
 
@@ -82,10 +82,49 @@ bool same_list(const json::value* want, const json::value* have) {
   return *want == *have;
 }
 
+/// A number's shortest digits; a whole one's own, as a double may not hold them all.
+void append_plain_number(std::string& out, std::string_view token) {
+  const char* const end = token.data() + token.size();
+  const auto takes_all = [&](auto number) {
+    const auto read = std::from_chars(token.data(), end, number);
+    return std::pair(read.ec == std::errc() && read.ptr == end, number);
+  };
+  const auto [is_double, real] = takes_all(0.0);
+  if (!is_double || takes_all(std::int64_t{0}).first) {
+    out += token;
+  } else {
+    append_json_number(out, real);
+  }
+}
+
+/// Postgres writes a numeric with all its digits, 309 of them for 1.797e308, and the JSON library
+/// rounds those otherwise than the same number's short form, at the end even to infinity. So both
+/// sides are given the same digits first.
+std::string with_plain_numbers(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (!quoted && (c == '-' || (c >= '0' && c <= '9'))) {
+      const auto length = text.substr(i).find_first_not_of("+-.0123456789Ee");
+      const auto token = text.substr(i, length);
+      append_plain_number(out, token);
+      i += token.size();
+      continue;
+    }
+    const std::size_t taken = quoted && c == '\\' ? 2 : 1;
+    if (c == '"') quoted = !quoted;
+    out += text.substr(i, taken);
+    i += taken;
+  }
+  return out;
+}
+
 std::string row_difference(std::string_view sections, std::string_view text, Wording wording) {
   boost::system::error_code broken;
-  const auto want = json::parse("{" + std::string(sections) + "}", broken);
-  const auto held = broken ? json::value() : json::parse({text.data(), text.size()}, broken);
+  const auto want = json::parse("{" + with_plain_numbers(sections) + "}", broken);
+  const auto held = broken ? json::value() : json::parse(with_plain_numbers(text), broken);
   if (broken || !held.is_object()) return "it cannot be read";
   const auto& row = held.at("row").as_object();
   const auto& edges = held.at("edges").as_object();

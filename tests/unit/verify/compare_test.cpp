@@ -130,6 +130,48 @@ TEST(Compare, ARowIsComparedByColumnsAndEdges) {
   EXPECT_THAT(held_difference(record, other, {}), HasSubstr("edge owner"));
 }
 
+TEST(Compare, ANumberIsTheSameHoweverManyDigitsPostgresWritesIt) {
+  const auto difference = [](const std::string& want, const std::string& have) {
+    const auto record =
+        *read_record(with(with(kDocument, R"("name":)", R"("revenue":)" + want + R"(,"name":)"),
+                          R"("extra":{)",
+                          R"("extra":{"N__c":)" + want));
+    Held held;
+    held.shape = Held::Shape::Row;
+    held.text = R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","revenue":)" +
+                have + R"(,"extra":{"N__c":)" + have +
+                R"(},"raw":{}},"edges":{"owner":"emea:User:005000000000001AAA"}})";
+    return held_difference(record, held, {});
+  };
+  const std::string most = "17976931348623157" + std::string(292, '0');
+  EXPECT_EQ(difference("1.7976931348623157e+308", most), "");
+  EXPECT_EQ(difference("-1.7976931348623157e+308", "-" + most), "");
+  EXPECT_EQ(
+      difference("2.2250738585072014e-308", "0." + std::string(307, '0') + "22250738585072014"),
+      "");
+  EXPECT_EQ(difference("0.1", "0.10"), "");
+  EXPECT_EQ(difference("100000000000000000", "1e17"), "");
+  // What is another number stays one.
+  EXPECT_EQ(difference("1.7976931348623155e+308", most), "revenue differs");
+  EXPECT_EQ(difference("9007199254740993", "9007199254740992"), "revenue differs");
+  EXPECT_EQ(difference("0.1", "0.11"), "revenue differs");
+}
+
+TEST(Compare, DigitsInATextAreNoNumber) {
+  const auto record = *read_record(with(kDocument, "Ann", R"(1.10 \"2.50)"));
+  Held held;
+  held.shape = Held::Shape::Row;
+  const std::string row =
+      R"({"row":{"name":"1.10 \"2.50","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{}},)"
+      R"("edges":{"owner":"emea:User:005000000000001AAA"}})";
+  held.text = row;
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  held.text = with(row, "1.10", "1.1");
+  EXPECT_EQ(held_difference(record, held, {}), "name differs");
+  held.text = with(row, "2.50", "2.5");
+  EXPECT_EQ(held_difference(record, held, {}), "name differs");
+}
+
 TEST(Compare, ViolationsAreComparedInEveryShape) {
   const std::string list = R"([{"field":"name","rule":"transform_error"}])";
   const std::string document =
