@@ -81,14 +81,12 @@ std::string facts(const std::string& rkey, ledger::Ledger& ledger) {
 std::string objects(const std::string& org, ledger::Ledger& ledger) {
   const auto captured = captured_of(ledger, org);
   if (!captured) return refused(captured.error().message);
-  const auto selected = selected_objects(ledger, org);
-  if (!selected) return refused(selected.error().message);
-  json::object since;
-  for (const auto& [object, from] : *selected) since[object] = format_datetime(from);
-  json::array hidden;
-  for (const auto& [object, told] : captured->objects)
-    if (captured->selected(told) && told.hidden) hidden.emplace_back(object);
   const EpochMs listening = listening_since(ledger, org);
+  json::object since;
+  for (const auto& [object, from] : selected_objects(*captured, listening))
+    since[object] = format_datetime(from);
+  json::array hidden;
+  for (const auto& object : hidden_objects(*captured)) hidden.emplace_back(object);
   return json::serialize(json::object{
       {"listening_since",
        listening == 0 ? json::value(nullptr) : json::value(format_datetime(listening))},

@@ -22,28 +22,24 @@ constexpr EpochMs kOverlapMs = 60 * 60'000;
 AuditTask::AuditTask(Parts parts)
     : parts_(std::move(parts)), receipts_(parts_.bench.tools.ledger) {}
 
-Result<std::map<std::string, EpochMs>> AuditTask::objects() const {
+Result<AuditTask::Objects> AuditTask::objects() const {
   OrgTools& tools = parts_.bench.tools;
-  const auto known = known_objects(tools.ledger, tools.org, parts_.asked);
-  auto selected = selected_objects(tools.ledger, tools.org);
-  if (!selected) return selected.error();
-  const auto hidden = hidden_objects(tools.ledger, tools.org);
-  if (!hidden) return hidden.error();
-  std::map<std::string, EpochMs> out = std::move(*selected);
-  for (const auto& object : *hidden) out.emplace(object, since_);
-  for (const auto& object : known) out.insert_or_assign(object, since_);
+  const auto captured = captured_of(tools.ledger, tools.org);
+  if (!captured) return captured.error();
+  Objects out;
+  out.hidden = hidden_objects(*captured);
+  out.since = selected_objects(*captured, since_);
+  for (const auto& object : out.hidden) out.since.emplace(object, since_);
+  for (const auto& object : known_objects(tools.ledger, tools.org, parts_.asked))
+    out.since.insert_or_assign(object, since_);
   const auto& only = parts_.bench.options.objects;
   if (only.empty()) return out;
   std::map<std::string, EpochMs> some;
-  for (const auto& object : only) some[object] = out.contains(object) ? out[object] : since_;
-  return some;
-}
-
-Result<std::vector<std::string>> AuditTask::names() const {
-  const auto found = objects();
-  if (!found) return found.error();
-  std::vector<std::string> out;
-  for (const auto& [object, since] : *found) out.push_back(object);
+  for (const auto& object : only) {
+    const auto found = out.since.find(object);
+    some[object] = found == out.since.end() ? since_ : found->second;
+  }
+  out.since = std::move(some);
   return out;
 }
 
@@ -54,9 +50,9 @@ Result<void> AuditTask::bring_up() {
     since_ = tools.clock.now_ms() - kListeningSlackMs;
     if (auto noted = note_listening(tools.ledger, tools.org, since_); !noted) return noted;
   }
-  const auto found = names();
+  const auto found = objects();
   if (!found) return found.error();
-  for (const auto& object : *found) {
+  for (const auto& [object, since] : found->since) {
     const auto last = receipts_.last(tools.org, object, false);
     if (!last) return last.error();
     if (!*last) continue;
@@ -112,59 +108,62 @@ Result<Step> AuditTask::step() {
 Result<bool> AuditTask::choose() {
   const std::string& org = parts_.bench.tools.org;
   if (!ordered_) {
-    if (auto order = parts_.desk.take(org)) {
-      Ordered ordered{*order, {order->object}};
-      if (order->object.empty()) {
-        auto found = names();
-        if (!found) return found.error();
-        ordered.objects = std::move(*found);
-      }
-      ordered_ = std::move(ordered);
-      std::ranges::reverse(ordered_->objects);
+    const auto order = parts_.desk.take(org);
+    if (!order) return choose_due();
+    Ordered ordered{*order, {order->object}};
+    if (order->object.empty()) {
+      const auto found = objects();
+      if (!found) return found.error();
+      ordered.objects.clear();
+      for (const auto& [object, since] : found->since) ordered.objects.push_back(object);
     }
+    ordered_ = std::move(ordered);
+    std::ranges::reverse(ordered_->objects);
   }
-  if (ordered_ && ordered_->objects.empty()) {
+  if (ordered_->objects.empty()) {
     parts_.desk.finished(ordered_->order.run, org);
     ordered_.reset();
     return choose();
   }
-  if (ordered_) {
-    const std::string object = ordered_->objects.back();
-    ordered_->objects.pop_back();
-    by_order_ = true;
-    if (auto started = start(object, ordered_->order); !started) return started.error();
-    return true;
-  }
+  const std::string object = ordered_->objects.back();
+  ordered_->objects.pop_back();
+  by_order_ = true;
+  const auto found = objects();
+  if (!found) return found.error();
+  const auto claimed = found->since.find(object);
+  const EpochMs since = claimed == found->since.end() ? since_ : claimed->second;
+  if (auto started = start(object, since, ordered_->order); !started) return started.error();
+  return true;
+}
+
+Result<bool> AuditTask::choose_due() {
   if (parts_.bench.options.every.count() == 0) return false;
   const EpochMs now = parts_.bench.tools.clock.now_ms();
-  std::optional<std::pair<EpochMs, std::string>> next;
-  const auto found = names();
+  const auto found = objects();
   if (!found) return found.error();
-  const auto hidden = hidden_objects(parts_.bench.tools.ledger, org);
-  if (!hidden) return hidden.error();
-  for (const auto& object : *found) {
-    const EpochMs at = due_at(object, hidden->contains(object));
+  std::optional<std::pair<EpochMs, std::string>> next;
+  for (const auto& [object, since] : found->since) {
+    const EpochMs at = due_at(object, found->hidden.contains(object));
     if (at > now || (next && at >= next->first) || being_read(object)) continue;
     next = {at, object};
   }
   if (!next) return false;
   by_order_ = false;
-  const Desk::Order order{parts_.desk.number(), next->second, true, false, "schedule"};
-  if (auto started = start(next->second, order); !started) return started.error();
+  const std::string& object = next->second;
+  const Desk::Order order{parts_.desk.number(), object, true, false, "schedule"};
+  if (auto started = start(object, found->since.at(object), order); !started)
+    return started.error();
   return true;
 }
 
-Result<void> AuditTask::start(const std::string& object, const Desk::Order& order) {
+Result<void> AuditTask::start(const std::string& object, EpochMs since, const Desk::Order& order) {
   ObjectPass::Order pass;
   pass.run = order.run;
   pass.object = object;
   pass.by = order.by;
   pass.repair = order.repair;
   pass.whole = parts_.whole(object);
-  const auto found = objects();
-  if (!found) return found.error();
-  const auto claimed = found->find(object);
-  pass.since = claimed == found->end() ? since_ : claimed->second;
+  pass.since = since;
   const auto last = receipts_.last(parts_.bench.tools.org, object, true);
   if (!last) return last.error();
   if (*last && !order.full) {
@@ -177,9 +176,10 @@ Result<void> AuditTask::start(const std::string& object, const Desk::Order& orde
 Result<void> AuditTask::end() {
   OrgTools& tools = parts_.bench.tools;
   Receipt receipt = pass_->receipt();
-  const auto hidden = hidden_objects(tools.ledger, tools.org);
-  if (!hidden) return hidden.error();
-  if (receipt.result == Receipt::Result::Failed && hidden->contains(receipt.object)) {
+  const auto captured = captured_of(tools.ledger, tools.org);
+  if (!captured) return captured.error();
+  if (receipt.result == Receipt::Result::Failed &&
+      hidden_objects(*captured).contains(receipt.object)) {
     receipt.note = fmt::format(
         "it is selected in Change Data Capture, but hidden from the integration user: no event of "
         "it comes, and nothing can be compared; give the user read permission, take it out of the "

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,17 +33,20 @@ class AuditTask final : public OrgTask {
   Result<Step> step() override;
 
  private:
+  struct Objects {
+    std::map<std::string, EpochMs> since;  ///< since when what is saved of each is claimed
+    std::set<std::string> hidden;          ///< selected, but the org does not show it to our user
+  };
   struct Ordered {
     Desk::Order order;
     std::vector<std::string> objects;  ///< still to do, the last one first
   };
   Result<void> bring_up();
   Result<bool> choose();
-  Result<void> start(const std::string& object, const Desk::Order& order);
+  Result<bool> choose_due();
+  Result<void> start(const std::string& object, EpochMs since, const Desk::Order& order);
   Result<void> end();
-  /// Each with the moment since when what is saved of it is claimed.
-  Result<std::map<std::string, EpochMs>> objects() const;
-  Result<std::vector<std::string>> names() const;
+  Result<Objects> objects() const;
   EpochMs due_at(const std::string& object, bool hidden) const;
   bool being_read(const std::string& object) const;
 

@@ -149,25 +149,20 @@ Result<void> note_listening(ledger::Ledger& ledger, std::string_view org, EpochM
   return ledger::AuditBook(ledger).keep(listening_key(org), std::to_string(since));
 }
 
-Result<std::map<std::string, EpochMs>> selected_objects(ledger::Ledger& ledger,
-                                                        std::string_view org) {
+std::map<std::string, EpochMs> selected_objects(const Captured& captured, EpochMs listening_since) {
   std::map<std::string, EpochMs> out;
-  const auto captured = captured_of(ledger, org);
-  if (!captured) return captured.error();
-  const EpochMs since = listening_since(ledger, org) + kListeningSlackMs;
-  for (const auto& [name, object] : captured->objects) {
-    if (captured->selected(object) && !object.hidden)
+  const EpochMs since = listening_since + kListeningSlackMs;
+  for (const auto& [name, object] : captured.objects) {
+    if (captured.selected(object) && !object.hidden)
       out.emplace(name, std::max(since, object.from));
   }
   return out;
 }
 
-Result<std::set<std::string>> hidden_objects(ledger::Ledger& ledger, std::string_view org) {
+std::set<std::string> hidden_objects(const Captured& captured) {
   std::set<std::string> out;
-  const auto captured = captured_of(ledger, org);
-  if (!captured) return captured.error();
-  for (const auto& [name, object] : captured->objects) {
-    if (captured->selected(object) && object.hidden) out.insert(name);
+  for (const auto& [name, object] : captured.objects) {
+    if (captured.selected(object) && object.hidden) out.insert(name);
   }
   return out;
 }

@@ -77,10 +77,9 @@ Result<void> note_listening(ledger::Ledger& ledger, std::string_view org, EpochM
 inline constexpr EpochMs kListeningSlackMs = 5 * 60'000;
 
 /// Selected objects that our user sees, and since when what is saved of them must come to us though
-/// we never heard of them: what was saved before, nobody asked for.
-Result<std::map<std::string, EpochMs>> selected_objects(ledger::Ledger& ledger,
-                                                        std::string_view org);
+/// we never heard of them: what was saved before we began to listen, nobody asked for.
+std::map<std::string, EpochMs> selected_objects(const Captured& captured, EpochMs listening_since);
 /// Selected objects that our user does not see: nobody can say anything of them.
-Result<std::set<std::string>> hidden_objects(ledger::Ledger& ledger, std::string_view org);
+std::set<std::string> hidden_objects(const Captured& captured);
 
 }  // namespace headwater

@@ -37,6 +37,9 @@ class FirstEverTest : public ReadTaskTest {
     ASSERT_TRUE(ledger->save_position(stream, ReplayId("behind")));
   }
   bool closed() { return ledger->wide_holes("emea").empty(); }
+  std::map<std::string, EpochMs> selected() {
+    return selected_objects(*captured_of(*ledger, "emea"), listening_since(*ledger, "emea"));
+  }
   void turns(int most) {
     for (int i = 0; i < most && !closed(); ++i) turn();
   }
@@ -142,10 +145,10 @@ TEST_F(FirstEverTest, WhatTheOrgSaidOutlivesAStartWithoutIt) {
   ASSERT_TRUE(captured);
   EXPECT_EQ(captured->objects.at("Lead__c").from, 5'000) << "what is older nobody asked for";
   ASSERT_TRUE(note_listening(*ledger, "emea", 2'000));
-  EXPECT_EQ(selected_objects(*ledger, "emea")->at("Contact"), 2'000 + kListeningSlackMs);
+  EXPECT_EQ(selected().at("Contact"), 2'000 + kListeningSlackMs);
   org.members.pop_back();
   ASSERT_TRUE(ask_captured(org, *ledger, "emea", channels, 6'000));
-  EXPECT_FALSE(selected_objects(*ledger, "emea")->contains("Lead__c"));
+  EXPECT_FALSE(selected().contains("Lead__c"));
 }
 
 TEST_F(FirstEverTest, GuessesEndWithTheFirstWordThatIsCertain) {
@@ -155,7 +158,7 @@ TEST_F(FirstEverTest, GuessesEndWithTheFirstWordThatIsCertain) {
   auto captured = ask_captured(org, *ledger, "emea", channels, 1'000);
   ASSERT_TRUE(captured);
   EXPECT_TRUE(captured->objects.contains("Lead")) << "an org that lists no change event at all";
-  EXPECT_TRUE(selected_objects(*ledger, "emea")->empty()) << "a guess is audited by nobody";
+  EXPECT_TRUE(selected().empty()) << "a guess is audited by nobody";
   org.members_error.reset();
   captured = ask_captured(org, *ledger, "emea", channels, 2'000);
   EXPECT_FALSE(captured->objects.contains("Lead"));
