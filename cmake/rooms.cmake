@@ -1,5 +1,9 @@
 include(GoogleTest)
 
+# How much the compiler tries where what runs stands in libraries, or takes no time: the cases of tests, and programs
+# that are little more than CLI11's large header.
+set(headwater_little_effort $<$<CONFIG:Release>:-O1>)
+
 # headwater_room(<name> SOURCES <files> [PUBLIC <libs>] [PRIVATE <libs>])
 # A room is a static library headwater_<name>. Client libraries go under PRIVATE: no other room sees
 # their headers.
@@ -25,7 +29,7 @@ function(headwater_test name)
   target_link_libraries(${name} PRIVATE headwater_flags ${ARG_LIBS} GTest::gtest_main GTest::gmock)
   target_compile_definitions(${name} PRIVATE
     HEADWATER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" HEADWATER_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  set(effort $<$<CONFIG:Release>:-O1> $<$<CONFIG:RelWithDebInfo>:-O0>)
+  set(effort ${headwater_little_effort} $<$<CONFIG:RelWithDebInfo>:-O0>)
   target_compile_options(${name} PRIVATE ${effort})
   headwater_precompile(${name} test ${effort})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
@@ -38,6 +42,6 @@ endfunction()
 function(headwater_tool name source)
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE headwater_flags ${ARGN} CLI11::CLI11)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${name} PRIVATE ${headwater_little_effort})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
