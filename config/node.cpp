@@ -404,6 +404,8 @@ Result<Secret> read_secret(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0)
     return blocked(fmt::format("secret file {} does not exist or may not be read", path));
+  if (S_ISDIR(info.st_mode))
+    return blocked(fmt::format("secret file {} is a directory: give the file in it", path));
   // systemd gives credentials to the service alone, by an ACL that may show as a group bit.
   const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
   const bool credential = credentials != nullptr && *credentials != 0 &&

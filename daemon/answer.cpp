@@ -1,5 +1,7 @@
 #include "daemon/answer.hpp"
 
+#include <fmt/format.h>
+
 #include "daemon/inspect.hpp"
 #include "daemon/job_orders.hpp"
 #include "daemon/order_words.hpp"
@@ -7,13 +9,21 @@
 namespace headwater {
 namespace {
 
-std::string get(const std::string& rkey, ledger::Ledger& ledger) {
+std::string get(const std::string& rkey, const StatusSources& sources, ledger::Ledger& ledger) {
   const auto key = RecordKey::parse(rkey);
   if (!key) return refused(key.error().message);
   EntryBatch batch;
   const auto found = ledger.get(*key, batch);
   if (!found) return refused(found.error().message);
-  if (!*found) return refused("the ledger has never seen this record");
+  if (!*found) {
+    const auto org = org_of(key->org, sources);
+    if (!org) return refused(org.error().message);
+    return refused(fmt::format(
+        "the ledger has never seen this record; if org {} has it, `headwater resync {} --ids FILE` "
+        "reads it",
+        key->org,
+        key->object));
+  }
   return record_json(batch.entries().front());
 }
 
@@ -30,7 +40,7 @@ void answer(const runtime::Question& question,
   const std::string rest = space == std::string::npos ? "" : question.line.substr(space + 1);
   static constexpr std::string_view kClose = "close ";
   if (verb == "status") return reply(status_json(sources, clock));
-  if (verb == "get") return reply(get(rest, ledger));
+  if (verb == "get") return reply(get(rest, sources, ledger));
   if (verb == "quarantine") return orders.quarantine(rest, question.peer, std::move(reply));
   if (verb == "holes" && rest.starts_with(kClose))
     return reply(orders.close_hole(rest.substr(kClose.size()), question.peer));

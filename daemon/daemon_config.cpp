@@ -2,10 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <map>
 #include <set>
 
 namespace headwater {
+namespace {
+
+/// Port 0 takes a free one.
+bool is_address(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == text.npos || colon == 0) return false;
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + colon + 1, end, port);
+  return read.ec == std::errc() && read.ptr == end;
+}
+
+}  // namespace
 
 DaemonConfig DaemonConfig::load(const std::string& path, config::Problems& problems) {
   DaemonConfig config;
@@ -49,7 +63,9 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   config.journal.journal_bytes_max = journal.bytes("bytes_max", config.journal.journal_bytes_max);
   config.journal.journal_keep = journal.duration("keep", config.journal.journal_keep);
   if (config.journal.journal_bytes_max < (1U << 20))
-    journal.problem("bytes_max", "must be at least 1MiB");
+    journal.problem("bytes_max",
+                    fmt::format("must be at least 1MiB, got {} bytes; give a size with its unit",
+                                config.journal.journal_bytes_max));
 
   config::Node audit = root.child("audit");
   config.audit.every = audit.duration("every", config.audit.every);
@@ -57,7 +73,13 @@ DaemonConfig DaemonConfig::parse(config::Node& root) {
   config.audit.settle = audit.duration("settle", config.audit.settle);
 
   config.mapping_files = root.child("mapping").texts("files");
-  config.http_listen = root.child("http").text("listen", config.http_listen);
+  config::Node http = root.child("http");
+  config.http_listen = http.text("listen", config.http_listen);
+  if (!is_address(config.http_listen))
+    http.problem("listen",
+                 fmt::format("must be an address with its port, such as 127.0.0.1:9464 or "
+                             "[::1]:9464, got {}",
+                             config.http_listen));
   config.control_socket = root.child("control").text("socket", config.state_dir + "/control.sock");
   config.stop_deadline = root.duration("stop_deadline", config.stop_deadline);
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
-#include <set>
 #include <sstream>
 
 #include "daemon/observe/log.hpp"
@@ -21,19 +20,6 @@ using ledger::ReadJob;
 
 json::value time_or_null(EpochMs ms) {
   return ms == 0 ? json::value(nullptr) : json::value(format_datetime(ms));
-}
-
-/// The org that is meant, or why none is.
-Result<std::string> org_of(const std::string& named, const StatusSources& sources) {
-  std::set<std::string> orgs;
-  for (const auto& stream : sources.streams) orgs.insert(stream.org);
-  if (named != "-") {
-    if (orgs.contains(named)) return named;
-    return rejected(
-        fmt::format("no org {} is configured; there are: {}", named, fmt::join(orgs, ", ")));
-  }
-  if (orgs.size() == 1) return *orgs.begin();
-  return rejected(fmt::format("which org? there are: {}", fmt::join(orgs, ", ")));
 }
 
 bool is_api_name(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <set>
 
 namespace headwater {
 namespace {
@@ -46,6 +47,18 @@ std::optional<std::string> lacks_right(const runtime::Peer& peer) {
   return fmt::format(
       "user {} may read but not operate: ask as root, or as the user that headwaterd runs as",
       peer.name);
+}
+
+Result<std::string> org_of(const std::string& named, const StatusSources& sources) {
+  std::set<std::string> orgs;
+  for (const auto& stream : sources.streams) orgs.insert(stream.org);
+  if (named != "-") {
+    if (orgs.contains(named)) return named;
+    return rejected(
+        fmt::format("no org {} is configured; there are: {}", named, fmt::join(orgs, ", ")));
+  }
+  if (orgs.size() == 1) return *orgs.begin();
+  return rejected(fmt::format("which org? there are: {}", fmt::join(orgs, ", ")));
 }
 
 }  // namespace headwater

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/runtime/control.hpp"
+#include "daemon/status.hpp"
 
 namespace headwater {
 
@@ -20,6 +21,8 @@ std::string next_word(std::string_view& line);
 /// Takes `by=WHO` off a line, if it begins with it. A claim of the one who asks: what the kernel
 /// says stands beside it where it differs.
 std::string who_asks(std::string_view& line, const runtime::Peer& peer);
+/// The configured org that is meant, `-` being the only one, or why none is.
+Result<std::string> org_of(const std::string& named, const StatusSources& sources);
 /// Why the peer may not operate; nothing: it may.
 std::optional<std::string> lacks_right(const runtime::Peer& peer);
 

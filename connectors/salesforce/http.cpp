@@ -27,7 +27,6 @@ std::string lower(std::string text) {
 }
 
 Error failed(const std::string& doing, httplib::Error error, const HttpOptions& options) {
-  const auto what = fmt::format("{}: {}", doing, httplib::to_string(error));
   switch (error) {
     case httplib::Error::SSLServerVerification:
       return blocked(
@@ -38,8 +37,16 @@ Error failed(const std::string& doing, httplib::Error error, const HttpOptions& 
                                  doing,
                                  options.ca_file.empty() ? "the system" : options.ca_file),
                      "CERTIFICATE");
+    case httplib::Error::Connection:
+      return transient(
+          fmt::format("{}: no connection to the host; check its name, port and the way there if it "
+                      "lasts; trying again",
+                      doing));
+    case httplib::Error::Read:
+      return transient(
+          fmt::format("{}: the connection ended before the answer; trying again", doing));
     default:
-      return transient(fmt::format("{}; trying again", what));
+      return transient(fmt::format("{}: {}; trying again", doing, httplib::to_string(error)));
   }
 }
 

@@ -221,7 +221,15 @@ class Commands {
     audit->fallthrough();
   }
   void add_number(CLI::App* command, const char* what) {
-    command->add_option("number", number_, what)->required();
+    command->add_option("number", number_, what)
+        ->required()
+        ->check(
+            [](const std::string& text) {
+              return text.find_first_not_of("0123456789") == std::string::npos
+                         ? ""
+                         : text + " is no number; it stands in the list that this command shows";
+            },
+            "");
     command->fallthrough();
   }
   void add_reason(CLI::App* command) {

@@ -122,11 +122,19 @@ std::string show_audits(const json::value& audit) {
   return out.empty() ? "  none yet\n" : out;
 }
 
+/// Ready says that no data is doubted. What waits for a server meanwhile is in step with nothing.
+std::string headline(const json::value& s) {
+  if (!s.at("ready").as_bool()) return "NOT READY";
+  for (const auto& part : s.at("parts").as_array()) {
+    if (at(part, "state") != "ok")
+      return fmt::format("NOT IN STEP: {} is {}", at(part, "part"), at(part, "state"));
+  }
+  return "in step";
+}
+
 std::string show_status(const json::value& s) {
-  std::string out = fmt::format("headwaterd {} up since {}: {}\n",
-                                at(s, "version"),
-                                at(s, "started_at"),
-                                s.at("ready").as_bool() ? "in step" : "NOT READY");
+  std::string out = fmt::format(
+      "headwaterd {} up since {}: {}\n", at(s, "version"), at(s, "started_at"), headline(s));
   for (const auto& reason : s.at("not_ready").as_array())
     out += fmt::format("  ! {}\n", text(reason));
   out += "parts\n" + show_parts(s.at("parts").as_array());

@@ -53,6 +53,7 @@ sinks:
 journal: {bytes_max: 10, keep: 1h, keep: 2h}
 mapping: {files: [mine.yaml]}
 log: {level: loud}
+http: {listen: 9464}
 END_OF_FILE
 cat >mine.yaml <<'END_OF_FILE'
 version: 1
@@ -89,9 +90,10 @@ says 'bad.yaml:19:55: sinks.kafka.properties.linger.mss: librdkafka refuses it: 
 says 'bad.yaml:19:64: sinks.kafka.properties.acks: is set by Headwater and cannot be changed: exactly-once rests on it'
 says 'bad.yaml:19:85: sinks.kafka.properties.compression.type: librdkafka refuses it: Invalid value "shrink"...'
 says 'bad.yaml:20:10: sinks.mysql.type: must be postgres, redis or kafka (a sink'"'"'s name is its type unless type says more), got mysql'
-says 'bad.yaml:21:22: journal.bytes_max: must be at least 1MiB'
+says 'bad.yaml:21:22: journal.bytes_max: must be at least 1MiB, got 10 bytes; give a size with its unit'
 says 'bad.yaml:21:36: journal.keep: given twice'
 says 'bad.yaml:23:14: log.level: must be one of debug, info, warning, error, got loud'
+says 'bad.yaml:24:16: http.listen: must be an address with its port, such as 127.0.0.1:9464 or [::1]:9464, got 9464'
 says 'mine.yaml:7:21: entities.account.fields.name.expr: no function frobnicate'
 says 'mine.yaml:8:15: entities.account.fields.phone.exqr: unknown key, did you mean expr?'
 grep -q hunter2 <<<"$said" && fail "a password was printed: $said"

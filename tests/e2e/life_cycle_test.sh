@@ -42,11 +42,12 @@ in_step 30
 key=demo:Account:$(curl -sf "$org_control/truth?object=Account" | head -n 1 | jq -r .id)
 headwater get "$key" | jq -e --arg key "$key" '.key == $key' >/dev/null || fail "get $key: $(headwater get "$key" 2>&1)"
 prints 1 "the ledger has never seen this record" headwater get demo:Account:001000000000001AAA
-prints 1 "the ledger has never seen this record" headwater get elsewhere:Account:001000000000001AAA
+prints 1 "no org elsewhere is configured; there are: demo" headwater get elsewhere:Account:001000000000001AAA
 prints 1 "a record key reads org:Object:id" headwater get Account
 prints 1 "a record id has 15 or 18 letters and digits" headwater get demo:Account:short
 prints 1 "headwater: " headwater get 'demo:"Account":001000000000001AAA'
-prints 0 "in step" headwater status
+prints 0 ": in step" headwater status
+prints 64 "x is no number" headwater jobs pause x
 prints 0 "no open holes" headwater holes
 prints 0 "quarantine is empty" headwater quarantine
 headwater --json status | jq -e .ready >/dev/null || fail "status --json is no JSON"

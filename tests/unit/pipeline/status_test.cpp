@@ -207,7 +207,10 @@ TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
   EXPECT_EQ(ask("reboot").at("error"),
             "unknown command; known are status, get, holes, quarantine, resync, jobs");
   EXPECT_EQ(ask("get emea:Account:" + account(9)).at("error"),
-            "the ledger has never seen this record");
+            "the ledger has never seen this record; if org emea has it, `headwater resync Account "
+            "--ids FILE` reads it");
+  EXPECT_EQ(ask("get apac:Account:" + account(9)).at("error"),
+            "no org apac is configured; there are: emea");
   EXPECT_TRUE(ask("get").as_object().contains("error"));
   EXPECT_TRUE(ask("get \"\\").as_object().contains("error")) << "quotes stay valid JSON";
 }
