@@ -1,5 +1,7 @@
 #include "connectors/postgres/errors.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -80,6 +82,13 @@ std::string_view remedy(std::string_view sqlstate) {
   if (classify(sqlstate) != ErrorKind::Blocked) return {};
   return sqlstate.starts_with("28") ? "check the user in url and pg_hba.conf"
                                     : "compare the schema with schemas/sql and mend what differs";
+}
+
+Error in_words(std::string_view doing, const Error& error) {
+  std::string message = fmt::format("postgres: {}: {}", doing, error.message);
+  if (!error.code.empty()) message += fmt::format(" ({})", error.code);
+  if (const auto help = remedy(error.code); !help.empty()) message += fmt::format("; {}", help);
+  return {error.kind, std::move(message), error.code};
 }
 
 std::string_view data_exception(std::string_view sqlstate) {

@@ -17,6 +17,9 @@ ErrorKind classify(std::string_view sqlstate);
 /// where there is nothing to do.
 std::string_view remedy(std::string_view sqlstate);
 
+/// The sentence for what was being done: it, what came back, its code, what to do.
+Error in_words(std::string_view doing, const Error& error);
+
 /// A data exception in words without data: the server's own sentence may quote the value. Empty for
 /// codes whose sentence quotes none.
 std::string_view data_exception(std::string_view sqlstate);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 
 #include "connectors/claim.hpp"
@@ -12,13 +11,13 @@
 #include "connectors/postgres/errors.hpp"
 #include "connectors/postgres/migrate.hpp"
 #include "connectors/postgres/render.hpp"
+#include "connectors/postgres/session.hpp"
 #include "connectors/postgres/statements.hpp"
 #include "connectors/postgres/values.hpp"
 
 namespace headwater::postgres {
 namespace {
 
-constexpr int kServerVersionMin = 150'000;
 constexpr std::string_view kTrue{"\1", 1}, kFalse{"\0", 1};
 
 /// Everything that a batch may send.
@@ -67,45 +66,10 @@ struct CursorParameters {
   }
 };
 
-Error in_words(std::string_view what, const Error& error) {
-  std::string message = fmt::format("postgres: {}: {}", what, error.message);
-  if (!error.code.empty()) message += fmt::format(" ({})", error.code);
-  if (const auto help = remedy(error.code); !help.empty()) message += fmt::format("; {}", help);
-  return {error.kind, std::move(message), error.code};
-}
-
 std::uint64_t to_number(const std::optional<std::string>& text) {
   std::uint64_t value = 0;
   if (text) std::from_chars(text->data(), text->data() + text->size(), value);
   return value;
-}
-
-/// The password file's text without its last newline.
-Result<Secret> read_password(const std::string& path) {
-  if (path.empty()) return Secret{};
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    return blocked(fmt::format(
-        "postgres: read password_file {}: cannot be opened; check path and owner", path));
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return Secret(std::move(text));
-}
-
-std::string session_sql(const PostgresConfig& config) {
-  // Every statement of a batch finds its rows by key. Without statistics (a table that was empty a
-  // minute ago) the planner would rather scan, and keep that plan: so scans and their joins are
-  // ruled out for this session.
-  return fmt::format(
-      "set statement_timeout = {}; set lock_timeout = {}; set idle_in_transaction_session_timeout "
-      "= {}; "
-      "set plan_cache_mode = force_generic_plan; set jit = off; set enable_seqscan = off; set "
-      "enable_hashjoin = off; "
-      "set enable_mergejoin = off; set timezone = 'UTC'; set standard_conforming_strings = on; "
-      "set search_path = pg_catalog; set default_transaction_isolation = 'read committed'",
-      config.statement_timeout.count(),
-      config.lock_timeout.count(),
-      config.statement_timeout.count());
 }
 
 }  // namespace
@@ -131,7 +95,6 @@ class PostgresSink::Impl {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  Result<void> connect();
   Result<void> claim(const std::string& org);
   Result<void> leave_places(const std::vector<std::string>& retired, const std::string& org);
   Error refused(const std::string& org);
@@ -165,29 +128,6 @@ class PostgresSink::Impl {
   ArrayBuffer cleared_orgs_{Element::Text};
 };
 
-Result<void> PostgresSink::Impl::connect() {
-  auto password = read_password(config_.password_file);
-  if (!password) return std::move(password).error();
-  auto connection = Connection::open(config_.url, *password, config_.connect_timeout);
-  if (!connection) return in_words("connect", connection.error());
-  connection_ = std::move(*connection);
-  // Longer than the server's own limit, so that its answer is what we hear.
-  connection_->set_call_timeout(config_.statement_timeout * 2 + Millis{5'000});
-  if (connection_->server_version() < kServerVersionMin) {
-    return blocked(
-        fmt::format("postgres: connect: the server is version {}; PostgreSQL 15 or newer is needed",
-                    connection_->server_version() / 10'000));
-  }
-  if (const auto encoding = connection_->parameter("server_encoding"); encoding != "UTF8") {
-    return blocked(fmt::format(
-        "postgres: connect: the database's encoding is {}; create one with encoding UTF8",
-        encoding));
-  }
-  if (auto set = connection_->run(session_sql(config_)); !set)
-    return in_words("set up the session", set.error());
-  return {};
-}
-
 Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string> orgs) {
   if (fenced_) return *fenced_;
   close();
@@ -198,7 +138,9 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
     if (error.kind == ErrorKind::Rejected) error.kind = ErrorKind::Blocked;
     return error;
   };
-  if (auto connected = connect(); !connected) return give_up(connected.error());
+  auto session = open_session(config_);
+  if (!session) return give_up(session.error());
+  connection_ = std::move(*session);
   auto retired = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
   if (!retired) {
     return give_up(in_words(fmt::format("prepare schema {}", config_.schema), retired.error()));
