@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -14,21 +13,13 @@
 #include <mutex>
 
 #include "config/mapping_file.hpp"
-#include "connectors/salesforce/org.hpp"
 #include "daemon/answer.hpp"
-#include "daemon/audit/audit_task.hpp"
 #include "daemon/audit/sink_audit.hpp"
 #include "daemon/audit_orders.hpp"
-#include "daemon/ledger/audit_book.hpp"
-#include "daemon/ledger/hole_counts.hpp"
+#include "daemon/exporter.hpp"
 #include "daemon/mapping_reload.hpp"
 #include "daemon/observe/http.hpp"
-#include "daemon/pipeline/delete_check_task.hpp"
-#include "daemon/pipeline/facts_task.hpp"
-#include "daemon/pipeline/ingest.hpp"
-#include "daemon/pipeline/job_planner.hpp"
-#include "daemon/pipeline/org_worker.hpp"
-#include "daemon/pipeline/read_task.hpp"
+#include "daemon/org.hpp"
 #include "daemon/runtime/control.hpp"
 #include "daemon/runtime/heap.hpp"
 #include "daemon/runtime/loop_thread.hpp"
@@ -44,25 +35,14 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// Rows of so many refetches wait in an ingest's second lane at most.
-constexpr std::size_t kLaneBatchesMax = 4;
-/// Longest a step of ingest waits for the stream.
-constexpr Millis kStreamWait{1'000};
-/// Deadlines of one step, after which a thread counts as stuck: the longest bounded call each of
-/// them makes, doubled.
 /// A sink that lags so many entries is being filled, not following.
 constexpr std::uint64_t kFillingEntries = 10'000;
-constexpr Millis kIngestDeadline{180'000}, kWorkerDeadline{300'000}, kSinkDeadline{180'000};
+/// Of one step, after which a sink's thread counts as stuck: its longest bounded call, doubled.
+constexpr Millis kSinkDeadline{180'000};
 constexpr auto kHousekeeping = std::chrono::seconds{1};
 constexpr std::string_view kAllProjected = "all records are projected by the mapping in force";
 /// Between two pieces of a re-projection: events get the ledger in turn with it.
 constexpr auto kReprojectPause = Millis{5};
-
-ObjectsAsked objects_asked(const salesforce::OrgConfig& org) {
-  ObjectsAsked out{org.snapshot_objects, {}};
-  for (const auto& stream : org.streams) out.topics.push_back(stream.topic);
-  return out;
-}
 
 /// Who we are to a target: this machine and this state directory (unified-model.md section 13).
 std::string holder_name(const std::string& state_dir) {
@@ -77,22 +57,6 @@ std::string holder_name(const std::string& state_dir) {
   return machine + ":" + std::filesystem::weakly_canonical(state_dir, ignored).string();
 }
 
-/// One configured org with its parts.
-struct Org {
-  std::string name;
-  std::shared_ptr<salesforce::OrgMetrics> counts;
-  std::shared_ptr<salesforce::TokenSource> tokens;
-  std::shared_ptr<salesforce::QuotaGovernor> quota;
-  std::unique_ptr<salesforce::OrgApi> api;
-  std::unique_ptr<salesforce::OrgReader> audit_reader;
-  std::unique_ptr<salesforce::OrgReader> reader;
-  std::atomic<bool> ready{false};
-  RowLane rows{kLaneBatchesMax};
-  std::vector<std::unique_ptr<salesforce::EventSource>> sources;
-  std::vector<std::unique_ptr<Ingest>> ingests;
-  std::unique_ptr<OrgWorker> worker;
-};
-
 }  // namespace
 
 struct App::Impl {
@@ -106,9 +70,7 @@ struct App::Impl {
         watchdog(io) {}
 
   Result<void> build(std::shared_ptr<const crm::Mapping> given);
-  void build_org(salesforce::OrgConfig org_config);
   void build_sinks();
-  void add_audit(Org& org, const salesforce::OrgConfig& org_config);
   void add_sink_audits();
   audit::SinkAudit::Snapshots read_in() const;
   bool filling(const std::string& sink) const;
@@ -124,8 +86,6 @@ struct App::Impl {
   void arm_reprojecting(Millis pause);
   void ledger_failed(const Error& error);
   void arm_watchdog(Millis interval);
-  void export_metrics();
-  void export_org(const Org& org);
   void stop();
 
   DaemonConfig config;
@@ -135,7 +95,6 @@ struct App::Impl {
   asio::io_context io;
   asio::signal_set signals, reloads;
   asio::steady_timer housekeeping, reprojecting, watchdog;
-  std::mutex holes_mutex;
   mutable std::mutex mapping_mutex;
   std::shared_ptr<const crm::Mapping> mapping;
   std::unique_ptr<ledger::Ledger> ledger;
@@ -143,6 +102,7 @@ struct App::Impl {
   std::vector<std::unique_ptr<Org>> orgs;
   std::vector<std::unique_ptr<SinkLoop>> sinks;
   std::vector<std::unique_ptr<audit::SinkAudit>> sink_audits;
+  std::unique_ptr<Exporter> exporter;
   std::unique_ptr<observe::HttpServer> http;
   std::unique_ptr<Orders> orders;
   std::unique_ptr<AuditOrders> audit_orders;
@@ -167,78 +127,13 @@ Result<void> App::Impl::build(std::shared_ptr<const crm::Mapping> given) {
   auto opened = ledger::Ledger::open(config.state_dir + "/ledger", config.journal, mapping, clock);
   if (!opened) return opened.error();
   ledger = std::move(opened).value();
-  for (const auto& org : config.orgs) build_org(org);
-  for (std::size_t i = 0; i < orgs.size(); ++i) add_audit(*orgs[i], config.orgs[i]);
+  const Org::Around around{*ledger, clock, health, metrics, org_threads};
+  const Org::Audits audits{desk, config.audit, config.journal.sweep_share_max};
+  for (const auto& org : config.orgs)
+    orgs.emplace_back(std::make_unique<Org>(org, around))->add_audit(audits);
   build_sinks();
   add_sink_audits();
   return open_doors();
-}
-
-void App::Impl::build_org(salesforce::OrgConfig org_config) {
-  // The name is bound for ever: a login that leads elsewhere is refused before any stream opens,
-  // though the file names no id.
-  if (org_config.org_id.empty()) org_config.org_id = ledger->org_id(org_config.name);
-  Org& org = *orgs.emplace_back(std::make_unique<Org>());
-  org.name = org_config.name;
-  org.counts = std::make_shared<salesforce::OrgMetrics>();
-  org.tokens = std::make_shared<salesforce::TokenSource>(org_config, org.counts, clock);
-  org.quota = std::make_shared<salesforce::QuotaGovernor>(
-      org.name, org_config.api_reserve_share, org.counts, clock);
-  org.api = salesforce::make_org_client(org_config, org.tokens, org.counts, org.quota);
-  org.reader = salesforce::make_org_reader(org_config, org.tokens, org.counts, org.quota);
-  // A ledger that knows the org can go on with its streams while REST is away.
-  org.ready = ledger->org_facts(org.name).has_value();
-
-  for (const auto& stream : org_config.streams) {
-    auto& source = *org.sources.emplace_back(
-        salesforce::make_subscription(org_config, stream.topic, org.tokens, org.counts, clock));
-    auto& part = health.add(fmt::format("stream {} {}", org.name, stream.topic), kIngestDeadline);
-    Ingest& ingest =
-        *org.ingests.emplace_back(std::make_unique<Ingest>(Ingest::Parts{{org.name, stream.topic},
-                                                                         stream.start,
-                                                                         source,
-                                                                         *ledger,
-                                                                         org.rows,
-                                                                         org.ready,
-                                                                         clock,
-                                                                         part,
-                                                                         metrics}));
-    org_threads.push_back(std::make_unique<LoopThread>(
-        "ingest-" + org.name,
-        [&ingest] { return ingest.step(kStreamWait); },
-        [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); },
-        [&ingest] { ingest.stop(); }));
-  }
-
-  auto& part = health.add("org " + org.name, kWorkerDeadline);
-  const auto wake = [&org] {
-    for (auto& source : org.sources) source->wake();
-  };
-  org_threads.push_back(std::make_unique<LoopThread>(
-      "repair-" + org.name,
-      [&org] { return org.worker->step(); },
-      [this](std::int64_t until, std::stop_token stop) { wait_until(until, stop, clock); }));
-  org.worker = std::make_unique<OrgWorker>(OrgWorker::Parts{org.name,
-                                                            org_config.org_id,
-                                                            org_config.region,
-                                                            org_config.currency,
-                                                            *org.api,
-                                                            *ledger,
-                                                            org.rows,
-                                                            org.ready,
-                                                            wake,
-                                                            clock,
-                                                            part,
-                                                            metrics});
-  org.worker->add(std::make_unique<DeleteCheckTask>(org.worker->tools(), *org.reader));
-  JobPlanner::Plan plan{org_config.snapshot_objects, {}, {}, org_config.pubsub.channel_settle};
-  for (const auto& stream : org_config.streams) {
-    plan.topics.push_back(stream.topic);
-    if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);
-  }
-  org.worker->add(std::make_unique<FactsTask>(org.worker->tools()));
-  org.worker->add(std::make_unique<JobPlanner>(org.worker->tools(), std::move(plan)));
-  org.worker->add(std::make_unique<ReadTask>(org.worker->tools(), *org.reader));
 }
 
 std::shared_ptr<const crm::Mapping> App::Impl::mapping_in_force() const {
@@ -275,30 +170,6 @@ void App::Impl::build_sinks() {
         [&loop](std::int64_t until, std::stop_token stop) { loop.wait(until, stop); },
         [&loop] { loop.stop(); }));
   }
-}
-
-/// Behind all other work of the org.
-void App::Impl::add_audit(Org& org, const salesforce::OrgConfig& org_config) {
-  org.audit_reader = salesforce::make_org_reader(org_config, org.tokens, org.counts, org.quota);
-  const auto streams = [this, &org] {
-    std::vector<audit::StreamProgress> out;
-    for (const auto& ingest : org.ingests) {
-      if (!ingest->topic().starts_with("/data/")) continue;  // no changes of records
-      const auto position = ledger->position({org.name, ingest->topic()});
-      out.push_back({position ? position->newest_commit_ts : 0, ingest->at_tip()});
-    }
-    return out;
-  };
-  const auto whole = [this, &org](const std::string& object) {
-    return ledger->last_snapped(org.name, object).has_value();
-  };
-  audit::Bench bench{org.worker->tools(),
-                     *org.audit_reader,
-                     config.audit,
-                     streams,
-                     config.journal.sweep_share_max};
-  org.worker->add(std::make_unique<audit::AuditTask>(
-      audit::AuditTask::Parts{std::move(bench), desk, objects_asked(org_config), whole}));
 }
 
 /// Of targets that can be asked for single records; a log is compared whole by the command alone.
@@ -363,10 +234,13 @@ Result<void> App::Impl::open_doors() {
       });
   if (!socket) return socket.error();
   control = std::move(socket).value();
+  std::vector<Exporter::OrgCounts> counts;
+  for (const auto& org : orgs) counts.push_back({org->name, org->counts});
+  exporter = std::make_unique<Exporter>(
+      Exporter::Parts{metrics, *ledger, health, kVersion, started_at}, std::move(counts));
   observe::HttpServer::Routes routes;
   routes["/metrics"] = [this] {
-    export_metrics();
-    return observe::HttpAnswer{200, "text/plain; version=0.0.4", metrics.text()};
+    return observe::HttpAnswer{200, "text/plain; version=0.0.4", exporter->text()};
   };
   routes["/livez"] = [this] {
     const bool live = health.live();
@@ -554,108 +428,6 @@ void App::Impl::arm_watchdog(Millis interval) {
     if (health.live()) runtime::notify("WATCHDOG=1");
     arm_watchdog(interval);
   });
-}
-
-/// What the org's clients count.
-void App::Impl::export_org(const Org& org) {
-  const auto gauge =
-      [&](const char* name, const char* help, double value, const observe::Labels& labels) {
-        metrics.gauge(name, help, labels).set(value);
-      };
-  const observe::Labels labels{{"org", org.name}};
-  gauge("headwater_api_calls_used",
-        "Requests of the last 24 h, as the org counts",
-        static_cast<double>(org.counts->api_used.load()),
-        labels);
-  gauge("headwater_api_calls_limit",
-        "Requests allowed in 24 h",
-        static_cast<double>(org.counts->api_max.load()),
-        labels);
-  gauge("headwater_api_calls_sent",
-        "REST requests sent since the start",
-        static_cast<double>(org.counts->api_calls.load()),
-        labels);
-  for (const auto priority : {salesforce::Priority::Repair,
-                              salesforce::Priority::Snapshot,
-                              salesforce::Priority::Audit}) {
-    const auto& refused = org.counts->api_refused[static_cast<std::size_t>(priority)];
-    gauge("headwater_api_calls_withheld",
-          "REST requests not sent since the start, to leave some to others",
-          static_cast<double>(refused.load()),
-          {{"org", org.name}, {"priority", to_string(priority)}});
-  }
-  gauge("headwater_token_refreshes_ok",
-        "Logins that succeeded since the start",
-        static_cast<double>(org.counts->token_refreshes_ok.load()),
-        labels);
-  gauge("headwater_token_refreshes_failed",
-        "Logins that failed since the start",
-        static_cast<double>(org.counts->token_refreshes_failed.load()),
-        labels);
-  gauge("headwater_api_rows_read",
-        "Rows read by queries and Bulk jobs since the start",
-        static_cast<double>(org.counts->rows_read.load()),
-        labels);
-  gauge("headwater_bulk_jobs_created",
-        "Bulk query jobs created since the start; Salesforce allows 10,000 in 24 h",
-        static_cast<double>(org.counts->bulk_jobs_created.load()),
-        labels);
-}
-
-void App::Impl::export_metrics() {
-  const auto journal = ledger->journal();
-  const auto gauge =
-      [&](const char* name, const char* help, double value, const observe::Labels& labels = {}) {
-        metrics.gauge(name, help, labels).set(value);
-      };
-  gauge("headwater_build_info", "1, with the version", 1, {{"version", kVersion}});
-  gauge("headwater_start_time_seconds",
-        "When the daemon started",
-        static_cast<double>(started_at) / 1000.0);
-  gauge("headwater_journal_head_rev", "Last durable rev", static_cast<double>(journal.head.value));
-  gauge(
-      "headwater_journal_entries", "Entries in the journal", static_cast<double>(journal.entries));
-  gauge("headwater_journal_bytes", "Bytes in the journal", static_cast<double>(journal.bytes));
-  gauge("headwater_journal_bytes_max",
-        "Bound of the journal",
-        static_cast<double>(journal.bytes_max));
-  gauge("headwater_journal_oldest_timestamp_seconds",
-        "Time of the oldest entry",
-        static_cast<double>(journal.oldest_ts) / 1000.0);
-  for (const auto& count : ledger::AuditBook(*ledger).hole_counts()) {
-    const observe::Labels cause{{"cause", count.cause}};
-    gauge("headwater_holes_open", "Open holes", static_cast<double>(count.open), cause);
-    const std::lock_guard lock(holes_mutex);  // of two who ask at once
-    auto opened =
-        metrics.counter("headwater_holes_opened_total", "Holes opened since the start", cause);
-    opened.add(std::max(0.0, static_cast<double>(count.opened) - opened.value()));
-  }
-  gauge("headwater_quarantine_open",
-        "Open quarantine rows",
-        static_cast<double>(ledger->quarantine_open()));
-  for (const auto& count : ledger->counts()) {
-    const auto records = [&](const char* state, std::uint64_t n) {
-      gauge("headwater_records",
-            "Records in the ledger",
-            static_cast<double>(n),
-            {{"org", count.org}, {"entity", count.entity}, {"state", state}});
-    };
-    records("alive", count.alive);
-    records("deleted", count.deleted);
-    records("incomplete", count.incomplete);
-  }
-  for (const auto& org : orgs) export_org(*org);
-  for (const auto& part : health.parts()) {
-    for (const auto state : {observe::PartState::Ok,
-                             observe::PartState::Waiting,
-                             observe::PartState::Blocked,
-                             observe::PartState::Fatal}) {
-      gauge("headwater_part_state",
-            "1 for the state that a part is in",
-            part.state == state ? 1 : 0,
-            {{"part", part.name}, {"state", std::string(observe::to_string(state))}});
-    }
-  }
 }
 
 void App::Impl::stop() {
