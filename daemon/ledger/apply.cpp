@@ -15,6 +15,12 @@ bool tied(const Version& event, const Version& row) {
   return number_less(row, event) && event.second() <= row.second() &&
          event.second() >= row.second() - kTieSeconds;
 }
+/// True if the row was asked for before the one that is held, and yet shows the record as it was
+/// later: so does a Bulk job, which comes to a record long after it was made. Fields that an event
+/// told since would be the row's, the others those of the held one: as the record never was.
+bool crossed(const Version& row, const Version& held) {
+  return row.is_row() && held.is_row() && number_less(row, held) && row.second() > held.second();
+}
 bool tied_either_way(const Version& a, const Version& b) { return tied(a, b) || tied(b, a); }
 
 /// True if of two events of one epoch the one with the greater number was committed earlier.
@@ -117,6 +123,7 @@ void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   const bool contained = state.base.is_row() && !number_less(state.base, v);
   const bool contradicts = !v.is_row() && !contained && contradict(v, state.newest);
   if (v.is_row()) tie = tie || tied(state.newest, v) || tied(state.touched, v);
+  tie = tie || (full && crossed(v, state.base));
 
   out.late = newer(state.newest, v);
   if (!deletes) merge_fields(state, in, out, tie);

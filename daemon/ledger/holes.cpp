@@ -127,7 +127,10 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     // A stretch whose beginning nobody knew does not get one: less of it would be read.
     const bool unknown = known->from_ts == 0 && hole.scope != Hole::Scope::Stretch;
     known->from_ts = unknown ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
-    known->to_ts = std::max(known->to_ts, hole.to_ts);
+    // A silence that begins again before the last one is repaired has no end.
+    const bool lasts = hole.scope == Hole::Scope::Object && hole.to_ts == 0 &&
+                       (hole.cause == kSwitchedOff || hole.cause == kHidden);
+    known->to_ts = lasts ? 0 : std::max(known->to_ts, hole.to_ts);
     if (number_less(known->version, hole.version)) {
       known->version = hole.version;
       // Whatever an event puts in doubt besides, a spared record stays one of the spared.

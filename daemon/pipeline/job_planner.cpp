@@ -149,7 +149,9 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
   if (why == ReadJob::Why::Repair && !holes.empty()) {
     const auto widest = std::ranges::min(holes, {}, window_of);  // 0: all
     job.since = window_of(widest);
-    if (job.since < tools_.clock.now_ms() - kWindowMax) job.since = 0;
+    const EpochMs now = tools_.clock.now_ms();
+    // One that begins in the future was noted by a clock that was ahead: nobody knows by how much.
+    if (job.since < now - kWindowMax || job.since > now) job.since = 0;
   }
   const auto added = tools_.ledger.add_job(job);
   if (!added) return added.error();

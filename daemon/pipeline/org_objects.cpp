@@ -14,6 +14,8 @@ namespace headwater {
 namespace {
 
 constexpr std::string_view kData = "/data/";
+/// Answers further apart do not follow each other: the list is asked every hour.
+constexpr EpochMs kApartMs = 2 * 60 * 60'000;
 
 std::string captured_key(std::string_view org) { return fmt::format("captured:{}", org); }
 std::string listening_key(std::string_view org) { return fmt::format("since:{}", org); }
@@ -111,6 +113,8 @@ Result<Captured> ask_captured(salesforce::OrgApi& api,
   if (!before) return before.error();
   const auto told = salesforce::learn_captured(api, channels);
   if (!told) return told.error();
+  // A clock that was set, or hours without an answer, say nothing of the minutes before.
+  const bool apart = now < before->asked_at || now - before->asked_at > kApartMs;
   Captured after = *before;
   after.asked_at = now;
   after.exact = told->exact;
@@ -122,8 +126,9 @@ Result<Captured> ask_captured(salesforce::OrgApi& api,
     if (fresh) object = {before->asked_at == 0 ? 0 : now, now, 0, 0, told->exact, false};
     object.to = now;
     object.hidden = told->hidden.contains(name);
-    if (object.hidden) continue;
-    if (object.told != before->asked_at) object.back = now;
+    // That it may be selected is not that it is.
+    if (object.hidden || (!told->exact && object.sure)) continue;
+    if (object.told != before->asked_at || apart) object.back = now;
     object.told = now;
   }
   if (!told->exact && (before->asked_at == 0 || before->exact))

@@ -91,7 +91,7 @@ Result<bool> note_silence(ledger::Ledger& ledger,
     if (!known) known = known_objects(ledger, org, asked);
     if (!known->contains(object)) continue;
     any = true;
-    if (hole) continue;  // one that has its end by now is repaired first
+    if (hole && hole->to_ts == 0) continue;  // one that had its end loses it
     if (!closed) closed = ledger.closed_holes();
     if (is_accepted(*closed, object, told.told)) continue;
     if (auto opened = open(ledger, org, object, captured, told); !opened) return opened.error();

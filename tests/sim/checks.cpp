@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/ledger/hole_causes.hpp"
+
 namespace headwater::sim {
 namespace {
 
@@ -339,6 +341,7 @@ void Watch::check_topic(const SimTarget& target, std::size_t number, std::uint64
 
 void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets, bool history) {
   for (const auto& [key, record] : org_.records()) check_truth(ledger, record);
+  check_silences(ledger);
   // A new birth tells its states anew only once no stretch is in doubt: until then targets may hold
   // what another copy of the ledger told them.
   const auto holes = ledger.holes();
@@ -369,6 +372,7 @@ void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
   if (!found || !*found) {
     if (record.now().deleted) return;  // it came and went, and nobody was told of it
     if (world_.faults.snapshot) broken(fmt::format("rest: {} was not read in", key));
+    if (org_.untold().contains(key)) broken(fmt::format("rest: {} came in silence", key));
     const auto& bus = org_.bus();
     for (std::size_t i = subscriptions_.owed_from; i < bus.size(); ++i) {
       if (std::ranges::find(bus[i].records, &record) != bus[i].records.end()) {
@@ -406,6 +410,18 @@ void Watch::check_lost(const ledger::Ledger& ledger,
                      key,
                      format_datetime(first),
                      format_datetime(last)));
+}
+
+/// What a channel did not tell of was named, read, and is closed with its evidence.
+void Watch::check_silences(const ledger::Ledger& ledger) {
+  const auto closed = ledger.closed_holes();
+  for (const auto& object : org_.silences()) {
+    const bool named = std::ranges::any_of(closed, [&](const ledger::Hole& hole) {
+      return hole.cause == ledger::kSwitchedOff && hole.object == object &&
+             hole.closing.how == ledger::Closing::How::Repaired;
+    });
+    if (!named) broken(fmt::format("rest: no closed hole says that {} was switched off", object));
+  }
 }
 
 void Watch::check_row(ledger::Ledger& ledger,

@@ -72,6 +72,7 @@ class Watch {
                   const std::string& key,
                   EpochMs first,
                   EpochMs last);
+  void check_silences(const ledger::Ledger& ledger);
   void check_row(ledger::Ledger& ledger,
                  const SimTarget& target,
                  std::size_t number,
@@ -84,7 +85,8 @@ class Watch {
   /// The highest rev that the ledger is known to have shown.
   std::uint64_t seen() const { return journal_.empty() ? dropped_ : journal_.back().rev; }
   bool in_doubt(const std::string& rkey) const {
-    return holes_.contains(rkey) || subscriptions_.lost.contains(rkey);
+    return holes_.contains(rkey) || subscriptions_.lost.contains(rkey) ||
+           org_.untold().contains(rkey);
   }
 
   World& world_;

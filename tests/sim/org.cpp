@@ -198,6 +198,10 @@ void SimOrg::tell(ChangeType type,
                   const std::vector<std::size_t>& changed,
                   const Commit& commit) {
   const SimObject& object = *records[0]->object;
+  if (!object.told(world_.now_ms())) {
+    for (const SimRecord* record : records) untold_.insert(record->rkey());
+    return;
+  }
   BusEvent event;
   event.type = type;
   event.seq = records[0]->now().seq;
@@ -333,20 +337,47 @@ std::string SimOrg::json_of(const SimRecord& record) const {
                                 record.object->name,
                                 record.id,
                                 format_datetime(point.commit_ms));
-  for (std::size_t i = 0; i < point.values.size(); ++i) {
-    const SimField& field = record.object->fields[i];
+  for (const SimField& field : record.object->fields) {
     if (!record.object->has(field)) continue;
-    const auto& value = point.values[i];
-    const std::string text = !value ? "null"
-                             : field.type == FieldType::DateTime
-                                 ? fmt::format("\"{}\"", format_datetime(std::stoll(*value)))
-                                 : fmt::format("\"{}\"", *value);
-    out += fmt::format(",\"{}\":{}", field.name, text);
+    const auto value = said(record, field.name);
+    out += value ? fmt::format(R"(,"{}":"{}")", field.name, *value)
+                 : fmt::format(R"(,"{}":null)", field.name);
   }
   return out;
 }
 
+std::optional<std::string> SimOrg::said(const SimRecord& record, std::string_view name) const {
+  const Point& point = record.now();
+  if (name == "Id") return record.id;
+  if (name == "IsDeleted") return point.deleted ? "true" : "false";
+  if (name == "SystemModstamp") return format_datetime(point.commit_ms);
+  const auto field = std::ranges::find(record.object->fields, name, &SimField::name);
+  if (field == record.object->fields.end()) return std::nullopt;
+  const auto& value = point.values[static_cast<std::size_t>(field - record.object->fields.begin())];
+  if (!value || field->type != FieldType::DateTime) return value;
+  return format_datetime(std::stoll(*value));
+}
+
+std::string SimOrg::line(const SimRecord& record, const std::vector<std::string>& fields) const {
+  std::string out;
+  for (const auto& field : fields)
+    out += fmt::format("{}\"{}\"", out.empty() ? "" : ",", said(record, field).value_or(""));
+  return out + "\n";
+}
+
 // ---- what befalls it
+
+void SimOrg::select(std::string_view name, bool selected) {
+  const auto object = std::ranges::find(objects_, name, &SimObject::name);
+  object->selected = selected;
+  object->selected_from = world_.now_ms() + world_.random.between(0, kSelectionLateMs);
+  if (!selected) silences_.insert(object->name);
+}
+
+const SimObject* SimOrg::deselected() const {
+  const auto object = std::ranges::find(objects_, false, &SimObject::selected);
+  return object == objects_.end() ? nullptr : &*object;
+}
 
 void SimOrg::change_schema() { objects_[world_.random.below(objects_.size())].schema = 2; }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "connectors/salesforce/org_api.hpp"
+#include "connectors/salesforce/org_reader.hpp"
 #include "schemas/model/event.hpp"
 #include "schemas/model/image.hpp"
 #include "tests/sim/world.hpp"
@@ -19,6 +20,9 @@ inline const std::string kOrg = "emea";
 inline const std::string kTopic = "/data/ChangeEvents";
 /// Number of the last change of a record, as one of its own fields: what an image is as of.
 inline const std::string kSeqField = "Seq__c";
+
+/// So much later a changed selection takes effect at most.
+inline constexpr std::int64_t kSelectionLateMs = 60'000;
 
 enum class FieldType : std::uint8_t { Text, Reference, DateTime };
 
@@ -35,10 +39,13 @@ struct SimField {
 struct SimObject {
   std::string name, prefix;
   std::vector<SimField> fields;
-  int schema = 1;  ///< the present one
+  int schema = 1;                  ///< the present one
+  bool selected = true;            ///< in Change Data Capture, as the org says
+  std::int64_t selected_from = 0;  ///< ms; what it says has no effect on the bus before
 
   bool has(const SimField& field) const { return !field.later || schema > 1; }
   std::string schema_id(int version) const { return name + "-" + std::to_string(version); }
+  bool told(std::int64_t now_ms) const { return selected == (now_ms >= selected_from); }
 };
 
 /// What a record was after one of its changes.
@@ -66,6 +73,15 @@ struct BusEvent {
   ChangeType type = ChangeType::Update;
   bool readable = true;  ///< false: a gap event, or one that cannot be decoded
   std::vector<SimRecord*> records;
+};
+
+/// A Bulk query. Its rows are of no one moment: each is what its record was when the org came to
+/// it.
+struct SimJob {
+  salesforce::Selection selection;
+  std::int64_t over_at = 0;  ///< ms
+  bool fails = false, finished = false;
+  std::map<std::string, std::string> lines;  ///< CSV, by id
 };
 
 /// A Salesforce org: the truth, the bus that tells of it, and REST that reads it as it is now. Each
@@ -101,6 +117,19 @@ class SimOrg {
   std::optional<std::string> json(std::string_view object, std::string_view id) const;
   /// The record as a query gives it, with IsDeleted.
   std::string row(const SimRecord& record) const;
+  /// The same as a line of a Bulk result, of these fields.
+  std::string line(const SimRecord& record, const std::vector<std::string>& fields) const;
+  std::map<std::string, SimJob>& jobs() { return jobs_; }
+  std::uint64_t jobs_made() { return ++jobs_made_; }
+
+  /// From a little later on no change of the object is told: its list says so at once.
+  void select(std::string_view object, bool selected);
+  /// The object that its channel does not carry; nullptr: all are selected.
+  const SimObject* deselected() const;
+  /// Objects that were not selected for a while.
+  const std::set<std::string>& silences() const { return silences_; }
+  /// Records of which changes were told by no event.
+  const std::set<std::string>& untold() const { return untold_; }
   /// Forces every change made so far to be visible from now on.
   void release();
 
@@ -118,6 +147,8 @@ class SimOrg {
             const std::vector<std::size_t>& changed,
             const Commit& commit);
   std::string json_of(const SimRecord& record) const;
+  /// As REST says it; nothing: null.
+  std::optional<std::string> said(const SimRecord& record, std::string_view field) const;
   std::string encode(ChangeType type,
                      const std::vector<SimRecord*>& records,
                      const std::vector<std::size_t>& changed,
@@ -130,8 +161,10 @@ class SimOrg {
   std::map<std::string, SimRecord> records_;
   std::deque<BusEvent> bus_;  // whose events stay where they are
   std::map<std::string, std::size_t> by_replay_id_;
+  std::map<std::string, SimJob> jobs_;
+  std::set<std::string> silences_, untold_;
   std::size_t first_kept_ = 0;
-  std::uint64_t seq_ = 0;
+  std::uint64_t seq_ = 0, jobs_made_ = 0;
   std::int64_t commit_number_ = 5'000'000;
   std::int64_t next_visible_ = 0;
   std::size_t records_max_;

@@ -168,9 +168,11 @@ void Process::build() {
   parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
   if (!world_.faults.unread) {
     JobPlanner::Plan plan;
+    plan.topics = {std::string(kTopic)};
+    plan.channel_settle = Millis(kSelectionLateMs);
     if (world_.faults.snapshot) {
       for (const auto& object : org_.objects()) plan.snapshot_objects.push_back(object.name);
-      plan.snapshot_topics = plan.topics = {std::string(kTopic)};
+      plan.snapshot_topics = plan.topics;
     }
     parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), std::move(plan)));
     parts.worker->add(std::make_unique<ReadTask>(parts.worker->tools(), *parts.reader));

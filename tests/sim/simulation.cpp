@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "daemon/ledger/hole_causes.hpp"
+#include "daemon/pipeline/org_objects.hpp"
 #include "tests/sim/checks.hpp"
 #include "tests/sim/process.hpp"
 
@@ -17,6 +20,7 @@ constexpr std::size_t kStepsMax = 400'000;
 constexpr std::int64_t kRestMs = 3'000;
 constexpr std::int64_t kRestMostMs = 4LL * 3'600'000;
 constexpr int kDepthMax = 3;
+constexpr std::int64_t kHourUs = 3'600'000'000;
 
 /// A daemon and who watches it.
 struct Daemon {
@@ -34,6 +38,16 @@ struct Backup {
   std::shared_ptr<ledger::MemoryDisk> disk;
   Subscriptions subscriptions;
 };
+
+/// What the org's list said of the object when it was asked last: that no stream tells of it.
+/// Nothing: it was never certain.
+std::optional<bool> told_silent(ledger::Ledger& ledger, const std::string& object) {
+  const auto captured = captured_of(ledger, kOrg);
+  if (!captured || !captured->exact) return std::nullopt;
+  const auto at = captured->objects.find(object);
+  if (at == captured->objects.end() || !at->second.sure) return std::nullopt;
+  return captured->silent(at->second);
+}
 
 class Simulation {
  public:
@@ -58,11 +72,12 @@ class Simulation {
   void gone(int process);
   void disown(const std::string& holder);
   void change();
-  // faults.cpp's part of the work
   void strike();
   void strike_target(SimTarget& target, std::vector<TargetState>& copies);
   void strike_process();
   void begin_rival();
+  void deselect();
+  void select_again();
   // the end
   void calm_down();
   std::string unrest();
@@ -291,6 +306,7 @@ void Simulation::strike() {
     Process& process = daemons_[0]->process;
     backups_.push_back({process.disk()->copy(), process.subscriptions()});
   }
+  if (faults.deselect > 0) org_.deselected() != nullptr ? select_again() : deselect();
   strike_process();
 }
 
@@ -359,6 +375,38 @@ void Simulation::begin_rival() {
   history_ = false;
 }
 
+/// An object of which the daemon has heard by event, and by the org's list, leaves the channel.
+void Simulation::deselect() {
+  Process& process = daemons_[0]->process;
+  if (!process.up() || !world_.roll(world_.faults.deselect)) return;
+  const auto& object = org_.objects()[world_.random.below(org_.objects().size())];
+  const auto counts = process.ledger().counts();
+  const bool heard_of = std::ranges::any_of(
+      counts, [&](const auto& count) { return count.object == object.name && count.alive > 0; });
+  if (!heard_of || told_silent(process.ledger(), object.name) != false) return;
+  world_.trace.line(fmt::format("{} {} is deselected", world_.now_ms(), object.name));
+  org_.select(object.name, false);
+}
+
+/// A silence that is over before anybody asked is like none: it ends once the ledger knows of it.
+void Simulation::select_again() {
+  Process& process = daemons_[0]->process;
+  if (!process.up()) return;
+  const SimObject& object = *org_.deselected();
+  const auto holes = process.ledger().wide_holes(kOrg);
+  const bool named = std::ranges::any_of(holes, [&](const ledger::Hole& hole) {
+    return hole.cause == ledger::kSwitchedOff && hole.object == object.name;
+  });
+  if (!named || told_silent(process.ledger(), object.name) != true) {
+    // The list is asked every hour: that hour passes, at times all at once.
+    if (world_.random.chance(world_.calm ? 0.001 : 0.2)) world_.clock.us += kHourUs;
+    return;
+  }
+  if (!world_.calm && world_.random.chance(0.8)) return;
+  world_.trace.line(fmt::format("{} {} is selected again", world_.now_ms(), object.name));
+  org_.select(object.name, true);
+}
+
 // ---- the end
 
 void Simulation::calm_down() {
@@ -393,6 +441,7 @@ std::string Simulation::unrest() {
   for (const Actor& actor : process.actors()) {
     if (actor.done) return actor.name + " has ended";
   }
+  if (const SimObject* object = org_.deselected()) return object->name + " is deselected";
   const auto position = ledger.position({kOrg, kTopic});
   const auto index = position ? org_.index_of(position->replay_id.bytes()) : std::nullopt;
   if (!org_.bus().empty() && (!index || *index + 1 != org_.bus().size())) {
@@ -433,6 +482,7 @@ Outcome Simulation::run() {
     std::int64_t since = world_.now_ms();  // that it rests
     for (;;) {
       step();
+      if (org_.deselected() != nullptr) select_again();
       const std::string why = unrest();
       if (!why.empty()) since = world_.now_ms();
       if (world_.now_ms() - since > kRestMs) break;

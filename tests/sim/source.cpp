@@ -159,7 +159,11 @@ Result<std::vector<salesforce::RecordTypeInfo>> SimApi::record_types() {
 
 Result<std::vector<std::string>> SimApi::channel_members(std::string_view) {
   if (auto error = fault()) return *error;
-  return std::vector<std::string>{"AccountChangeEvent", "ContactChangeEvent"};
+  std::vector<std::string> out;
+  for (const SimObject& object : org_.objects()) {
+    if (object.selected) out.push_back(object.name + "ChangeEvent");
+  }
+  return out;
 }
 
 Result<salesforce::ObjectDescription> SimApi::describe(std::string_view object) {

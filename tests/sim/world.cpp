@@ -72,6 +72,13 @@ Faults Faults::draw(Random& random) {
   out.unread = random.chance(0.25);
   out.no_bin = random.chance(0.25);
   out.snapshot = out.start_latest && !out.unread && random.chance(0.6);
+  out.bulk = random.chance(0.3);
+  out.job_lost = some(0.5, 0.3);
+  out.slow = some(0.2, 0.5);
+  // Only the org's list tells of a deselected object. A copy of the state directory from before it
+  // was asked knows nothing of a silence that is over by then.
+  const bool asks = !out.unread && out.restore == 0 && !out.rival;
+  if (asks) out.deselect = some(0.25, 0.2);
   return out;
 }
 

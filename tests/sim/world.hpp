@@ -87,11 +87,15 @@ struct Faults {
   double corrupt = 0;      ///< an event cannot be decoded but for its header
   double new_schema = 0;   ///< a field is added mid-stream
   double migration = 0;    ///< commit numbers restart
+  double deselect = 0;     ///< an object leaves the channel until the daemon knows
   bool start_latest = false;
   bool snapshot = false;  ///< with start_latest: objects are read in first, while events come
   double log_cut = 0;     ///< the log of deletions begins too late, or ends too early
   bool no_bin = false;    ///< what is deleted is in no recycle bin
   bool unread = false;    ///< nobody reads objects again: holes of stretches stay
+  bool bulk = false;      ///< objects are too large for REST: they are read by Bulk jobs
+  double job_lost = 0;    ///< a Bulk job fails, or its rows are gone before they are read
+  double slow = 0;        ///< a query takes too long for as many rows as it asks for
   // the targets
   double before = 0;    ///< a write fails and nothing arrived
   double after = 0;     ///< a write arrived, its answer did not

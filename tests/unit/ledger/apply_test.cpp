@@ -200,6 +200,14 @@ TEST(Apply, TheSecondsUpToARowsStampAreATieWhicheverCameFirst) {
   EXPECT_EQ(run({kCreate, row, update_at(11, stamp - 1000)}).src[0].value.number, -1);
 }
 
+TEST(Apply, ARowThatWasAskedForEarlierAndReadLaterIsAskedForAgain) {
+  const EpochMs stamp = kStart + 60'000;
+  const std::vector<Step> held{kCreate, row_at(20, 1, stamp), update_at(30, stamp + 20'000)};
+  EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp + 60'000)), Doubt::Tie) << "of a Bulk job";
+  EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp)), Doubt::None) << "as it was then";
+  EXPECT_EQ(doubt_of(held, row_at(40, 1, stamp + 60'000)), Doubt::None);
+}
+
 TEST(Apply, ARowNotedAfterTheEventEndsTheTie) {
   const EpochMs stamp = kStart + 60'000;
   const std::vector<Step> tied{kCreate, row_at(10, 1, stamp), update_at(11, stamp)};

@@ -153,6 +153,55 @@ TEST_F(SilentObjectTest, GuessesOpenAndEndNothing) {
   EXPECT_EQ(open().at(0).to_ts, 0) << "that it could be selected is not that it is";
 }
 
+TEST_F(SilentObjectTest, GuessIsNoWordThatItWasTold) {
+  const EpochMs selected = captured_of(*ledger, "emea")->asked_at;
+  deselect();
+  org.members_error = rejected("sObject type is not supported", "INVALID_TYPE");
+  later();
+  EXPECT_TRUE(open().empty());
+  org.members_error.reset();
+  later();
+  ASSERT_EQ(cause(), "switched_off");
+  EXPECT_EQ(open()[0].from_ts, selected) << "silent since then, for all that is known";
+}
+
+TEST_F(SilentObjectTest, SilenceThatBeginsAgainBeforeTheLastOneIsRepairedIsNotForgotten) {
+  deselect();
+  later();
+  select();
+  // Its rows come, but not what the log of deletions says.
+  org.errors.assign(1'000, transient("HTTP 503"));
+  org.errors[0] = org.errors[1] = std::nullopt;
+  settle();
+  ASSERT_NE(open().at(0).to_ts, 0);
+  deselect();
+  later(kHour);
+  EXPECT_EQ(open().at(0).to_ts, 0);
+  org.accounts[account(2)] = {"Untold", false, clock.ms};
+  select();
+  later(5 * kMinute);
+  org.errors.clear();
+  settle();
+  settle();
+  EXPECT_TRUE(open().empty());
+  EXPECT_NE(image(2).find("Untold"), std::string::npos);
+}
+
+TEST_F(SilentObjectTest, ClockThatWasADayAheadHoldsNoSilenceOpenAndHidesNothing) {
+  clock.ms += 24 * kHour;
+  begin();
+  deselect();
+  later();
+  select();
+  later(5 * kMinute);
+  clock.ms -= 24 * kHour;
+  org.accounts[account(2)] = {"Untold", false, clock.ms};
+  begin();
+  settle();
+  EXPECT_TRUE(open().empty());
+  EXPECT_NE(image(2).find("Untold"), std::string::npos) << "saved before the hole's beginning";
+}
+
 TEST_F(SilentObjectTest, ObjectWithAStreamOfItsOwnIsThatStreamsBusiness) {
   plan.topics.emplace_back("/data/AccountChangeEvent");
   begin();
