@@ -48,6 +48,9 @@ class TargetReader {
  public:
   virtual ~TargetReader() = default;
   virtual Result<void> open() = 0;
+  /// Why what the mapping that it is read by says cannot be written to the target as it is, one
+  /// sentence each with what to do. Opens it. Errors as open()'s: it cannot be told.
+  virtual Result<std::vector<std::string>> refusals() { return std::vector<std::string>(); }
   /// Nothing: the target has no cursor of this org. Its epoch is the holder's.
   virtual Result<std::optional<Cursor>> cursor(const std::string& org) = 0;
   /// In order; nothing for what it does not hold.

@@ -356,6 +356,7 @@ bool App::Impl::take_mapping(const DaemonConfig& fresh, config::Problems& proble
     problems.add({config.path, 0, 0, "mapping", std::move(what)});
   }
   config.check_sinks(*next, problems);
+  if (problems.empty()) config.ask_sinks(*next, problems);
   if (!problems.empty()) return false;
   {
     const std::lock_guard lock(mapping_mutex);

@@ -99,4 +99,19 @@ void DaemonConfig::check_sinks(const crm::Mapping& mapping, config::Problems& pr
   }
 }
 
+void DaemonConfig::ask_sinks(const crm::Mapping& mapping, config::Problems& problems) const {
+  for (const SinkSection& sink : sinks) {
+    if (!sink.reader) continue;
+    auto told = sink.reader(sink.name, mapping)->refusals();
+    if (!told) {
+      log::warning("a mapping is not compared with what the target has: it cannot be asked",
+                   {{"sink", sink.name}, {"why", told.error().message}});
+      continue;
+    }
+    for (std::string& what : *told) {
+      problems.add({path, 0, 0, "sinks." + sink.name, std::move(what)});
+    }
+  }
+}
+
 }  // namespace headwater

@@ -39,6 +39,9 @@ struct DaemonConfig {
   static DaemonConfig parse(config::Node& root);
   /// What the sinks cannot do with this mapping.
   void check_sinks(const crm::Mapping& mapping, config::Problems& problems) const;
+  /// Asks the targets themselves, each within its connect_timeout. One that cannot be asked says
+  /// nothing against it: should it not take the mapping, its sink is blocked and says what to do.
+  void ask_sinks(const crm::Mapping& mapping, config::Problems& problems) const;
 };
 
 }  // namespace headwater

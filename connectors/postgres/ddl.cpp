@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "connectors/postgres/identifiers.hpp"
@@ -89,6 +90,23 @@ std::map<std::string, std::string, std::less<>> columns_in(const Catalog& catalo
   return found->second;
 }
 
+std::optional<std::string> other_type(
+    const TablePlan& plan,
+    const Column& column,
+    const std::map<std::string, std::string, std::less<>>& existing) {
+  const auto found = existing.find(column.name);
+  if (found == existing.end() || found->second == type_name(column.type)) return std::nullopt;
+  return fmt::format(
+      "column {}.{} is {}, but the mapping says {}; a column's type is never changed: give the "
+      "field another name or its old type in the mapping (SIGHUP takes it over), or drop the "
+      "column "
+      "and its views by hand",
+      plan.table,
+      column.name,
+      found->second,
+      type_name(column.type));
+}
+
 /// Moves an object's rows out of custom_record into the table that it now has.
 std::string move_rows(const TablePlan& plan) {
   std::string names = "customer_id";
@@ -116,17 +134,7 @@ class MissingColumns {
     // A column that a later migration gave to the head.
     for (const auto& [name, type] : columns_in(catalog_, kHead)) bring(name, type, nullptr);
     for (const Column& column : plan_.columns) {
-      const auto found = existing_.find(column.name);
-      if (found != existing_.end() && found->second != type_name(column.type)) {
-        return blocked(
-            fmt::format("column {}.{} is {}, but the mapping now says {}; a column's type is never "
-                        "changed: give the field another name, or drop the column and its views by "
-                        "hand",
-                        plan_.table,
-                        column.name,
-                        found->second,
-                        type_name(column.type)));
-      }
+      if (const auto other = other_type(plan_, column, existing_)) return blocked(*other);
       bring(column.name, sql_type(column.type), &column);
     }
     return added_;
@@ -148,7 +156,8 @@ class MissingColumns {
     }
     if (lost) {
       out_.afterwards.push_back(tell_again(plan_, name));
-    } else if (column != nullptr && (missing || catalog_.filling.contains(here))) {
+    } else if (column != nullptr &&
+               (missing || catalog_.filling.contains(here) || catalog_.retired.contains(here))) {
       out_.afterwards.push_back(fill(plan_, *column));
     }
   }
@@ -194,6 +203,32 @@ std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const
     };
     for (const auto& [name, type] : columns_in(catalog, kHead)) note(name);
     for (const Column& column : plan.columns) note(column.name);
+  }
+  return out;
+}
+
+std::vector<Place> retired_columns(std::span<const TablePlan> plans, const Catalog& catalog) {
+  std::vector<Place> out;
+  const auto head = columns_in(catalog, kHead);
+  for (const TablePlan& plan : plans) {
+    if (plan.entity.empty()) continue;
+    for (const auto& [name, type] : columns_in(catalog, plan.table)) {
+      if (head.contains(name) || !catalog.known.contains(place(plan.table, name))) continue;
+      if (std::ranges::find(plan.columns, name, &Column::name) != plan.columns.end()) continue;
+      out.push_back({plan.table, name, type});
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> other_types(std::span<const TablePlan> plans, const Catalog& catalog) {
+  std::vector<std::string> out;
+  for (const TablePlan& plan : plans) {
+    if (plan.entity.empty()) continue;
+    const auto existing = columns_in(catalog, plan.table);
+    for (const Column& column : plan.columns) {
+      if (auto other = other_type(plan, column, existing)) out.push_back(std::move(*other));
+    }
   }
   return out;
 }

@@ -18,6 +18,7 @@ struct Catalog {
   std::map<std::string, std::map<std::string, std::string, std::less<>>, std::less<>> relations;
   std::set<std::string, std::less<>> indexes;
   std::set<std::string, std::less<>> filling;  ///< `table.column`: added, but not filled yet
+  std::set<std::string, std::less<>> retired;  ///< no plan filled it at some time
   std::set<std::string, std::less<>> lost;   ///< made again, but its rows not yet to be told again
   std::set<std::string, std::less<>> known;  ///< has been here, by the table `layout`
 };
@@ -40,6 +41,9 @@ struct Ddl {
 /// What a column's comment says from when it is added until it is filled.
 inline constexpr std::string_view kFillingComment = "headwater: is being filled";
 
+/// The same for one that no field of the mapping fills; it is filled again should one do so.
+inline constexpr std::string_view kRetiredComment = "headwater: no field fills it any more";
+
 /// The same for one that had been here and was taken away.
 inline constexpr std::string_view kLostComment = "headwater: was lost, is being told again";
 
@@ -57,6 +61,18 @@ inline constexpr std::string_view kCreateCursor =
 
 /// What the plans ask for and `layout` does not know yet, as `(relation, attribute)` values.
 std::vector<std::string> unknown_columns(std::span<const TablePlan> plans, const Catalog& catalog);
+
+/// A column of a table.
+struct Place {
+  std::string table, column, type;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+/// Columns of the plans' tables that we made (`layout` knows them) and that no plan fills any more.
+std::vector<Place> retired_columns(std::span<const TablePlan> plans, const Catalog& catalog);
+
+/// Columns that have another type than their plan asks for, each as a sentence with what to do.
+std::vector<std::string> other_types(std::span<const TablePlan> plans, const Catalog& catalog);
 
 /// Entity tables that no plan names any more: what stands there is told elsewhere now.
 std::vector<std::string> retired_tables(std::span<const TablePlan> plans, const Catalog& catalog);

@@ -39,40 +39,6 @@ Result<Found> find_state(Connection& connection, const std::string& schema) {
   return found;
 }
 
-Result<Catalog> read_catalog(Connection& connection, const std::string& schema) {
-  const std::array name{schema};
-  auto columns = connection.query(
-      "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
-      "coalesce(pg_catalog.col_description(c.oid, a.attnum), '') from "
-      "pg_catalog.pg_class c "
-      "join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_attribute a on "
-      "a.attrelid = c.oid "
-      "and a.attnum > 0 and not a.attisdropped where n.nspname = $1 and c.relkind in ('r', 'p', "
-      "'v')",
-      name);
-  if (!columns) return std::move(columns).error();
-  auto indexes = connection.query(
-      "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
-      "c.relnamespace "
-      "where n.nspname = $1 and c.relkind in ('i', 'I')",
-      name);
-  if (!indexes) return std::move(indexes).error();
-  Catalog catalog;
-  for (const auto& row : *columns) {
-    catalog.relations[row[0].value()][row[1].value()] = row[2].value();
-    if (row[3] == kFillingComment) catalog.filling.insert(place(row[0].value(), row[1].value()));
-    if (row[3] == kLostComment) catalog.lost.insert(place(row[0].value(), row[1].value()));
-  }
-  for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
-  if (catalog.relations.contains("layout")) {
-    auto layout =
-        connection.query(fmt::format("select relation, attribute from {}.layout", quoted(schema)));
-    if (!layout) return std::move(layout).error();
-    for (const auto& row : *layout) catalog.known.insert(place(row[0].value(), row[1].value()));
-  }
-  return catalog;
-}
-
 /// Once all migrations ran. Only they make these tables, and each runs once: but the cursor can be
 /// made again, since a target without one is told everything.
 Result<void> has_fixed_tables(const Catalog& catalog, const std::string& schema) {
@@ -171,10 +137,10 @@ Result<void> bring_up(Connection& connection,
 }
 
 /// What readers need not wait for, each statement by itself.
-Result<std::vector<std::string>> finish(Connection& connection,
-                                        const std::string& schema,
-                                        std::span<const TablePlan> plans,
-                                        int fillfactor) {
+Result<Left> finish(Connection& connection,
+                    const std::string& schema,
+                    std::span<const TablePlan> plans,
+                    int fillfactor) {
   auto catalog = read_catalog(connection, schema);
   if (!catalog) return std::move(catalog).error();
   auto statements = ddl_for(plans, *catalog, fillfactor);
@@ -187,14 +153,14 @@ Result<std::vector<std::string>> finish(Connection& connection,
         sql);
     if (auto ran = run(connection, alone, sql); !ran) return ran.error();
   }
-  return retired_tables(plans, *catalog);
+  return Left{retired_tables(plans, *catalog), retired_columns(plans, *catalog)};
 }
 
 Result<bool> is_up_to_date(Connection& connection,
                            const std::string& schema,
                            std::span<const TablePlan> plans,
                            int fillfactor,
-                           std::vector<std::string>& retired) {
+                           Left& left) {
   auto found = find_state(connection, schema);
   if (!found) return std::move(found).error();
   const int ours = migrations().back().number;
@@ -205,21 +171,56 @@ Result<bool> is_up_to_date(Connection& connection,
   if (auto whole = has_fixed_tables(*catalog, schema); !whole) return std::move(whole).error();
   auto statements = ddl_for(plans, *catalog, fillfactor);
   if (!statements) return std::move(statements).error();
-  retired = retired_tables(plans, *catalog);
+  left = {retired_tables(plans, *catalog), retired_columns(plans, *catalog)};
   return statements->empty() && unknown_columns(plans, *catalog).empty() &&
          catalog->relations.contains(kCursorTable);
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> migrate(Connection& connection,
-                                         const std::string& schema,
-                                         std::span<const TablePlan> plans,
-                                         int fillfactor) {
-  std::vector<std::string> retired;
-  auto done = is_up_to_date(connection, schema, plans, fillfactor, retired);
+Result<Catalog> read_catalog(Connection& connection, const std::string& schema) {
+  const std::array name{schema};
+  auto columns = connection.query(
+      "select c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
+      "coalesce(pg_catalog.col_description(c.oid, a.attnum), '') from "
+      "pg_catalog.pg_class c "
+      "join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_attribute a on "
+      "a.attrelid = c.oid "
+      "and a.attnum > 0 and not a.attisdropped where n.nspname = $1 and c.relkind in ('r', 'p', "
+      "'v')",
+      name);
+  if (!columns) return std::move(columns).error();
+  auto indexes = connection.query(
+      "select c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
+      "c.relnamespace "
+      "where n.nspname = $1 and c.relkind in ('i', 'I')",
+      name);
+  if (!indexes) return std::move(indexes).error();
+  Catalog catalog;
+  for (const auto& row : *columns) {
+    catalog.relations[row[0].value()][row[1].value()] = row[2].value();
+    if (row[3] == kFillingComment) catalog.filling.insert(place(row[0].value(), row[1].value()));
+    if (row[3] == kRetiredComment) catalog.retired.insert(place(row[0].value(), row[1].value()));
+    if (row[3] == kLostComment) catalog.lost.insert(place(row[0].value(), row[1].value()));
+  }
+  for (const auto& row : *indexes) catalog.indexes.insert(row[0].value());
+  if (catalog.relations.contains("layout")) {
+    auto layout =
+        connection.query(fmt::format("select relation, attribute from {}.layout", quoted(schema)));
+    if (!layout) return std::move(layout).error();
+    for (const auto& row : *layout) catalog.known.insert(place(row[0].value(), row[1].value()));
+  }
+  return catalog;
+}
+
+Result<Left> migrate(Connection& connection,
+                     const std::string& schema,
+                     std::span<const TablePlan> plans,
+                     int fillfactor) {
+  Left left;
+  auto done = is_up_to_date(connection, schema, plans, fillfactor, left);
   if (!done) return std::move(done).error();
-  if (*done) return retired;
+  if (*done) return left;
   // Building an index on a large table may take longer than any statement of a batch.
   auto begun =
       connection.run(fmt::format("begin; set local statement_timeout = 0; "
@@ -227,8 +228,8 @@ Result<std::vector<std::string>> migrate(Connection& connection,
                                  literal("headwater " + schema)));
   if (begun) begun = bring_up(connection, schema, plans, fillfactor);
   if (begun) begun = connection.run("commit");
-  auto finished = begun ? finish(connection, schema, plans, fillfactor)
-                        : Result<std::vector<std::string>>(begun.error());
+  auto finished =
+      begun ? finish(connection, schema, plans, fillfactor) : Result<Left>(begun.error());
   if (!finished && connection.usable()) {
     if (auto undone = connection.run("rollback"); !undone) return undone.error();
   }

@@ -6,6 +6,7 @@
 
 #include "config/node.hpp"
 #include "connectors/postgres/identifiers.hpp"
+#include "connectors/postgres/migrate.hpp"
 
 namespace headwater::postgres {
 namespace {
@@ -55,6 +56,13 @@ Result<void> PostgresReader::open() {
       "enable_bitmapscan to off; set enable_sort to off; set enable_hashjoin to off; set "
       "enable_mergejoin to off",
       quoted(config_.schema)));
+}
+
+Result<std::vector<std::string>> PostgresReader::refusals() {
+  if (auto opened = open(); !opened) return opened.error();
+  auto catalog = read_catalog(*connection_, config_.schema);
+  if (!catalog) return std::move(catalog).error();
+  return other_types(tables_, *catalog);
 }
 
 std::string PostgresReader::table_of(const std::string& entity) const {

@@ -19,6 +19,7 @@ class PostgresReader final : public TargetReader {
   PostgresReader(PostgresConfig config, std::string sink, std::vector<TablePlan> tables);
 
   Result<void> open() override;
+  Result<std::vector<std::string>> refusals() override;
   Result<std::optional<Cursor>> cursor(const std::string& org) override;
   Result<std::vector<std::optional<Held>>> read(std::span<const RecordName> names) override;
   Result<void> each_key(const std::string& org, const KeyVisitor& visit) override;

@@ -96,6 +96,7 @@ class PostgresSink::Impl {
 
  private:
   Result<void> claim(const std::string& org);
+  Result<void> empty_columns(const std::vector<Place>& columns);
   Result<void> leave_places(const std::vector<std::string>& retired, const std::string& org);
   Error refused(const std::string& org);
   OrgState* find_org(std::string_view org);
@@ -132,6 +133,7 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
   if (fenced_) return *fenced_;
   close();
   orgs_.clear();
+  warnings_.resize(config_.plain_text ? 1 : 0);
   const auto give_up = [&](Error error) {
     close();
     // No entry is at fault here: what the server refuses is a person's to mend.
@@ -141,21 +143,25 @@ Result<std::vector<Cursor>> PostgresSink::Impl::open(std::span<const std::string
   auto session = open_session(config_);
   if (!session) return give_up(session.error());
   connection_ = std::move(*session);
-  auto retired = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
-  if (!retired) {
-    return give_up(in_words(fmt::format("prepare schema {}", config_.schema), retired.error()));
+  auto left = migrate(*connection_, config_.schema, renderer_.plans(), config_.fillfactor);
+  if (!left) {
+    return give_up(in_words(fmt::format("prepare schema {}", config_.schema), left.error()));
   }
   // All claims or none: an org that is refused must not take the others from whoever holds them.
   auto claimed = connection_->run("begin");
   for (const std::string& org : orgs) {
     if (claimed) claimed = claim(org);
-    if (claimed && !places_left_) claimed = leave_places(*retired, org);
+    if (claimed && !places_left_) claimed = leave_places(left->tables, org);
   }
   if (claimed) claimed = connection_->run("commit");
   if (!claimed) {
     return give_up(claimed.error().message.starts_with("postgres:")
                        ? claimed.error()
                        : in_words("claim the cursor", claimed.error()));
+  }
+  if (!places_left_) {
+    if (auto emptied = empty_columns(left->columns); !emptied)
+      return give_up(in_words("empty what the mapping fills no more", emptied.error()));
   }
   places_left_ = true;
   std::vector<Cursor> cursors;
@@ -185,6 +191,30 @@ Result<void> PostgresSink::Impl::leave_places(const std::vector<std::string>& re
                                               const std::string& org) {
   for (const auto& sql : leave_sql(config_.schema, renderer_.plans(), retired, org)) {
     if (auto left = connection_->run(sql); !left) return left;
+  }
+  return {};
+}
+
+/// What no field of the mapping fills any more would stand there as it was for ever. A field that
+/// only lost its column changes no record: its values go where those without a column stand, and
+/// come back from there. Readers go on meanwhile; nobody writes these columns.
+Result<void> PostgresSink::Impl::empty_columns(const std::vector<Place>& columns) {
+  for (const Place& it : columns) {
+    for (const OrgState& state : orgs_) {
+      const auto sql = empty_column_sql(config_.schema, it, state.cursor.org);
+      const auto holds = connection_->query(sql.holds);
+      if (!holds) return holds.error();
+      if (holds->front().front() != "t") continue;
+      if (auto done = connection_->run(sql.empty); !done) return done;
+      warnings_.push_back(
+          fmt::format("postgres: no field of the mapping fills column {}.{} any more: what it held "
+                      "of org {} stands in "
+                      "`fields`, as far as the mapping has it; drop the column by hand, with its "
+                      "views, if nobody reads it",
+                      it.table,
+                      it.column,
+                      state.cursor.org));
+    }
   }
   return {};
 }

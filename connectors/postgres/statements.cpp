@@ -186,6 +186,33 @@ std::vector<std::string> leave_sql(std::string_view schema,
   return out;
 }
 
+EmptyColumn empty_column_sql(std::string_view schema, const Place& it, std::string_view org) {
+  const std::string name = table_name(schema, it.table), column = quoted(it.column);
+  const std::string where = fmt::format("where org = {} and {} is not null", literal(org), column);
+  // As the image prints them.
+  std::string value = column;
+  if (it.type == type_name(ColumnType::Timestamp))
+    value =
+        fmt::format("to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')", column);
+  if (it.type == type_name(ColumnType::Time))
+    value = fmt::format("to_char({}, 'HH24:MI:SS.MS\"Z\"')", column);
+  const auto member = it.column.starts_with("x_") ? it.column.substr(2) : it.column;
+  return {fmt::format("select exists (select from {} {})", name, where),
+          fmt::format(
+              "begin; set local statement_timeout = 0; "
+              "do $mark$ begin comment on column {}.{} is {}; "
+              "exception when insufficient_privilege then null; end $mark$; "
+              "update {} set fields = fields || jsonb_build_object({}, {}), {} = null {}; commit",
+              name,
+              column,
+              literal(kRetiredComment),
+              name,
+              literal(member),
+              value,
+              column,
+              where)};
+}
+
 std::string mirror_sql(std::string_view schema, std::string_view table) {
   const std::string name = table_name(schema, table);
   // record_id by itself: what an event names may be no id at all, and a mirror must not refuse it.

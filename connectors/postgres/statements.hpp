@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "connectors/postgres/ddl.hpp"
 #include "connectors/postgres/plan.hpp"
 
 namespace headwater::postgres {
@@ -34,6 +35,14 @@ std::vector<std::string> leave_sql(std::string_view schema,
                                    std::span<const TablePlan> plans,
                                    std::span<const std::string> retired,
                                    std::string_view org);
+
+/// `holds` asks whether the column has a value in any row of the org; `empty`, several statements,
+/// moves them all into `fields`, as the member that filled it, and marks the column (if we own it),
+/// in a transaction of its own and however long it takes.
+struct EmptyColumn {
+  std::string holds, empty;
+};
+EmptyColumn empty_column_sql(std::string_view schema, const Place& column, std::string_view org);
 
 /// Mirrors: `table` is hole or quarantine. $1.. as make_mirror_rows(), make_mirror_keys(); clearing
 /// takes $1, orgs.

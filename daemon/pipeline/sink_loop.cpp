@@ -41,11 +41,15 @@ SinkLoop::SinkLoop(Parts parts)
 Step SinkLoop::step() {
   parts_.health.beat();
   if (const auto request = retries_.pop()) return serve(*request);
+  if (remake_.exchange(false)) {
+    rebuild();
+    // It may be what a blocked target waits for.
+    retry_at_ = gather_until_ = 0;
+  }
   const std::int64_t now = parts_.clock.monotonic_ms();
   if (now < retry_at_) return Step::wait(retry_at_);
   if (now < gather_until_) return Step::wait(gather_until_);
   if (parts_.ledger.id() != ledger_id_) rebuild();
-  if (remake_.exchange(false)) rebuild();
   if (!opened_) return open();
   for (OrgCursor& cursor : cursors_) {
     if (cursor.materializing) return materialize(cursor);

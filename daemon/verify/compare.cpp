@@ -128,9 +128,16 @@ std::string row_difference(std::string_view sections, std::string_view text, Wor
   if (broken || !held.is_object()) return "it cannot be read";
   const auto& row = held.at("row").as_object();
   const auto& edges = held.at("edges").as_object();
+  const auto* fields = row.if_contains("fields");
+  const auto* unplanned = fields == nullptr ? nullptr : fields->if_object();
   for (const auto& [name, value] : want.at("fields").as_object()) {
     const auto* column = row.if_contains(name);
     if (column == nullptr) column = row.if_contains("x_" + std::string(name));
+    // A field that lost its column, which stays: its value went where those without one stand.
+    if (column != nullptr && column->is_null() && unplanned != nullptr &&
+        unplanned->contains(name)) {
+      column = unplanned->if_contains(name);
+    }
     if (column != nullptr && !same_column(value, *column))
       return differs(std::string(name), &value, column, wording);
   }

@@ -49,8 +49,46 @@ until_sql 10 "select count(*) from crm.account where mapping_rev = 3 and x_segme
   "$(sql "select count(*) from crm.account where industry is not null")"
 equal
 
+# Another type of the column, which Postgres cannot take: refused whole, by what Postgres has and not by the mapping in force.
+segment() { printf "entities: {account: {object: Account, base: builtin, fields: {segment: {%s}}}}" "$1"; }
+text="expr: 'Industry', type: text" money="expr: 'AnnualRevenue', type: decimal, column: true"
+refused() {
+  wait_for_log 20 "column account.x_segment is text, but the mapping says numeric"
+  log_has "mapping=another" && fail "a mapping that Postgres cannot take was taken"
+}
+mapping 4 "$(segment "$money")"
+refused
+# The field without its column: nothing old is left in it. Then the column again.
+mapping 4 "$(segment "$text")"
+taken
+settled
+until_sql 30 "select count(*) from crm.account where x_segment is not null" 0
+until_sql 10 "select count(*) from crm.account where fields ->> 'segment' is distinct from industry" 0
+log_has "no field of the mapping fills column account.x_segment any more" || fail "nothing says that the column is filled no more"
+equal
+mapping 5 "$(segment "$money")"
+refused
+mapping 5 "$(segment "$text, column: true")"
+taken
+settled
+until_sql 30 "select count(*) from crm.account where x_segment is distinct from industry" 0
+equal
+
+# While Postgres cannot be asked, such a mapping is taken: the sink is blocked and says why, and the way back is another SIGHUP.
+reachable() { psql -XAtq "${pg_url%/*}/template1" -c "alter database postgres allow_connections $1" -c "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres'" >/dev/null; }
+reachable false
+mapping 6 "$(segment "$money")"
+taken
+log_has "it cannot be asked" || fail "nothing says that Postgres was not asked"
+reachable true
+wait_for_part 60 "sink postgres" blocked "column account.x_segment is text, but the mapping says numeric"
+mapping 7 "$(segment "$text, column: true")"
+taken
+settled
+equal
+
 # An object moves to an entity of its own, and back.
-mapping 4 "entities: {invoice: {object: Invoice__c, fields: {amount: {expr: 'Amount__c', type: decimal, column: true}}}}"
+mapping 8 "entities: {invoice: {object: Invoice__c, fields: {amount: {expr: 'Amount__c', type: decimal, column: true}}}}"
 taken
 settled
 until_sql 20 "select count(*) from crm.invoice_live" "$(live Invoice__c)"
@@ -58,7 +96,7 @@ until_sql 10 "select count(*) from crm.custom_record_live where object = 'Invoic
 equal
 org_post /load '{"transactions": 50, "rate": 0}'
 in_step 30
-mapping 5 ""
+mapping 9 ""
 taken
 settled
 until_sql 20 "select count(*) from crm.custom_record_live where object = 'Invoice__c'" "$(live Invoice__c)"
@@ -66,13 +104,13 @@ until_sql 10 "select count(*) from crm.invoice_live" 0
 equal
 
 # Its own table under its own name, and back.
-mapping 6 "custom: {Invoice__c: {entity: 'custom:Invoice__c', fields: {amount: {expr: 'Amount__c', type: decimal, column: true}}}}"
+mapping 10 "custom: {Invoice__c: {entity: 'custom:Invoice__c', fields: {amount: {expr: 'Amount__c', type: decimal, column: true}}}}"
 taken
 settled
 until_sql 20 "select count(*) from crm.custom_invoice__c_live" "$(live Invoice__c)"
 until_sql 10 "select count(*) from crm.custom_record where object = 'Invoice__c'" 0
 equal
-mapping 7 ""
+mapping 11 ""
 taken
 settled
 until_sql 20 "select count(*) from crm.custom_record_live where object = 'Invoice__c'" "$(live Invoice__c)"

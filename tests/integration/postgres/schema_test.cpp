@@ -98,6 +98,33 @@ TEST_F(PostgresSchema, AColumnThatACrashLeftUnfilledIsFilledByTheNextOpen) {
   EXPECT_EQ(sql("select x_tier, fields from crm.contact"), "Gold|{}");
 }
 
+TEST_F(PostgresSchema, AFieldThatLosesItsColumnStandsInFieldsAndComesBackFromThere) {
+  const auto without = plans_;
+  auto& columns = plans_[0].columns;
+  columns.push_back({"x_tier", ColumnType::Text, "tier", false});
+  columns.push_back({"x_seen", ColumnType::Timestamp, "seen", false});
+  columns.push_back({"x_size", ColumnType::Numeric, "size", false});
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}}}});
+  sql("update crm.contact set x_tier = 'Gold', x_seen = '2026-03-01T12:00:00Z', x_size = 41.5");
+  sql("alter table crm.contact add column persons_own text default 'stays'");
+  const auto with = std::exchange(plans_, without);
+  sink = open_sink();
+  EXPECT_EQ(sql("select x_tier, x_seen, x_size, persons_own from crm.contact"),
+            "null|null|null|stays");
+  EXPECT_EQ(sql("select fields ->> 'tier', fields ->> 'seen', fields -> 'size' from crm.contact"),
+            "Gold|2026-03-01T12:00:00.000Z|41.5");
+  ASSERT_EQ(sink->warnings().size(), 3U);
+  EXPECT_NE(
+      sink->warnings()[2].find("no field of the mapping fills column contact.x_tier any more"),
+      std::string::npos);
+  EXPECT_TRUE(open_sink()->warnings().empty()) << "told once";
+  plans_ = with;
+  sink = open_sink();
+  EXPECT_EQ(sql("select x_tier, x_seen at time zone 'UTC', x_size, fields from crm.contact"),
+            "Gold|2026-03-01 12:00:00|41.5|{}");
+}
+
 TEST_F(PostgresSchema, ATableThatSomeoneDroppedIsMadeAnewAndEveryRecordToldAgain) {
   auto sink = open_sink();
   must_write(*sink, {{.rev = 1, .fields = {{"name", text("Ann")}}}});
@@ -225,9 +252,9 @@ TEST_F(PostgresSchema, AChangedColumnTypeIsBlockedAndNothingIsChanged) {
   EXPECT_EQ(opened.error().kind, ErrorKind::Blocked);
   EXPECT_EQ(
       opened.error().message,
-      "postgres: prepare schema crm: column contact.visits is bigint, but the mapping now says "
-      "text; a column's type "
-      "is never changed: give the field another name, or drop the column and its views by hand");
+      "postgres: prepare schema crm: column contact.visits is bigint, but the mapping says text; "
+      "a column's type is never changed: give the field another name or its old type in the "
+      "mapping (SIGHUP takes it over), or drop the column and its views by hand");
   EXPECT_EQ(sql("select count(*) from pg_attribute where attname = 'x_new'"), "0");
 }
 

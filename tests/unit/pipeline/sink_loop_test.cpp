@@ -1065,6 +1065,17 @@ TEST_F(SinkLoopTest, AStopLetsTheSinkPayWhatItOwesAndClosesIt) {
   EXPECT_EQ(part.state(), PartState::Stopped);
 }
 
+TEST_F(SinkLoopTest, ABlockedSinkIsTriedAtOnceWithAnotherMapping) {
+  target.open_error = blocked("target: a column of another type");
+  make();
+  run();
+  target.open_error.reset();
+  loop->remake();
+  run();
+  EXPECT_EQ(target.opened, 2);
+  EXPECT_EQ(part.state(), PartState::Ok);
+}
+
 TEST_F(SinkLoopTest, ASinkOfAnotherMappingIsMadeAndOpenedBeforeAnythingIsWritten) {
   follow_from_head();
   make();

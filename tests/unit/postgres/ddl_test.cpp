@@ -80,6 +80,35 @@ TEST(Ddl, AMissingColumnIsAddedAndShownAndFilledAfterwards) {
   EXPECT_THAT(statements(catalog), ElementsAre(fill));
 }
 
+TEST(Ddl, AColumnThatWeMadeAndNoPlanFillsIsRetiredAndFilledAgainOnceOneDoes) {
+  auto catalog = catalog_with({{"email", "text"},
+                               {"account_id", "character(18)"},
+                               {"x_old", "numeric"},
+                               {"x_persons_own", "text"}});
+  catalog.known = {"contact.org", "contact.email", "contact.account_id", "contact.x_old"};
+  EXPECT_THAT(retired_columns(kPlans, catalog), ElementsAre(Place{"contact", "x_old", "numeric"}));
+  auto plans = kPlans;
+  plans[0].columns.push_back({"x_old", ColumnType::Numeric, "old", false});
+  EXPECT_THAT(retired_columns(plans, catalog), IsEmpty());
+  EXPECT_TRUE(ddl_for(plans, catalog, 80)->empty());
+  catalog.retired = {"contact.x_old"};
+  EXPECT_THAT(ddl_for(plans, catalog, 80)->together, IsEmpty());
+  EXPECT_THAT(ddl_for(plans, catalog, 80)->afterwards,
+              ElementsAre(testing::HasSubstr("set \"x_old\" = (fields ->> 'old')::numeric")));
+}
+
+TEST(Ddl, EveryColumnOfAnotherTypeIsNamedWithWhatToDo) {
+  const auto catalog = catalog_with({{"email", "numeric"}, {"account_id", "text"}});
+  EXPECT_THAT(
+      other_types(kPlans, catalog),
+      ElementsAre("column contact.email is numeric, but the mapping says text; a column's type is "
+                  "never changed: give the field another name or its old type in the mapping "
+                  "(SIGHUP takes it over), or drop the column and its views by hand",
+                  testing::StartsWith("column contact.account_id is text, but the mapping says "
+                                      "character(18)")));
+  EXPECT_EQ(ddl_for(kPlans, catalog, 80).error().kind, ErrorKind::Blocked);
+}
+
 TEST(Ddl, AColumnThatSomeoneTookAwayComesBackAndItsRowsCountAsNeverWritten) {
   const std::string again =
       "update \"contact\" set rev = 0 where rev is distinct from 0; comment on column "

@@ -172,6 +172,18 @@ TEST(Compare, DigitsInATextAreNoNumber) {
   EXPECT_EQ(held_difference(record, held, {}), "name differs");
 }
 
+TEST(Compare, AFieldThatLostItsColumnIsComparedWhereFieldsWithoutOneStand) {
+  const auto record = *read_record(kDocument);
+  Held held;
+  held.shape = Held::Shape::Row;
+  held.text =
+      R"({"row":{"x_name":null,"fields":{"name":"Ann"},"updated_at":"2026-01-01T00:00:00+00:00",)"
+      R"("extra":{},"raw":{}},"edges":{"owner":"emea:User:005000000000001AAA"}})";
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  held.text = with(held.text, "Ann", "Bob");
+  EXPECT_EQ(held_difference(record, held, {}), "name differs");
+}
+
 TEST(Compare, ViolationsAreComparedInEveryShape) {
   const std::string list = R"([{"field":"name","rule":"transform_error"}])";
   const std::string document =
