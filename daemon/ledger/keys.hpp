@@ -18,6 +18,8 @@ inline constexpr std::string_view kMappingKey = "mapping";
 inline constexpr std::string_view kBackRefsKey = "back_refs";
 inline constexpr std::string_view kJobKey = "reprojection";
 inline constexpr std::string_view kStampKey = "stamping";
+/// By sink and org: the birth, by its ledger id, that has claimed the target.
+inline constexpr std::string_view kClaimPrefix = "claim:";
 inline constexpr std::string_view kOrgPrefix = "org:";
 inline constexpr std::string_view kFactsPrefix = "facts:";
 inline constexpr std::string_view kStreamPrefix = "stream:";

@@ -263,11 +263,10 @@ Result<void> Ledger::sample(std::string_view org,
   return impl_->reader_.sample(org, object, most, out);
 }
 
-Result<CursorVerdict> Ledger::found_cursor(std::string_view,
-                                           std::string_view ledger_id,
-                                           Rev rev,
-                                           Rev highest) {
-  return impl_->write([&] { return impl_->found_cursor(ledger_id, rev, highest); });
+Result<CursorVerdict> Ledger::found_cursor(
+    std::string_view sink, std::string_view org, std::string_view ledger_id, Rev rev, Rev highest) {
+  const std::string claim = fmt::format("{}{}:{}", kClaimPrefix, sink, org);
+  return impl_->write([&] { return impl_->found_cursor(claim, ledger_id, rev, highest); });
 }
 
 void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {

@@ -316,7 +316,8 @@ class Ledger : public NameTables {
   /// What a sink found in its target: its cursor, and the greatest rev of any image there. May give
   /// this ledger a new birth (design.md section 2) or raise its next rev; call it before anything
   /// else is done with that sink.
-  Result<CursorVerdict> found_cursor(std::string_view org,
+  Result<CursorVerdict> found_cursor(std::string_view sink,
+                                     std::string_view org,
                                      std::string_view ledger_id,
                                      Rev rev,
                                      Rev highest);

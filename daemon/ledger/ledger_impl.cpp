@@ -65,13 +65,20 @@ void Ledger::Impl::stage_identity() {
 
 // ---- births
 
-Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev rev, Rev highest) {
+Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
+                                                 std::string_view ledger_id,
+                                                 Rev rev,
+                                                 Rev highest) {
   const bool ours = ledger_id == id_;
+  std::string claimed_by;
+  if (auto found = store_->get(Family::Meta, claim, claimed_by); !found) return found.error();
   // A rev under our name that we never gave: we are an old copy of the ledger that did.
   const bool outrun = ours && !journal_.gave(rev);
   // Images that no state of ours replaces. One that we gave is no such thing: whoever wrote between
-  // would have been born above it.
-  const bool outranked = (!ours && rev >= birth_) || (highest >= birth_ && !journal_.gave(highest));
+  // would have been born above it. But nothing is ours in a target that this birth never claimed,
+  // whatever its rev: two old copies that find the same image are born at the same rev.
+  const bool told = (ours || claimed_by == id_) && journal_.gave(highest);
+  const bool outranked = (!ours && rev >= birth_) || (highest >= birth_ && !told);
   if (outrun || outranked) {
     const Rev above{std::max(std::max(rev, highest).value + kBirthDistance, journal_.last().value)};
     if (ours || journal_.ever_wrote()) {
@@ -81,8 +88,13 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(std::string_view ledger_id, Rev
     journal_.raise(above);
     birth_ = journal_.peek();
     stage_identity();
+    writer_.batch().put(Family::Meta, claim, id_);
     if (auto ok = commit(); !ok) return ok.error();
     return CursorVerdict::Materialize;
+  }
+  if (claimed_by != id_) {
+    writer_.batch().put(Family::Meta, claim, id_);
+    if (auto ok = commit(); !ok) return ok.error();
   }
   // A target that never heard of us, and a journal that still begins at the beginning: all of it,
   // history too.

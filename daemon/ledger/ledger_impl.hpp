@@ -40,7 +40,11 @@ class Ledger::Impl {
         writer_(parts(), options_.sweep_share_max, reprojection_) {}
 
   Result<void> open(std::shared_ptr<const crm::Mapping> mapping);
-  Result<CursorVerdict> found_cursor(std::string_view ledger_id, Rev rev, Rev highest);
+  /// `claim`: the key under which the target's claim is kept.
+  Result<CursorVerdict> found_cursor(const std::string& claim,
+                                     std::string_view ledger_id,
+                                     Rev rev,
+                                     Rev highest);
   Result<void> be_born(Rev above);
   Result<void> trim();
   Result<bool> settle(std::uint64_t number, std::size_t states_max);

@@ -87,8 +87,8 @@ Step SinkLoop::open() {
   if (!found) return retry(found.error());
   cursors_.clear();
   for (const Cursor& cursor : *found) {
-    const auto verdict =
-        parts_.ledger.found_cursor(cursor.org, cursor.ledger, cursor.rev, cursor.highest);
+    const auto verdict = parts_.ledger.found_cursor(
+        parts_.name, cursor.org, cursor.ledger, cursor.rev, cursor.highest);
     if (!verdict) return retry(verdict.error());
     if (parts_.ledger.id() != ledger_id_) return Step::again();  // reopened under the new name
     OrgCursor ours;

@@ -470,7 +470,7 @@ TEST_F(SinkAuditTest, ABirthWhileItRunsIsSweptToo) {
   audit->step();
   run_for(60'000);  // of the first birth
   const auto id = ledger->id();
-  ASSERT_TRUE(ledger->found_cursor("emea", id, Rev{ledger->head().value + 5'000'000}, {}));
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", id, Rev{ledger->head().value + 5'000'000}, {}));
   ASSERT_NE(ledger->id(), id);
   leave_behind(900);
   EXPECT_EQ(findings(run_for(1'200'000)), (std::set{key(900)}));

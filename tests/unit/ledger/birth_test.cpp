@@ -15,7 +15,7 @@ class BirthTest : public LedgerTest {
     stretch.cause = "expired";
     ASSERT_TRUE(ledger->open_hole(stretch));
     ahead = Rev{ledger->head().value + 5'000'000};
-    ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+    ASSERT_TRUE(ledger->found_cursor("redis", "emea", ledger->id(), ahead, {}));
   }
 };
 
@@ -26,7 +26,8 @@ TEST_F(BirthTest, ANewLedgerStartsAtTheClockInMicroseconds) {
 
 TEST_F(BirthTest, ANewLedgerStartsAboveWhatItFindsInATarget) {
   const Rev found{1'999'999'999'999'999};
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", found, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "01OTHER", found, {}),
+            CursorVerdict::Materialize);
   const std::string id = ledger->id();
   apply({created(1, {{"Name", "A"}})});
   EXPECT_GT(ledger->head(), found);
@@ -54,19 +55,21 @@ TEST_F(BirthTest, AStartAfterABirthThatWroteNothingJumpsToo) {
 
 TEST_F(BirthTest, ATargetWithoutACursorFollowsWhileTheJournalIsWhole) {
   apply({created(1, {{"Name", "A"}})});
-  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "", {}, {}), CursorVerdict::Follow);
 }
 
 TEST_F(BirthTest, OurOwnCursorIsFollowed) {
   apply({created(1, {{"Name", "A"}})});
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head(), {}), CursorVerdict::Follow);
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), {}, {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), ledger->head(), {}),
+            CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), {}, {}), CursorVerdict::Follow);
 }
 
 TEST_F(BirthTest, AnotherLedgersCursorBelowOurFirstRevIsOutranked) {
   apply({created(1, {{"Name", "A"}})});
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{1000}, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "01OTHER", Rev{1000}, {}),
+            CursorVerdict::Materialize);
   EXPECT_EQ(ledger->id(), id);
 }
 
@@ -74,7 +77,8 @@ TEST_F(BirthTest, AnotherLedgersCursorAtOurVeryFirstRevIsNotOutranked) {
   apply({created(1, {{"Name", "A"}})});
   const Rev birth = ledger->head();  // the first that it gave
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", birth, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "01OTHER", birth, {}),
+            CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id) << "an image of that rev would never give way to ours";
   EXPECT_EQ(entries(birth).size(), 1U);
 }
@@ -84,7 +88,7 @@ TEST_F(BirthTest, ACursorAheadOfTheHeadProvesAnOldCopyAndGivesANewBirth) {
   apply({deleted(3, kOther)});
   const std::string id = ledger->id();
   const Rev ahead{ledger->head().value + 5'000'000};
-  EXPECT_EQ(*ledger->found_cursor("emea", id, ahead, {}), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", id, ahead, {}), CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id);
   // Every record is told again, above what the target holds.
   const auto again = entries(ahead);
@@ -104,7 +108,7 @@ TEST_F(BirthTest, ABirthStandsAboveWhatATargetWasToldAfterItsCursor) {
   // clock does not help: that one's was ahead.
   const Rev cursor{ledger->head().value + 3'600'000'000};
   const Rev told{cursor.value + 1'000'000 + 10'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), cursor, {}));
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", ledger->id(), cursor, {}));
   EXPECT_EQ(entries(told).size(), 1U);
 }
 
@@ -114,7 +118,7 @@ TEST_F(BirthTest, AnImageThatWeNeverGaveProvesAnOldCopyThoughTheCursorIsOurs) {
   const std::string id = ledger->id();
   // A copy went on from here, told a target, and died before its cursor went out.
   const Rev told{cursor.value + 3'600'000'000};
-  EXPECT_EQ(*ledger->found_cursor("emea", id, cursor, told), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", id, cursor, told), CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id);
   EXPECT_EQ(entries(told).size(), 1U) << "told anew above it";
 }
@@ -125,24 +129,47 @@ TEST_F(BirthTest, WhatWeToldAfterOurCursorIsNoRivals) {
   crash_and_open();
   apply({updated(2, {{"Name", "B"}})});
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", id, cursor, ledger->head()), CursorVerdict::Follow);
-  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, ledger->head()), CursorVerdict::Follow);
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{7}, ledger->head()),
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", id, cursor, ledger->head()),
+            CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "", {}, ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "01OTHER", Rev{7}, ledger->head()),
             CursorVerdict::Materialize)
       << "our first write got there, the cursor did not";
   EXPECT_EQ(ledger->id(), id);
 }
 
+TEST_F(BirthTest, NothingIsOursInATargetThatThisBirthNeverClaimed) {
+  apply({created(1, {{"Name", "A"}})});
+  const std::string id = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", "", {}, {}));
+  // Two old copies found the same image, were born above it at the same rev, and gave the same
+  // revs: the other one told this target and died before its cursor went out.
+  const Rev told = ledger->head();
+  EXPECT_EQ(*ledger->found_cursor("kafka", "emea", "", {}, told), CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), id);
+  EXPECT_EQ(entries(told).size(), 1U) << "told anew above it";
+  // The claim outlives a crash, and a birth ends it.
+  const std::string born = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", "", {}, told));
+  crash_and_open();
+  EXPECT_EQ(*ledger->found_cursor("kafka", "emea", "", {}, ledger->head()), CursorVerdict::Follow);
+  EXPECT_EQ(ledger->id(), born);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "", {}, ledger->head()),
+            CursorVerdict::Materialize);
+  EXPECT_NE(ledger->id(), born);
+}
+
 TEST_F(BirthTest, ImagesBelowOurFirstRevAreOutranked) {
   apply({created(1, {{"Name", "A"}})});
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", id, {}, Rev{1000}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", id, {}, Rev{1000}), CursorVerdict::Follow);
   EXPECT_EQ(ledger->id(), id);
 }
 
 TEST_F(BirthTest, ANewLedgerStartsAboveEveryImageInATarget) {
   const Rev told{1'999'999'999'999'999};
-  EXPECT_EQ(*ledger->found_cursor("emea", "01OTHER", Rev{7}, told), CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "01OTHER", Rev{7}, told),
+            CursorVerdict::Materialize);
   apply({created(1, {{"Name", "A"}})});
   EXPECT_GT(ledger->head(), told);
 }
@@ -155,7 +182,7 @@ TEST_F(BirthTest, ACursorInAGapThatNobodyWroteProvesAnOldCopy) {
   apply({updated(2, {{"Name", "B"}})});
   ASSERT_GT(ledger->head().value, before.value + 10);
   const std::string id = ledger->id();
-  EXPECT_EQ(*ledger->found_cursor("emea", id, Rev{before.value + 5}, {}),
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", id, Rev{before.value + 5}, {}),
             CursorVerdict::Materialize);
   EXPECT_NE(ledger->id(), id);
 }

@@ -84,10 +84,12 @@ TEST_F(JournalTest, ASinkThatFellBehindTheStartIsToldSo) {
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, ErrorKind::Transient);
   EXPECT_EQ(read.error().code, "trimmed");
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), old, {}), CursorVerdict::Materialize);
-  EXPECT_EQ(*ledger->found_cursor("emea", "", {}, {}), CursorVerdict::Materialize)
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), old, {}),
+            CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", "", {}, {}), CursorVerdict::Materialize)
       << "its start is gone";
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), ledger->head(), {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), ledger->head(), {}),
+            CursorVerdict::Follow);
 }
 
 TEST_F(JournalTest, ATrimIsExactOnDiskAndOutlivesACrash) {
@@ -107,8 +109,10 @@ TEST_F(JournalTest, ATrimIsExactOnDiskAndOutlivesACrash) {
   EntryBatch batch;
   EXPECT_FALSE(ledger->read(before, 10, 1 << 20, batch));
   EXPECT_TRUE(ledger->read(dropped, 10, 1 << 20, batch));
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), before, {}), CursorVerdict::Materialize);
-  EXPECT_EQ(*ledger->found_cursor("emea", ledger->id(), dropped, {}), CursorVerdict::Follow);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), before, {}),
+            CursorVerdict::Materialize);
+  EXPECT_EQ(*ledger->found_cursor("redis", "emea", ledger->id(), dropped, {}),
+            CursorVerdict::Follow);
 }
 
 TEST_F(JournalTest, WhatIsOwedStaysWhereverInItsSegmentItStands) {
@@ -189,7 +193,8 @@ TEST_F(JournalTest, LagCountsEntriesNotJumps) {
 TEST_F(JournalTest, LagCountsNoRevThatABirthPassedOver) {
   fill(3);
   const Rev first = entries()[0].meta.rev;
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), Rev{ledger->head().value + 50}, {}));
+  ASSERT_TRUE(
+      ledger->found_cursor("redis", "emea", ledger->id(), Rev{ledger->head().value + 50}, {}));
   fill(1);
   EXPECT_EQ(ledger->entries_after(first), entries(first).size());
 }
