@@ -130,7 +130,11 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
     // A silence that begins again before the last one is repaired has no end.
     const bool lasts = hole.scope == Hole::Scope::Object && hole.to_ts == 0 &&
                        (hole.cause == kSwitchedOff || hole.cause == kHidden);
-    known->to_ts = lasts ? 0 : std::max(known->to_ts, hole.to_ts);
+    // Whoever answered a stretch as it was has not answered what was lost since, though the clock
+    // may have gone back: a stretch that is renewed ends later in any case.
+    const bool renewed = hole.scope == Hole::Scope::Stretch && known->to_ts > 0;
+    const EpochMs later = known->to_ts + (renewed ? 1 : 0);
+    known->to_ts = lasts ? 0 : std::max(later, hole.to_ts);
     if (number_less(known->version, hole.version)) {
       known->version = hole.version;
       // Whatever an event puts in doubt besides, a spared record stays one of the spared.

@@ -198,7 +198,16 @@ void SimOrg::tell(ChangeType type,
                   const std::vector<std::size_t>& changed,
                   const Commit& commit) {
   const SimObject& object = *records[0]->object;
-  if (!object.told(world_.now_ms())) {
+  const bool told = object.told(world_.now_ms());
+  for (const SimRecord* record : records) {
+    world_.trace.line(fmt::format("  org: {} {} commit {} {}{}",
+                                  to_string(type),
+                                  record->rkey(),
+                                  commit.number,
+                                  commit.sequence,
+                                  told ? "" : " untold"));
+  }
+  if (!told) {
     for (const SimRecord* record : records) untold_.insert(record->rkey());
     return;
   }

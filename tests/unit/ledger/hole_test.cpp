@@ -197,6 +197,21 @@ TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
   EXPECT_EQ(all[1].rkey, all[0].rkey);
 }
 
+TEST_F(HoleTest, AStretchThatIsRenewedEndsLaterThoughTheClockWentBack) {
+  Hole stretch;
+  stretch.scope = Hole::Scope::Stretch;
+  stretch.org = "emea";
+  stretch.topic = "/data/ChangeEvents";
+  stretch.cause = "expired";
+  stretch.to_ts = 1'772'366'000'000 + 86'400'000;  // by a clock that was a day ahead
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  stretch.to_ts = 1'772'366'000'000;  // the position is lost again
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  // Jobs name what they answer by its end: those of before answer it no more.
+  EXPECT_EQ(ledger->holes().at(0).to_ts, 1'772'366'000'000 + 86'400'000 + 1);
+}
+
 TEST_F(HoleTest, DueOnesComeOldestFirstAndPostponedOnesLater) {
   apply({updated(1, {{"Name", "A"}}, kOther)});
   clock.us += 1'000'000;
