@@ -143,17 +143,21 @@ kafka_start() {
   return 1
 }
 
-kafka_signal() {  # kafka_signal DIR SIGNAL: sends it and waits until the process and its port are gone
+kafka_gone() {  # kafka_gone PID: waits; false if it is still there after 20 s
+  for _ in $(seq 400); do
+    kill -0 "$1" 2>/dev/null || return 0
+    # A zombie that nobody has waited for has let go of its port and files once its last thread has ended.
+    grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null && [ "$(ls "/proc/$1/task" 2>/dev/null | wc -l)" -le 1 ] && return 0
+    sleep 0.05
+  done
+  return 1
+}
+kafka_signal() {  # kafka_signal DIR SIGNAL: sends it and waits until the process is gone; one that does not hear is killed
   local dir=$1 pid
   [ -e "$dir/pid" ] || return 0
   pid=$(cat "$dir/pid")
   kill "-$2" "$pid" 2>/dev/null
-  for _ in $(seq 400); do
-    kill -0 "$pid" 2>/dev/null || break
-    # A zombie that nobody has waited for is gone once its last thread has let go of the port.
-    grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null && ! kafka_ready "$dir" && break
-    sleep 0.05
-  done
+  kafka_gone "$pid" || { kill -KILL "$pid" 2>/dev/null; kafka_gone "$pid"; }
   rm -f "$dir/pid"
 }
 kafka_stop() { kafka_signal "$1" TERM; }
