@@ -38,6 +38,7 @@ Org::Org(salesforce::OrgConfig the_config, const Around& around)
           name, config_.api_reserve_share, counts, around.clock)),
       api_(salesforce::make_org_client(config_, tokens_, counts, quota_)),
       reader_(salesforce::make_org_reader(config_, tokens_, counts, quota_)),
+      hidden_(name, around.ledger),
       // A ledger that knows the org can go on with its streams while REST is away.
       ready_(around.ledger.org_facts(name).has_value()),
       rows_(kLaneBatchesMax) {
@@ -58,7 +59,8 @@ void Org::add_stream(const salesforce::StreamConfig& stream, const Around& aroun
                                                                    ready_,
                                                                    around.clock,
                                                                    part,
-                                                                   around.metrics}));
+                                                                   around.metrics,
+                                                                   &hidden_}));
   around.threads.push_back(std::make_unique<LoopThread>(
       "ingest-" + name,
       [&ingest] { return ingest.step(kStreamWait); },
@@ -84,7 +86,8 @@ void Org::add_worker(const Around& around) {
                                                          wake,
                                                          around.clock,
                                                          part,
-                                                         around.metrics});
+                                                         around.metrics,
+                                                         &hidden_});
   around.threads.push_back(std::make_unique<LoopThread>(
       "repair-" + name,
       [this] { return worker_->step(); },

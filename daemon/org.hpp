@@ -52,6 +52,7 @@ struct Org {
   std::shared_ptr<salesforce::QuotaGovernor> quota_;
   std::unique_ptr<salesforce::OrgApi> api_;
   std::unique_ptr<salesforce::OrgReader> reader_, audit_reader_;
+  HiddenFields hidden_;
   std::atomic<bool> ready_;
   RowLane rows_;
   std::unique_ptr<OrgWorker> worker_;

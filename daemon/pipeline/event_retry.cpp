@@ -19,6 +19,22 @@ bool is_headless(const ledger::QuarantineRow& row, const ledger::StreamKey& stre
 
 }  // namespace
 
+namespace {
+
+/// Null of a field that is hidden from our user is no value.
+void leave_out_hidden(const std::vector<NameId>& hidden, avro::Scratch& scratch, EventView& event) {
+  const auto says_nothing = [&hidden](const Member& member) {
+    return member.value.is_null() && std::binary_search(hidden.begin(), hidden.end(), member.name);
+  };
+  if (std::none_of(event.fields.begin(), event.fields.end(), says_nothing)) return;
+  const auto kept = scratch.array<Member>(event.fields.size());
+  const auto end =
+      std::remove_copy_if(event.fields.begin(), event.fields.end(), kept.begin(), says_nothing);
+  event.fields = kept.first(static_cast<std::size_t>(end - kept.begin()));
+}
+
+}  // namespace
+
 Result<void> read_event(const salesforce::FetchedEvent& event,
                         SchemaBook::Page& page,
                         avro::Scratch& scratch,
@@ -32,6 +48,7 @@ Result<void> read_event(const salesforce::FetchedEvent& event,
     return rejected(fmt::format("event speaks of {} under a schema of {}", out.entity, page.object),
                     "entity");
   }
+  if (decoded && page.hidden) leave_out_hidden(*page.hidden, scratch, out);
   return decoded;
 }
 

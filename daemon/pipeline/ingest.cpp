@@ -43,7 +43,8 @@ avro::PlanKind kind_of(const ledger::StreamKey& stream) {
 Ingest::Ingest(Parts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics, parts_.stream.org, parts_.stream.topic),
-      schemas_(parts_.stream.org, parts_.ledger, parts_.source, kind_of(parts_.stream)),
+      schemas_(
+          parts_.stream.org, parts_.ledger, parts_.source, kind_of(parts_.stream), parts_.hidden),
       event_retry_(parts_.stream, parts_.ledger, schemas_, parts_.org_ready),
       doubts_(parts_.stream, parts_.ledger, parts_.clock),
       backoff_(std::chrono::seconds{1}, std::chrono::seconds{60}, seed_of(parts_.stream)) {}

@@ -48,6 +48,7 @@ class Ingest {
     const Clock& clock;
     observe::Part& health;
     observe::Metrics& metrics;
+    const HiddenFields* hidden = nullptr;  ///< nothing: an event's null is always a value
   };
   explicit Ingest(Parts parts);
 

@@ -33,6 +33,9 @@ Result<const DescribedObject*> ObjectBook::describe(const std::string& object) {
   }
   auto description = api_.describe(object);
   if (!description) return description.error();
+  if (hidden_ != nullptr) {
+    if (auto told = hidden_->described(*description); !told) return told.error();
+  }
   DescribedObject& entry = objects_[object];
   entry.description = std::move(description).value();
   entry.fields = salesforce::fetch_fields(entry.description);

@@ -8,6 +8,7 @@
 #include "connectors/salesforce/org_api.hpp"
 #include "connectors/salesforce/row.hpp"
 #include "daemon/ledger/ledger.hpp"
+#include "daemon/pipeline/hidden_fields.hpp"
 #include "daemon/pipeline/row_lane.hpp"
 #include "schemas/core/time.hpp"
 
@@ -28,8 +29,13 @@ struct DescribedObject {
 /// comes by another schema. The org worker's thread.
 class ObjectBook {
  public:
-  ObjectBook(std::string org, salesforce::OrgApi& api, ledger::Ledger& ledger, const Clock& clock)
-      : org_(std::move(org)), api_(api), ledger_(ledger), clock_(clock) {}
+  /// `hidden`, if any, is told of every description; all must outlive it.
+  ObjectBook(std::string org,
+             salesforce::OrgApi& api,
+             ledger::Ledger& ledger,
+             const Clock& clock,
+             HiddenFields* hidden = nullptr)
+      : org_(std::move(org)), api_(api), ledger_(ledger), clock_(clock), hidden_(hidden) {}
 
   /// Valid until the object is asked for or forgotten again.
   Result<const DescribedObject*> describe(const std::string& object);
@@ -50,6 +56,7 @@ class ObjectBook {
   salesforce::OrgApi& api_;
   ledger::Ledger& ledger_;
   const Clock& clock_;
+  HiddenFields* const hidden_;
   std::unordered_map<std::string, DescribedObject> objects_;
 };
 

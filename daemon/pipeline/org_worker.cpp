@@ -25,7 +25,7 @@ Backoff make_backoff(std::string_view name) {
 
 OrgWorker::OrgWorker(Parts parts)
     : parts_(std::move(parts)),
-      objects_(parts_.org, parts_.api, parts_.ledger, parts_.clock),
+      objects_(parts_.org, parts_.api, parts_.ledger, parts_.clock, parts_.hidden),
       outbox_(parts_.rows, parts_.wake),
       tools_{
           parts_.org, parts_.api, parts_.ledger, objects_, outbox_, parts_.clock, parts_.metrics},

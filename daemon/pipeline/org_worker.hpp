@@ -39,6 +39,7 @@ class OrgWorker {
     const Clock& clock;
     observe::Part& health;
     observe::Metrics& metrics;
+    HiddenFields* hidden = nullptr;  ///< is told what the org shows of each object
   };
   /// Its first task closes holes of records.
   explicit OrgWorker(Parts parts);

@@ -38,7 +38,7 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
   const auto known = pages_.find(std::string(schema_id));
   if (known != pages_.end()) {
     if (!known->second.page) return rejected(known->second.refusal, "schema");
-    return known->second.page.get();
+    return current(*known->second.page);
   }
   auto text = text_of(schema_id);
   if (!text && text.error().kind != ErrorKind::Rejected) return text.error();
@@ -52,7 +52,17 @@ Result<SchemaBook::Page*> SchemaBook::find(std::string_view schema_id) {
   Page* const found = verdict.page.get();
   if (kind_ == avro::PlanKind::Change) recall(found->object);  // adds to pages_
   tell_change(*found);
-  return found;
+  return current(*found);
+}
+
+/// With what is hidden now.
+SchemaBook::Page* SchemaBook::current(Page& page) const {
+  if (hidden_ == nullptr) return &page;
+  if (const auto changes = hidden_->changes(); page.hidden_as_of != changes) {
+    page.hidden_as_of = changes;
+    page.hidden = hidden_->of(page.object);
+  }
+  return &page;
 }
 
 std::set<std::string> SchemaBook::kept_in_use(const std::string& object) {

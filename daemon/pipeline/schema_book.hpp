@@ -11,6 +11,7 @@
 
 #include "connectors/salesforce/event_source.hpp"
 #include "daemon/ledger/ledger.hpp"
+#include "daemon/pipeline/hidden_fields.hpp"
 #include "schemas/avro/event_decoder.hpp"
 #include "schemas/avro/platform_decoder.hpp"
 
@@ -26,8 +27,9 @@ class SchemaBook {
   SchemaBook(std::string org,
              ledger::Ledger& ledger,
              salesforce::EventSource& source,
-             avro::PlanKind kind = avro::PlanKind::Change)
-      : org_(std::move(org)), kind_(kind), ledger_(ledger), source_(source) {}
+             avro::PlanKind kind = avro::PlanKind::Change,
+             const HiddenFields* hidden = nullptr)
+      : org_(std::move(org)), kind_(kind), ledger_(ledger), source_(source), hidden_(hidden) {}
 
   struct Page {
     avro::Plan plan;
@@ -38,6 +40,8 @@ class SchemaBook {
     std::string id = {};
     EpochMs used_at = 0;  ///< newest commit of an event that was told by it; 0: none was yet
     bool in_use = false;  ///< the ledger says so
+    HiddenFields::Names hidden = {};  ///< null of these says nothing; null: there are none
+    std::uint64_t hidden_as_of = 0;
   };
 
   /// Transient: the org cannot say now, ask again. Rejected: refused for good, or no schema of the
@@ -53,6 +57,7 @@ class SchemaBook {
   std::uint64_t fetched() const { return fetched_; }
 
  private:
+  Page* current(Page& page) const;
   Result<std::string> text_of(std::string_view schema_id);
   void tell_change(Page& page);
   std::set<std::string> kept_in_use(const std::string& object);
@@ -68,6 +73,7 @@ class SchemaBook {
   const avro::PlanKind kind_;
   ledger::Ledger& ledger_;
   salesforce::EventSource& source_;
+  const HiddenFields* const hidden_;
   std::unordered_map<std::string, Verdict> pages_;
   std::unordered_map<std::string, const Page*> latest_;  // the last new one, by object
   std::unordered_map<std::string, std::vector<Page*>> of_object_;

@@ -29,6 +29,16 @@ says "$known" '["CEO","gold","Bolt"]' || fail "what is hidden was taken for empt
 in_step 30
 verify
 
+# A new record says nothing of what is hidden, once the org was asked what it shows; null is null of what it does.
+headwater resync Lead >/dev/null || fail "resync was refused"
+read_anew() { headwater --json jobs --all | jq -e 'any(.object == "Lead" and .why == "resync" and .state == "done")' >/dev/null; }
+wait_for 60 "the reading of Lead" read_anew || fail "Lead was not read: $(headwater jobs --all)"
+new=$(emit '{"op":"create","object":"Lead","fields":{"LastName":"New","Company":"Cog","Title":"CTO","Tier__c":"tin"}}')
+fresh() { headwater get "demo:Lead:$new" 2>/dev/null | jq -e '.fields.company == "Cog" and (.extra | has("Product_Interest__c") and (has("Tier__c") | not))' >/dev/null; }
+wait_for 30 "the new record" fresh || fail "of a new record it says $(headwater get "demo:Lead:$new" | jq -c .extra)"
+in_step 30
+verify
+
 org_post /schema '{"object": "Lead", "show": "Tier__c"}'
 org_post /schema '{"object": "Lead", "show": "Title"}'
 headwater resync Lead >/dev/null || fail "resync was refused"

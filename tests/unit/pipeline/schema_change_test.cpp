@@ -33,7 +33,10 @@ std::string schema_of(const std::string& record, const std::vector<Field>& field
   return out.replace(out.find(kName), kName.size(), record);
 }
 
-/// Each new schema has its own fields; `write` gives a field's bytes by name, nothing: null.
+/// Listed as changed, and null.
+const std::string kNull = "(null)";
+
+/// Each new schema has its own fields; `values` gives a field's bytes by name, nothing: null.
 std::string event_of(const std::vector<Field>& fields,
                      std::int64_t number,
                      bool create,
@@ -58,7 +61,7 @@ std::string event_of(const std::vector<Field>& fields,
   }
   for (const Field& field : fields) {
     const auto value = values.find(field.name);
-    if (value == values.end()) {
+    if (value == values.end() || value->second == kNull) {
       bytes.number(0);
     } else if (field.branch == "double") {
       bytes.number(1).real(std::stod(value->second));
@@ -129,6 +132,7 @@ class SchemaChangeTest : public test::PipelineTest {
     make();
   }
   void make() {
+    hidden.emplace("emea", *ledger);
     ingest.emplace(Ingest::Parts{{"emea", "/data/ChangeEvents"},
                                  salesforce::Start::Earliest,
                                  source,
@@ -137,7 +141,16 @@ class SchemaChangeTest : public test::PipelineTest {
                                  ready,
                                  clock,
                                  part,
-                                 metrics});
+                                 metrics,
+                                 &*hidden});
+  }
+  /// The org describes Account with Name and these custom fields.
+  void described(const std::vector<std::string>& custom) {
+    salesforce::ObjectDescription object;
+    object.name = "Account";
+    object.fields.push_back({"Name", "Name", "string", {}, {}, false});
+    for (const auto& name : custom) object.fields.push_back({name, name, "string", {}, {}, false});
+    ASSERT_TRUE(hidden->described(object));
   }
   bool says(const std::string& text, const std::string& object = "Account") {
     const std::string now = image(object);
@@ -169,6 +182,7 @@ class SchemaChangeTest : public test::PipelineTest {
   RowLane rows{4};
   std::atomic<bool> ready{true};
   observe::Part& part = health.add("stream", Millis(60'000));
+  std::optional<HiddenFields> hidden;
   std::optional<Ingest> ingest;
   Outbox outbox{rows, [] {}};
   std::optional<ObjectBook> book;
@@ -194,6 +208,48 @@ TEST_F(SchemaChangeTest, NewRetypedRenamedAndRemovedFieldsLoseNoValue) {
   says(R"("Size__c":4.5)");
   EXPECT_TRUE(says(R"("Gone__c":"old")")) << "a removed field's value stays";
   EXPECT_TRUE(says(R"("name":"A")"));
+}
+
+TEST_F(SchemaChangeTest, NullOfAFieldThatTheOrgDoesNotShowUsIsNoValue) {
+  hear({before(1, true, {{"Name", "A"}, {"Tier__c", "tin"}, {"Size__c", "4"}})});
+  described({"Size__c", "Gone__c"});
+  // Tier__c is hidden: an update lists it, and leaves it null.
+  hear({before(2, false, {{"Tier__c", kNull}, {"Size__c", kNull}, {"Gone__c", "x"}})});
+  EXPECT_TRUE(says(R"("Tier__c":"tin")")) << "what is known stays";
+  EXPECT_TRUE(says(R"("Size__c":null)")) << "what is shown is null";
+  EXPECT_TRUE(says(R"("Gone__c":"x")"));
+  // A start knows it, before anything is described.
+  make();
+  hear({before(3, false, {{"Tier__c", kNull}, {"Gone__c", "y"}})});
+  EXPECT_TRUE(says(R"("Tier__c":"tin")"));
+  EXPECT_TRUE(says(R"("Gone__c":"y")"));
+  // Of a new record nothing is known of it, null included.
+  const auto created = [](std::int64_t number, const std::string& id) {
+    return test::FakeSource::Event{event_of(kBefore, number, true, {{"Name", "B"}}, "Account", id),
+                                   "r" + std::to_string(number),
+                                   "before"};
+  };
+  hear({created(4, test::account(2))});
+  EXPECT_EQ(image("Account", test::account(2)).find("Tier__c"), std::string::npos);
+  EXPECT_NE(image("Account", test::account(2)).find(R"("Size__c":null)"), std::string::npos);
+  // Shown again, null is null.
+  described({"Tier__c", "Size__c", "Gone__c"});
+  hear({before(5, false, {{"Tier__c", kNull}})});
+  says(R"("Tier__c":null)");
+}
+
+TEST_F(SchemaChangeTest, AFieldThatNoDescribeKnewIsHiddenOnlyOnceItWasShownOrIsCustom) {
+  hear({before(1, true, {{"Name", "A"}})});
+  salesforce::ObjectDescription object;
+  object.name = "Account";
+  ledger->names("emea", "Account").intern("UserPreferences");
+  ASSERT_TRUE(hidden->described(object));
+  const auto names = hidden->of("Account");
+  ASSERT_TRUE(names) << "custom fields of the schema";
+  EXPECT_EQ(names->size(), 3U) << "neither Name nor UserPreferences was ever shown";
+  described({});
+  ASSERT_TRUE(hidden->described(object));
+  EXPECT_EQ(hidden->of("Account")->size(), 4U) << "Name was";
 }
 
 TEST_F(SchemaChangeTest, SchemasThatFlipFlopAreFetchedAndToldOnce) {
