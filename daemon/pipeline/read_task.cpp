@@ -77,8 +77,9 @@ salesforce::CallTerms ReadTask::terms_of(const ReadJob& job) const {
 }
 
 ReadTask::Worked ReadTask::begin(const ReadJob& queued) {
-  // A person may want what was made, or shown to our user, a moment ago.
-  if (queued.why == ReadJob::Why::Resync) tools_.objects.forget(queued.object);
+  // No event told what it makes up for, nor of a field that was made meanwhile; and a person may
+  // want what was shown to our user a moment ago.
+  tools_.objects.forget(queued.object);
   auto described = tools_.objects.describe(queued.object);
   if (!described) return described.error();
   ReadJob job = queued;

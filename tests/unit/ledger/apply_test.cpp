@@ -208,6 +208,16 @@ TEST(Apply, ARowThatWasAskedForEarlierAndReadLaterIsAskedForAgain) {
   EXPECT_EQ(doubt_of(held, row_at(40, 1, stamp + 60'000)), Doubt::None);
 }
 
+TEST(Apply, ARowThatWasAskedForBeforeAnAbsenceAndReadAfterItIsAskedForAgain) {
+  const EpochMs stamp = kStart + 60'000;
+  Step absence = row_at(20, 1, stamp);  // last seen as saved then
+  absence.present = false;
+  absence.fields.clear();
+  const std::vector<Step> held{kCreate, update_at(15, stamp), absence};
+  EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp + 60'000)), Doubt::Tie);
+  EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp - 60'000)), Doubt::None);
+}
+
 TEST(Apply, ARowNotedAfterTheEventEndsTheTie) {
   const EpochMs stamp = kStart + 60'000;
   const std::vector<Step> tied{kCreate, row_at(10, 1, stamp), update_at(11, stamp)};

@@ -191,6 +191,15 @@ TEST_F(ReadTaskTest, AFieldThatCannotBeQueriedIsLeftOutAndNamed) {
   EXPECT_GE(org.described, 2);
 }
 
+TEST_F(ReadTaskTest, AJobBeginsWithTheFieldsThatItsObjectHasNow) {
+  org.add(1, 3);
+  run_to_end(ask());
+  org.fields.push_back({"Made_Later__c", "string"});  // no event told of it
+  run_to_end(ask());
+  const auto& asked = org.queries.back().fields;
+  EXPECT_NE(std::ranges::find(asked, "Made_Later__c"), asked.end());
+}
+
 TEST_F(ReadTaskTest, AWithdrawnPermissionMakesTheJobWaitAndDeletesNothing) {
   create_accounts(1, 100);
   org.add(1, 100);
