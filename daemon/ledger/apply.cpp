@@ -123,7 +123,8 @@ void Applier::apply(RecordState& state, const Incoming& in, Outcome& out) {
   const bool contained = state.base.is_row() && !number_less(state.base, v);
   const bool contradicts = !v.is_row() && !contained && contradict(v, state.newest);
   if (v.is_row()) tie = tie || tied(state.newest, v) || tied(state.touched, v);
-  tie = tie || (full && (crossed(v, state.base) || crossed(v, state.dead)));
+  const bool crosses = crossed(v, state.base) || crossed(state.base, v) || crossed(v, state.dead);
+  tie = tie || (full && crosses);
 
   out.late = newer(state.newest, v);
   if (!deletes) merge_fields(state, in, out, tie);

@@ -206,6 +206,9 @@ TEST(Apply, ARowThatWasAskedForEarlierAndReadLaterIsAskedForAgain) {
   EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp + 60'000)), Doubt::Tie) << "of a Bulk job";
   EXPECT_EQ(doubt_of(held, row_at(10, 1, stamp)), Doubt::None) << "as it was then";
   EXPECT_EQ(doubt_of(held, row_at(40, 1, stamp + 60'000)), Doubt::None);
+  const std::vector<Step> later{kCreate, row_at(20, 1, stamp)};
+  EXPECT_EQ(doubt_of(later, row_at(30, 1, stamp - 20'000)), Doubt::Tie) << "and came first";
+  EXPECT_EQ(doubt_of(later, row_at(30, 1, stamp)), Doubt::None);
 }
 
 TEST(Apply, ARowThatWasAskedForBeforeAnAbsenceAndReadAfterItIsAskedForAgain) {
