@@ -233,10 +233,10 @@ bool Reprojection::streams_caught_up() const {
 Result<bool> Reprojection::go_on(Writer& writer) {
   if (!note_running() || parts_.journal.facts().full) return false;
   if (remap_.running()) {
-    if (auto ok = remap_.slice(writer, options_.reproject_records); !ok) return ok.error();
+    if (auto ok = remap_.slice(writer, options_.reproject_records, &stamp_); !ok) return ok.error();
     return remap_.running() ? Result<bool>(true) : begin_next(writer);
   }
-  if (auto ok = stamp_.slice(writer, options_.reproject_records); !ok) return ok.error();
+  if (auto ok = stamp_.slice(writer, options_.reproject_records, nullptr); !ok) return ok.error();
   return begin_next(writer);
 }
 

@@ -134,7 +134,7 @@ void Reprojector::use(std::shared_ptr<const crm::Mapping> after) {
   projectors_.clear();
 }
 
-Result<void> Reprojector::slice(Writer& writer, std::size_t records_max) {
+Result<void> Reprojector::slice(Writer& writer, std::size_t records_max, Reprojector* other) {
   StoreBatch& batch = writer.batch();
   const std::string prefix = job_->org.empty() ? std::string() : job_->org + ":";
   std::size_t records = 0;
@@ -153,8 +153,10 @@ Result<void> Reprojector::slice(Writer& writer, std::size_t records_max) {
           fmt::format("ledger: the state of {} is damaged or of a newer format; restore a backup",
                       scan->key()));
     }
+    const bool others = other != nullptr && other->owes(scan->key(), state_);
     if (owes(scan->key(), state_) && concerns(scan->key(), state_) &&
         tell(batch, scan->key(), state_, arena_)) {
+      if (others) other->tell(batch, scan->key(), state_, arena_);
       bytes_.clear();
       codec_.encode(state_, bytes_);
       writer.put_state(scan->key(), bytes_);

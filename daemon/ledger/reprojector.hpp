@@ -68,7 +68,9 @@ class Reprojector {
   bool running() const { return job_.has_value(); }
 
   /// The next `records_max` records at most. The job is over if it was not running() any more then.
-  Result<void> slice(Writer& writer, std::size_t records_max);
+  /// `other`: may owe them too, and would not once they have the rev that this job gives them, so
+  /// it tells them right after; or nullptr.
+  Result<void> slice(Writer& writer, std::size_t records_max, Reprojector* other);
   /// True if the record must be told before anything else is applied to it.
   bool owes(std::string_view rkey, const RecordState& state) const;
   /// Tells the record if its projection changed. True: the state did, it must be written.

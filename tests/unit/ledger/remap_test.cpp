@@ -1,4 +1,5 @@
 #include <random>
+#include <set>
 
 #include "tests/unit/ledger/fixture.hpp"
 
@@ -340,6 +341,21 @@ TEST_F(RemapTest, AnyEventsBetweenThePiecesEndAsIfTheMappingHadBeenThere) {
     apply(events);
     EXPECT_EQ(gradual, told()) << "seed " << seed;
   }
+}
+
+TEST_F(RemapTest, ABirthDuringAReprojectionTellsEachRecordWholeAsWell) {
+  options.reproject_records = 1;
+  open(mapping_of(kTier));
+  ASSERT_TRUE(ledger->reprojecting());
+  const Rev ahead{ledger->head().value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  settle();
+  std::set<std::string> whole;
+  for (const EntryView& entry : entries(ahead)) {
+    if (entry.op == Op::Read) whole.emplace(entry.id);
+  }
+  EXPECT_EQ(whole, (std::set<std::string>{kAcme, kOther}))
+      << "an update does not say what a target holds that another copy told";
 }
 
 TEST_F(RemapTest, AFullJournalHoldsAReprojectionUntilItHasRoom) {

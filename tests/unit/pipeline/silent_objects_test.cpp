@@ -187,6 +187,18 @@ TEST_F(SilentObjectTest, SilenceThatBeginsAgainBeforeTheLastOneIsRepairedIsNotFo
   EXPECT_NE(image(2).find("Untold"), std::string::npos);
 }
 
+TEST_F(SilentObjectTest, FieldThatWasAddedInTheSilenceIsReadToo) {
+  deselect();
+  later();
+  select();
+  later(5 * kMinute);
+  run_to_end(ask());  // what describe says is kept for an hour
+  org.fields.emplace_back("Added__c", "string");
+  settle();
+  EXPECT_TRUE(open().empty());
+  EXPECT_NE(ledger->jobs().back().fields.find("Added__c"), std::string::npos);
+}
+
 TEST_F(SilentObjectTest, ClockThatWasADayAheadHoldsNoSilenceOpenAndHidesNothing) {
   clock.ms += 24 * kHour;
   begin();
