@@ -4,6 +4,7 @@
 
 #include "daemon/pipeline/delete_check_task.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
+#include "tests/unit/pipeline/no_api.hpp"
 
 namespace headwater {
 namespace {
@@ -75,29 +76,6 @@ class FakeReader final : public salesforce::OrgReader {
   static Error no_jobs() { return rejected("no jobs here"); }
 };
 
-/// Nothing here is read by id.
-class NoApi final : public salesforce::OrgApi {
- public:
-  Result<std::string> org_id() override { return rejected("not asked"); }
-  Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
-    return rejected("not asked");
-  }
-  Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
-    return rejected("not asked");
-  }
-  Result<salesforce::ObjectDescription> describe(std::string_view) override {
-    return rejected("not asked");
-  }
-  Result<std::vector<std::string>> channel_members(std::string_view) override {
-    return rejected("not asked");
-  }
-  Result<std::vector<salesforce::FetchedRecord>> fetch(std::string_view,
-                                                       std::span<const RecordId>,
-                                                       std::span<const std::string>) override {
-    return rejected("not asked");
-  }
-};
-
 class DeleteCheckTest : public test::PipelineTest {
  protected:
   void remove(int from, int to, std::int64_t number = 10'000) {
@@ -132,7 +110,7 @@ class DeleteCheckTest : public test::PipelineTest {
     return found && *found ? std::string(batch.entries()[0].merged_into) : "?";
   }
 
-  NoApi api;
+  test::NoApi api;
   FakeReader reader;
   RowLane rows{4};
   ObjectBook book{"emea", api, *ledger_of(), clock};

@@ -10,7 +10,7 @@ using test::account;
 using test::ReadTaskTest;
 
 /// A stretch of the stream was lost in an org of which only accounts were ever heard.
-class FirstEverTest : public ReadTaskTest {
+class FirstEverTest : public test::LostStretchTest {
  protected:
   void SetUp() override {
     ReadTaskTest::SetUp();
@@ -18,12 +18,7 @@ class FirstEverTest : public ReadTaskTest {
     org.add(1, 3);
     org.listed = {{"Account", "001", true, true}, {"Contact", "003", true, true}};
     org.members = {"AccountChangeEvent", "ContactChangeEvent"};
-    clock.ms += Millis(std::chrono::hours{24}).count();
-    ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
-    lost = lost_stretch();
-    lost.from_ts = clock.now_ms();
-    clock.ms += 60'000;
-    lost.opened_at = lost.to_ts = clock.now_ms();
+    lose_a_minute();
     org.others["Contact"][contact(1)] = {"first ever", false, lost.from_ts + 1'000};
     org.others["Contact"][contact(2)] = {"old", false, test::FakeOrg::kStamp};
   }
@@ -48,9 +43,6 @@ class FirstEverTest : public ReadTaskTest {
     return holes.empty() ? "" : holes[0].closing.evidence;
   }
   std::uint64_t contacts() { return worker->tools().living("Contact"); }
-
-  const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
-  ledger::Hole lost;
 };
 
 TEST_F(FirstEverTest, RecordOfAnObjectThatWasLostIsReadInByTheStretchsRepair) {

@@ -52,6 +52,12 @@ class ReadTaskTest : public PipelineTest {
     return hole;
   }
   ledger::ReadJob now(const ledger::ReadJob& job) { return ledger->job(job.number).value(); }
+  /// Its first page is given for the second one too.
+  void repeat_first_page() {
+    org.spoil_page = [this](salesforce::QueryPage& first) {
+      org.spoil_page = [first](salesforce::QueryPage& second) { second = first; };
+    };
+  }
   /// What ingest does with one batch of the lane.
   bool apply_one() {
     auto owned = rows.pop();
@@ -111,6 +117,22 @@ class ReadTaskTest : public PipelineTest {
   observe::Part& part = health.add("org emea", Millis(60'000));
   JobPlanner::Plan plan;
   std::optional<OrgWorker> worker;
+};
+
+/// A minute of the stream was lost, a day after what the test set up.
+class LostStretchTest : public ReadTaskTest {
+ protected:
+  void lose_a_minute() {
+    clock.ms += Millis(std::chrono::hours{24}).count();
+    ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
+    lost = lost_stretch();
+    lost.from_ts = clock.now_ms();
+    clock.ms += 60'000;
+    lost.opened_at = lost.to_ts = clock.now_ms();
+  }
+
+  const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
+  ledger::Hole lost;
 };
 
 }  // namespace headwater::test

@@ -96,11 +96,7 @@ TEST_F(ReadTaskTest, AShortPageIsReadAgain) {
 
 TEST_F(ReadTaskTest, APageThatComesTwiceIsReadAgain) {
   org.add(1, 4'100);
-  salesforce::QueryPage first;
-  org.spoil_page = [&](salesforce::QueryPage& page) {
-    first = page;
-    org.spoil_page = [&](salesforce::QueryPage& second) { second = first; };
-  };
+  repeat_first_page();
   const ReadJob job = ask();
   run_to_end(job);
   EXPECT_EQ(alive(), 4'100U);
@@ -109,11 +105,7 @@ TEST_F(ReadTaskTest, APageThatComesTwiceIsReadAgain) {
 
 TEST_F(ReadTaskTest, WhatIsWrongWithAPageIsToldInASentence) {
   org.add(1, 4'100);
-  salesforce::QueryPage first;
-  org.spoil_page = [&](salesforce::QueryPage& page) {
-    first = page;
-    org.spoil_page = [&](salesforce::QueryPage& second) { second = first; };
-  };
+  repeat_first_page();
   const ReadJob job = ask();
   EXPECT_EQ(trouble(job),
             "job 1 reads Account: a page holds records of the page before; reading it again");
@@ -518,18 +510,13 @@ TEST_F(ReadTaskTest, AStretchIsReadOnlyOnceItsStreamGoesOn) {
 }
 
 /// A stretch of the stream that was lost a day after everything was read in.
-class StretchTest : public ReadTaskTest {
+class StretchTest : public test::LostStretchTest {
  protected:
   void SetUp() override {
     ReadTaskTest::SetUp();
     create_accounts(1, 100);
     org.add(1, 100);
-    clock.ms += Millis(std::chrono::hours{24}).count();
-    ASSERT_TRUE(ledger->save_position(stream, ReplayId("before")));
-    lost = lost_stretch();
-    lost.from_ts = clock.now_ms();
-    clock.ms += 60'000;
-    lost.opened_at = lost.to_ts = clock.now_ms();
+    lose_a_minute();
   }
   /// Saved within the stretch.
   test::FakeOrg::Account& saved(int number) {
@@ -546,8 +533,6 @@ class StretchTest : public ReadTaskTest {
     const auto closed = ledger->closed_holes();
     return closed.empty() ? "" : closed[0].closing.evidence;
   }
-  const ledger::StreamKey stream{"emea", "/data/ChangeEvents"};
-  ledger::Hole lost;
 };
 
 TEST_F(StretchTest, ReadsWhatWasSavedSinceAndAsksTheLogForWhatIsGone) {

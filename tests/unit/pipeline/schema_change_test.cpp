@@ -8,6 +8,7 @@
 #include "daemon/pipeline/ingest.hpp"
 #include "schemas/model/render.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
+#include "tests/unit/pipeline/no_api.hpp"
 
 namespace headwater {
 namespace {
@@ -152,6 +153,18 @@ class SchemaChangeTest : public test::PipelineTest {
     for (const auto& name : custom) object.fields.push_back({name, name, "string", {}, {}, false});
     ASSERT_TRUE(hidden->described(object));
   }
+  /// The account's row, asked for now.
+  void read_again(int number, std::span<const Member> fields) {
+    ledger::Row row;
+    row.id = *RecordId::parse(test::account(number));
+    row.fields = fields;
+    ledger::RowBatch batch;
+    batch.org = "emea";
+    batch.object = "Account";
+    batch.noted = *ledger->note_version("emea");
+    batch.rows = {&row, 1};
+    ASSERT_TRUE(ledger->apply_rows(batch));
+  }
   bool says(const std::string& text, const std::string& object = "Account") {
     const std::string now = image(object);
     EXPECT_NE(now.find(text), std::string::npos) << text << " is not in " << now;
@@ -292,15 +305,7 @@ TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain)
   hear({before(4, false, {{"Gone__c", "y"}})});
   EXPECT_EQ(ledger->holes_open(), 1U) << "an update tells what it lists";
   // The row, asked for after that event.
-  const RecordId id = *RecordId::parse(test::account(2));
-  ledger::Row row;
-  row.id = id;
-  ledger::RowBatch batch;
-  batch.org = "emea";
-  batch.object = "Account";
-  batch.noted = *ledger->note_version("emea");
-  batch.rows = {&row, 1};
-  ASSERT_TRUE(ledger->apply_rows(batch));
+  read_again(2, {});
   EXPECT_EQ(ledger->holes_open(), 0U);
   // The deployment is long over.
   hear({create(4'000, 3)});
@@ -350,15 +355,7 @@ TEST_F(SchemaChangeTest, AnUndeleteOverwritesNoValueWithWhatItLeavesEmpty) {
   EXPECT_EQ(hole.cause, "undeleted") << "it may be hidden, or empty indeed: the row says";
   NameTable& names = ledger->names("emea", "Account");
   const Member empty{*names.find("Tier__c"), {}};
-  ledger::Row row;
-  row.id = *RecordId::parse(test::account(1));
-  row.fields = {&empty, 1};
-  ledger::RowBatch batch;
-  batch.org = "emea";
-  batch.object = "Account";
-  batch.noted = *ledger->note_version("emea");
-  batch.rows = {&row, 1};
-  ASSERT_TRUE(ledger->apply_rows(batch));
+  read_again(1, {&empty, 1});
   says(R"("Tier__c":null)");
   EXPECT_TRUE(ledger->due_refetches("emea", clock.now_ms(), 10).empty());
 }
@@ -393,9 +390,8 @@ TEST_F(SchemaChangeTest, ANewCustomObjectNeedsNothing) {
 }
 
 /// Lists objects; nothing else is asked of it.
-class ListingApi final : public salesforce::OrgApi {
+class ListingApi final : public test::NoApi {
  public:
-  Result<std::string> org_id() override { return rejected("not asked"); }
   Result<std::vector<salesforce::ObjectInfo>> describe_global() override {
     ++listed;
     return objects;
@@ -403,17 +399,6 @@ class ListingApi final : public salesforce::OrgApi {
   Result<std::vector<salesforce::RecordTypeInfo>> record_types() override {
     ++types_listed;
     return types;
-  }
-  Result<salesforce::ObjectDescription> describe(std::string_view) override {
-    return rejected("not asked");
-  }
-  Result<std::vector<std::string>> channel_members(std::string_view) override {
-    return rejected("not asked");
-  }
-  Result<std::vector<salesforce::FetchedRecord>> fetch(std::string_view,
-                                                       std::span<const RecordId>,
-                                                       std::span<const std::string>) override {
-    return rejected("not asked");
   }
   std::vector<salesforce::ObjectInfo> objects{{"Account", "001", true, true}};
   std::vector<salesforce::RecordTypeInfo> types;

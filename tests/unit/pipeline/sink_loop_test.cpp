@@ -132,6 +132,21 @@ class SinkLoopTest : public test::PipelineTest {
   }
   /// The target holds all up to the head and follows from there.
   void follow_from_head() { target.cursors["emea"] = {"emea", ledger->id(), ledger->head(), 0}; }
+  void open_with_a_small_journal() {
+    options.journal_bytes_max = 64 << 10;
+    disk = std::make_shared<ledger::MemoryDisk>();
+    open();
+  }
+  /// And time goes by, so that all that nobody is owed may be trimmed.
+  void fill_the_journal_while_the_target_is_away() {
+    target.open_error = transient("target: away");
+    make();
+    run();
+    for (int i = 1; ledger->journal().bytes < options.journal_bytes_max && i < 5'000; ++i)
+      create_accounts(i, i);
+    clock.ms += 2 * 3'600'000;
+    ASSERT_TRUE(ledger->trim());
+  }
   /// What another ledger left, from before this one was born.
   static Cursor foreign_cursor(const std::string& org) {
     return {org, "01ANOTHERLEDGER", Rev{1}, 0};
@@ -954,18 +969,10 @@ TEST_F(SinkLoopTest, ALedgerBornAnewIsToldInItsNewName) {
 }
 
 TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatIsOwedHistory) {
-  options.journal_bytes_max = 64 << 10;
-  disk = std::make_shared<ledger::MemoryDisk>();
-  open();
+  open_with_a_small_journal();
   target.history = true;
   follow_from_head();
-  target.open_error = transient("target: away");
-  make();
-  run();
-  for (int i = 1; ledger->journal().bytes < options.journal_bytes_max && i < 5'000; ++i)
-    create_accounts(i, i);
-  clock.ms += 2 * 3'600'000;
-  ASSERT_TRUE(ledger->trim());
+  fill_the_journal_while_the_target_is_away();
   EXPECT_TRUE(ledger->journal().full) << "though it has not even told its cursor yet";
   target.open_error.reset();
   run();
@@ -975,25 +982,15 @@ TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatIsOwedHistory) {
 }
 
 TEST_F(SinkLoopTest, TheJournalWaitsForATargetThatKeepsPlatformEvents) {
-  options.journal_bytes_max = 64 << 10;
-  disk = std::make_shared<ledger::MemoryDisk>();
-  open();
+  open_with_a_small_journal();
   target.events = true;
   follow_from_head();
-  target.open_error = transient("target: away");
-  make();
-  run();
-  for (int i = 1; ledger->journal().bytes < options.journal_bytes_max && i < 5'000; ++i)
-    create_accounts(i, i);
-  clock.ms += 2 * 3'600'000;
-  ASSERT_TRUE(ledger->trim());
+  fill_the_journal_while_the_target_is_away();
   EXPECT_TRUE(ledger->journal().full);
 }
 
 TEST_F(SinkLoopTest, TheJournalIsHeldFromWhatTheTargetWouldNameAfterACrash) {
-  options.journal_bytes_max = 64 << 10;
-  disk = std::make_shared<ledger::MemoryDisk>();
-  open();
+  open_with_a_small_journal();
   create_accounts(1, 1);
   target.history = true;
   follow_from_head();
@@ -1015,9 +1012,7 @@ TEST_F(SinkLoopTest, TheJournalIsHeldFromWhatTheTargetWouldNameAfterACrash) {
 }
 
 TEST_F(SinkLoopTest, ATargetThatNeedsLastImagesOnlyHoldsNothingBack) {
-  options.journal_bytes_max = 64 << 10;
-  disk = std::make_shared<ledger::MemoryDisk>();
-  open();
+  open_with_a_small_journal();
   create_accounts(1, 1);
   follow_from_head();
   target.open_error = transient("target: away");
