@@ -22,6 +22,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::uint32_t kHeaderBytesMax = 16 << 10;
+constexpr unsigned kVersion = 11;          ///< HTTP/1.1
 constexpr std::size_t kHandlersMax = 2;    ///< at once
 constexpr Millis kPauseAfterRefusal{100};  ///< the process has no descriptor left to accept with
 
@@ -120,11 +121,12 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
     heard();
     if (malformed(error)) {
       closing_ = true;
-      return write(plain(http::status::bad_request, error.message() + "\n"), false, 11);
+      return write(plain(http::status::bad_request, error.message() + "\n"), false);
     }
     if (error) return;
     const auto& request = parser_->get();
-    closing_ = !request.keep_alive();
+    // Of HTTP/1.0 there is one request a connection.
+    closing_ = !request.keep_alive() || request.version() < kVersion;
     // The connection ends on the thread that owns it: no handler keeps it beyond its answer.
     asio::post(server_.handlers, [self = shared_from_this()]() mutable {
       Impl& server = self->server_;
@@ -133,13 +135,13 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
           answer_to(server.routes, asked.method(), {asked.target().data(), asked.target().size()});
       asio::post(server.io, [self = std::move(self), answer = std::move(answer)]() mutable {
         const auto& of = self->parser_->get();
-        self->write(std::move(answer), of.method() == http::verb::head, of.version());
+        self->write(std::move(answer), of.method() == http::verb::head);
       });
     });
   }
 
-  void write(HttpAnswer answer, bool head_only, unsigned version) {
-    response_.emplace(static_cast<http::status>(answer.status), version);
+  void write(HttpAnswer answer, bool head_only) {
+    response_.emplace(static_cast<http::status>(answer.status), kVersion);
     response_->set(http::field::content_type, answer.content_type);
     response_->keep_alive(!closing_);
     response_->content_length(answer.body.size());

@@ -130,6 +130,7 @@ TEST(HttpServer, SaysWhatThereIsAndWhatItDoesNotDo) {
   EXPECT_THAT(
       answer("HEAD /livez?x=1 HTTP/1.1"),
       AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Length: 3"), EndsWith("\r\n\r\n")));
+  EXPECT_THAT(answer("GET /livez HTTP/1.0"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(answer("nonsense"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(answer("GET /status HTTP/1.1"),
               AllOf(StartsWith("HTTP/1.1 500 "), EndsWith("no ledger\n")));
