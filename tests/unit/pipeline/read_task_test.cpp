@@ -185,7 +185,7 @@ TEST_F(ReadTaskTest, AFieldThatCannotBeQueriedIsLeftOutAndNamed) {
 
 TEST_F(ReadTaskTest, AJobBeginsWithTheFieldsThatItsObjectHasNow) {
   org.add(1, 3);
-  for (int i = 0; i < 3; ++i) run_to_end(ask());  // nothing is new any more
+  for (int i = 0; i < 3; ++i) run_to_end(ask());      // nothing is new any more
   org.fields.push_back({"Made_Later__c", "string"});  // no event told of it
   ReadJob repair;
   repair.why = ReadJob::Why::Repair;
@@ -629,6 +629,18 @@ TEST_F(StretchTest, OfWhichNothingIsShownAnyMoreDeletesNothingAndIsNotTakenForQu
   EXPECT_NE(evidence.find("all of it, as the org shows 0 records, 100 live here"),
             std::string::npos)
       << evidence;
+}
+
+TEST_F(StretchTest, OfWhichATenthIsShownNoMoreIsReadWhole) {
+  org.counted = 90;  // of 100
+  const std::string evidence = repair();
+  EXPECT_NE(evidence.find("the org shows 90 records, 100 live here"), std::string::npos)
+      << evidence;
+}
+
+TEST_F(StretchTest, BeginsAtItsOpeningShouldTheStreamsTimesBeLater) {
+  lost.opened_at = lost.from_ts - kWindowMargin;
+  EXPECT_EQ(window_of(lost), lost.opened_at - kWindowMargin);
 }
 
 TEST_F(StretchTest, ThatIsFoundToBeginEarlierIsReadAgainFromThere) {

@@ -187,6 +187,20 @@ TEST_F(SilentObjectTest, SilenceThatBeginsAgainBeforeTheLastOneIsRepairedIsNotFo
   EXPECT_NE(image(2).find("Untold"), std::string::npos);
 }
 
+TEST_F(SilentObjectTest, AnswersHoursApartDoNotFollowEachOther) {
+  deselect();
+  later();
+  select();
+  later(5 * kMinute);
+  org.members_error = transient("HTTP 503");
+  later(3 * kHour);
+  org.members_error.reset();
+  later(kMinute);
+  EXPECT_EQ(open().at(0).to_ts, 0) << "nobody knows what was selected between";
+  settle();
+  EXPECT_TRUE(open().empty());
+}
+
 TEST_F(SilentObjectTest, FieldThatWasAddedInTheSilenceIsReadToo) {
   deselect();
   later();
