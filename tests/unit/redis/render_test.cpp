@@ -141,7 +141,8 @@ TEST_F(RedisRender, AReadWithoutABeforeLeavesWhatTheRecordHeldThere) {
   renderer_.coalesce({maker_.entries(), {}, Mode::Follow});
   ASSERT_THAT(renderer_.needs_held(), ElementsAre(0));
   const std::string left = "emea:Account:0015f00000LEFTAAAA";
-  renderer_.held(0, 8, R"({"x":1,"refs":{"account":")" + left + R"("},"meta":{}})");
+  const std::string stored = R"({"x":1,"refs":{"account":")" + left + R"("},"meta":{}})";
+  renderer_.held(0, 8, stored);
   renderer_.write(pipeline_);
   EXPECT_NE(words(pipeline_)[0].find("crm:{" + left + "}:rel:account"), std::string::npos);
 }
