@@ -348,7 +348,7 @@ TEST_F(RemapTest, ABirthDuringAReprojectionTellsEachRecordWholeAsWell) {
   open(mapping_of(kTier));
   ASSERT_TRUE(ledger->reprojecting());
   const Rev ahead{ledger->head().value + 5'000'000};
-  ASSERT_TRUE(ledger->found_cursor("emea", ledger->id(), ahead, {}));
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", ledger->id(), ahead, {}));
   settle();
   std::set<std::string> whole;
   for (const EntryView& entry : entries(ahead)) {
