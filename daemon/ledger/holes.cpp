@@ -124,12 +124,15 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
   }
   if (known) {
     const Hole before = *known;
-    // A stretch whose beginning nobody knew does not get one: less of it would be read.
-    const bool unknown = known->from_ts == 0 && hole.scope != Hole::Scope::Stretch;
+    const bool silence =
+        hole.scope == Hole::Scope::Object && (hole.cause == kSwitchedOff || hole.cause == kHidden);
+    // A time in which something was lost does not get a beginning that nobody knew: less of it
+    // would be read.
+    const bool timed = silence || hole.scope == Hole::Scope::Stretch;
+    const bool unknown = known->from_ts == 0 && !timed;
     known->from_ts = unknown ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
     // A silence that begins again before the last one is repaired has no end.
-    const bool lasts = hole.scope == Hole::Scope::Object && hole.to_ts == 0 &&
-                       (hole.cause == kSwitchedOff || hole.cause == kHidden);
+    const bool lasts = silence && hole.to_ts == 0;
     // Whoever answered a stretch as it was has not answered what was lost since, though the clock
     // may have gone back: a stretch that is renewed ends later in any case.
     const bool renewed = hole.scope == Hole::Scope::Stretch && known->to_ts > 0;

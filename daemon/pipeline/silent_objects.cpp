@@ -42,7 +42,8 @@ Result<void> open(ledger::Ledger& ledger,
   hole.scope = Hole::Scope::Object;
   hole.org = org;
   hole.object = object;
-  hole.from_ts = told.told;
+  // By a clock that was ahead: when it began nobody knows.
+  hole.from_ts = told.told <= captured.asked_at ? told.told : 0;
   const bool selected = captured.selected(told);
   hole.cause = selected ? ledger::kHidden : ledger::kSwitchedOff;
   hole.detail = fmt::format(

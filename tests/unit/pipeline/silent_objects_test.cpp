@@ -228,6 +228,24 @@ TEST_F(SilentObjectTest, ClockThatWasADayAheadHoldsNoSilenceOpenAndHidesNothing)
   EXPECT_NE(image(2).find("Untold"), std::string::npos) << "saved before the hole's beginning";
 }
 
+TEST_F(SilentObjectTest, SilenceAfterAnAnswerOfAClockThatWasAheadHasNoBeginning) {
+  clock.ms += 24 * kHour;
+  later();  // the last answer that names it
+  clock.ms -= 24 * kHour;
+  org.accounts[account(2)] = {"Untold", false, clock.ms};
+  deselect();
+  clock.ms += 4 * kHour;  // without an answer
+  begin();
+  later();
+  ASSERT_EQ(open().size(), 1U);
+  EXPECT_EQ(open()[0].from_ts, 0);
+  select();
+  later(5 * kMinute);
+  settle();
+  EXPECT_TRUE(open().empty());
+  EXPECT_NE(image(2).find("Untold"), std::string::npos) << "it may have been silent for a day";
+}
+
 TEST_F(SilentObjectTest, ObjectWithAStreamOfItsOwnIsThatStreamsBusiness) {
   plan.topics.emplace_back("/data/AccountChangeEvent");
   begin();
