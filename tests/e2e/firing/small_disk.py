@@ -32,5 +32,6 @@ def full_disk(scene, sink, boot, mib, again, *texts):
     scene.load.stop()
     world.in_step(60)
     world.verify()
-    if world.daemon.status()["quarantine_open"]:
-        raise Failed(f"a full disk quarantined entries: {world.command('quarantine')}")
+    # What the org's own faults left on the bus, this daemon has read as well: that is no matter of the disk.
+    if f" sink.{sink} " in (quarantine := world.command("quarantine")):
+        raise Failed(f"a full disk quarantined entries: {quarantine}")
