@@ -29,7 +29,7 @@ org_post() {  # org_post PATH JSON
 }
 
 in_step() {  # in_step SECONDS
-  wait_for "$1" "equality" stack_in_step || fail "the sinks did not catch up: $(stack_status | jq -c '{streams, sinks, holes_open, not_ready}')"
+  wait_for "$1" "equality" stack_in_step || fail "the sinks did not catch up: $(stack_status | jq -c '{streams, sinks, holes_open, not_ready}') $("$bin_dir/headwater" --config "$work/headwater.yaml" holes 2>&1 | head -n 6)"
 }
 
 verify() { stack_verify "$@" || fail "a target differs from the org"; }
