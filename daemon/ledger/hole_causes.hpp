@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "daemon/ledger/ledger.hpp"
+
 namespace headwater::ledger {
 
 // Causes of holes that more than one part of the daemon must know. They are part of the on-disk
@@ -15,6 +17,10 @@ inline constexpr std::string_view kMassDelete = "mass_delete";
 inline constexpr std::string_view kSwitchedOff = "switched_off";
 /// Of an object: the org does not show it to our user any more, and sends it no events of it.
 inline constexpr std::string_view kHidden = "hidden";
+/// True if it stands for a time in which the streams told nothing of its object.
+inline bool is_silence(const Hole& hole) {
+  return hole.scope == Hole::Scope::Object && (hole.cause == kSwitchedOff || hole.cause == kHidden);
+}
 
 /// Of a record: the org showed it, and a value of its row does not fit the field's type.
 inline constexpr std::string_view kUnreadableRow = "unreadable";

@@ -124,8 +124,7 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
   }
   if (known) {
     const Hole before = *known;
-    const bool silence =
-        hole.scope == Hole::Scope::Object && (hole.cause == kSwitchedOff || hole.cause == kHidden);
+    const bool silence = is_silence(hole);
     // A time in which something was lost does not get a beginning that nobody knew: less of it
     // would be read.
     const bool timed = silence || hole.scope == Hole::Scope::Stretch;

@@ -17,10 +17,6 @@ bool is_headless(const ledger::QuarantineRow& row, const ledger::StreamKey& stre
          row.topic == stream.topic;
 }
 
-}  // namespace
-
-namespace {
-
 /// Null of a field that is hidden from our user is no value.
 void leave_out_hidden(const std::vector<NameId>& hidden, avro::Scratch& scratch, EventView& event) {
   const auto says_nothing = [&hidden](const Member& member) {

@@ -59,11 +59,6 @@ Result<void> open(ledger::Ledger& ledger,
 
 }  // namespace
 
-bool is_silence(const Hole& hole) {
-  return hole.scope == Hole::Scope::Object &&
-         (hole.cause == ledger::kSwitchedOff || hole.cause == ledger::kHidden);
-}
-
 Result<bool> note_silence(ledger::Ledger& ledger,
                           std::string_view org,
                           const Captured& captured,

@@ -17,10 +17,7 @@ namespace headwater {
 // as long as that silence lasts. It ends once every answer of the last minutes names the object
 // again, for a changed selection or permission takes effect late, and is repaired by reading what
 // was saved since the streams last told of it. An object with a stream of its own is that
-// stream's business (stream_doubts.hpp).
-
-/// True if the hole is one of these.
-bool is_silence(const ledger::Hole& hole);
+// stream's business (stream_doubts.hpp). ledger::is_silence() tells such a hole.
 
 /// Opens and ends holes as the org's answer says. `settle`: how long a change of what is selected
 /// may take to have an effect. True: a silence lasts.

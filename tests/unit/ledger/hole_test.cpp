@@ -174,12 +174,17 @@ TEST_F(HoleTest, AHoleOfARecordStaysReadableWithItsEvidenceWhenItIsClosed) {
             "read by its id as of version " + noted->str() + ": the org has it no more");
 }
 
-TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
+Hole lost_stretch() {
   Hole stretch;
   stretch.scope = Hole::Scope::Stretch;
   stretch.org = "emea";
   stretch.topic = "/data/ChangeEvents";
   stretch.cause = "expired";
+  return stretch;
+}
+
+TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
+  Hole stretch = lost_stretch();
   stretch.from_ts = 1'772'366'000'000;
   ASSERT_TRUE(ledger->open_hole(stretch));
   ASSERT_TRUE(ledger->open_hole(stretch));
@@ -198,11 +203,7 @@ TEST_F(HoleTest, AnOpenStretchIsToldOnceAndAgainWhenItCloses) {
 }
 
 TEST_F(HoleTest, AStretchThatIsRenewedEndsLaterThoughTheClockWentBack) {
-  Hole stretch;
-  stretch.scope = Hole::Scope::Stretch;
-  stretch.org = "emea";
-  stretch.topic = "/data/ChangeEvents";
-  stretch.cause = "expired";
+  Hole stretch = lost_stretch();
   stretch.to_ts = 1'772'366'000'000 + 86'400'000;  // by a clock that was a day ahead
   ASSERT_TRUE(ledger->open_hole(stretch));
   stretch.to_ts = 1'772'366'000'000;  // the position is lost again
