@@ -38,7 +38,7 @@ Org::Org(salesforce::OrgConfig the_config, const Around& around)
           name, config_.api_reserve_share, counts, around.clock)),
       api_(salesforce::make_org_client(config_, tokens_, counts, quota_)),
       reader_(salesforce::make_org_reader(config_, tokens_, counts, quota_)),
-      hidden_(name, around.ledger),
+      hidden_(name, around.ledger, around.clock),
       // A ledger that knows the org can go on with its streams while REST is away.
       ready_(around.ledger.org_facts(name).has_value()),
       rows_(kLaneBatchesMax) {
@@ -94,7 +94,9 @@ void Org::add_worker(const Around& around) {
       [&clock = around.clock](std::int64_t until, std::stop_token stop) {
         wait_until(until, stop, clock);
       }));
-  JobPlanner::Plan plan{config_.snapshot_objects, {}, {}, config_.pubsub.channel_settle};
+  JobPlanner::Plan plan{config_.snapshot_objects, {}, {}, config_.pubsub.channel_settle, [this] {
+                          return progress();
+                        }};
   for (const auto& stream : config_.streams) {
     plan.topics.push_back(stream.topic);
     if (stream.snapshot) plan.snapshot_topics.push_back(stream.topic);
@@ -105,24 +107,28 @@ void Org::add_worker(const Around& around) {
   worker_->add(std::make_unique<ReadTask>(worker_->tools(), *reader_));
 }
 
+std::vector<StreamProgress> Org::progress() const {
+  std::vector<StreamProgress> out;
+  for (const auto& ingest : ingests) {
+    if (!ingest->topic().starts_with("/data/")) continue;  // no changes of records
+    const auto position = ledger_.position({name, ingest->topic()});
+    out.push_back({position ? position->newest_commit_ts : 0, ingest->at_tip(), ingest->topic()});
+  }
+  return out;
+}
+
 void Org::add_audit(const Audits& audits) {
   audit_reader_ = salesforce::make_org_reader(config_, tokens_, counts, quota_);
-  const auto streams = [this] {
-    std::vector<audit::StreamProgress> out;
-    for (const auto& ingest : ingests) {
-      if (!ingest->topic().starts_with("/data/")) continue;  // no changes of records
-      const auto position = ledger_.position({name, ingest->topic()});
-      out.push_back({position ? position->newest_commit_ts : 0, ingest->at_tip()});
-    }
-    return out;
-  };
   const auto whole = [this](const std::string& object) {
     return ledger_.last_snapped(name, object).has_value();
   };
   ObjectsAsked asked{config_.snapshot_objects, {}};
   for (const auto& stream : config_.streams) asked.topics.push_back(stream.topic);
-  audit::Bench bench{
-      worker_->tools(), *audit_reader_, audits.options, streams, audits.sweep_share_max};
+  audit::Bench bench{worker_->tools(),
+                     *audit_reader_,
+                     audits.options,
+                     [this] { return progress(); },
+                     audits.sweep_share_max};
   worker_->add(std::make_unique<audit::AuditTask>(
       audit::AuditTask::Parts{std::move(bench), audits.desk, std::move(asked), whole}));
 }

@@ -45,6 +45,7 @@ struct Org {
  private:
   void add_stream(const salesforce::StreamConfig& stream, const Around& around);
   void add_worker(const Around& around);
+  std::vector<StreamProgress> progress() const;
 
   salesforce::OrgConfig config_;
   ledger::Ledger& ledger_;

@@ -40,7 +40,8 @@ Settings defaults(Client::Role role) {
   if (role == Client::Role::Reader || role == Client::Role::CommittedReader) {
     out.emplace_back("fetch.wait.max.ms", "20");  // how long the end of a partition takes to show
     out.emplace_back("fetch.error.backoff.ms", "50");
-    // What lies unread, beside what one answer brings: of each partition at most so much, compressed.
+    // What lies unread, beside what one answer brings: of each partition at most so much,
+    // compressed.
     out.emplace_back("queued.max.messages.kbytes", "2048");
     out.emplace_back("fetch.message.max.bytes", "262144");
   } else {
@@ -65,6 +66,7 @@ Settings promises(const KafkaConfig& config, const Client::Options& options) {
       // A range that retention has begun to eat is read from where it now begins.
       out.emplace_back("auto.offset.reset", "earliest");
       out.emplace_back("check.crcs", "true");
+      out.emplace_back("receive.message.max.bytes", fmt::format("{}", answer_bytes_max(config)));
       return out;
     case Client::Role::Producer:
       out.emplace_back("enable.gapless.guarantee", "true");

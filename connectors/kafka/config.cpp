@@ -10,7 +10,7 @@
 namespace headwater::kafka {
 namespace {
 
-constexpr std::array<std::string_view, 23> kReserved{"acks",
+constexpr std::array<std::string_view, 24> kReserved{"acks",
                                                      "auto.offset.reset",
                                                      "bootstrap.servers",
                                                      "check.crcs",
@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 23> kReserved{"acks",
                                                      "metadata.broker.list",
                                                      "partitioner",
                                                      "queue.buffering.max.messages",
+                                                     "receive.message.max.bytes",
                                                      "request.required.acks",
                                                      "retries",
                                                      "transaction.timeout.ms",
@@ -36,6 +37,10 @@ constexpr std::array<std::string_view, 23> kReserved{"acks",
 
 constexpr std::size_t kMessageBytesLeast = std::size_t{16} << 10;
 constexpr std::size_t kMessageBytesMost = std::size_t{512} << 20;  // librdkafka's own is 10^9
+/// What an answer may bring beside a message that fills it: librdkafka's fetch.max.bytes, 50 MiB,
+/// and room for what frames it.
+constexpr std::size_t kBesideMessageBytes = std::size_t{64} << 20;
+constexpr std::size_t kAnswerBytesLeast = 100'000'000;  // librdkafka's own default
 
 /// Kafka's own rule for topic names, of which ours is the start.
 bool topic_letters(std::string_view text) {
@@ -70,6 +75,10 @@ void read_properties(config::Node& node, KafkaConfig& config) {
 }
 
 }  // namespace
+
+std::size_t answer_bytes_max(const KafkaConfig& config) {
+  return std::max(kAnswerBytesLeast, config.message_bytes_max + kBesideMessageBytes);
+}
 
 bool is_reserved(std::string_view property) {
   return std::find(kReserved.begin(), kReserved.end(), property) != kReserved.end();

@@ -32,6 +32,10 @@ struct KafkaConfig {
   static KafkaConfig parse(config::Node& node);
 };
 
+/// Largest answer of a broker that a reader takes: a message that was sent can be read back,
+/// however long it is.
+std::size_t answer_bytes_max(const KafkaConfig& config);
+
 /// True for the properties that only we set: idempotence, acknowledgements, partitioner,
 /// transactions, ….
 bool is_reserved(std::string_view property);

@@ -123,7 +123,7 @@ std::span<const Column> common_columns() {
 }
 
 std::span<const std::string_view> head_columns() {
-  static constexpr std::array<std::string_view, 18> kColumns{"org",
+  static constexpr std::array<std::string_view, 19> kColumns{"org",
                                                              "object",
                                                              "id",
                                                              "bu",
@@ -140,7 +140,8 @@ std::span<const std::string_view> head_columns() {
                                                              "fields",
                                                              "extra",
                                                              "raw",
-                                                             "violations"};
+                                                             "violations",
+                                                             "retired"};
   return kColumns;
 }
 

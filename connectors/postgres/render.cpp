@@ -44,6 +44,11 @@ void add_violations(ArrayBuffer& out, const ImageView& image, std::string_view v
   add_json(out, [&](std::string& json) { append_violations(json, *image.names, violations); });
 }
 
+void add_retired(ArrayBuffer& out, const ImageView& image, std::string_view retired) {
+  if (retired.empty()) return out.add_null();
+  add_json(out, [&](std::string& json) { append_retired(json, *image.names, retired); });
+}
+
 void append_padded(std::string& out, std::uint64_t value, std::size_t width) {
   char digits[20];
   char* at = digits + sizeof digits;
@@ -117,6 +122,7 @@ RowSet make_rows(const TablePlan& plan) {
                         Timestamptz,
                         Text,
                         Text,
+                        Jsonb,
                         Jsonb,
                         Jsonb,
                         Jsonb,
@@ -281,6 +287,7 @@ Result<void> Renderer::add_head(RowSet& rows, const EntryView& entry, const Imag
   add_section(next(), image, Section::Extra);
   add_section(next(), image, Section::Raw);
   add_violations(next(), image, entry.meta.violations);
+  add_retired(next(), image, entry.meta.retired);
   HEADWATER_ASSERT(at == head_columns().size());
   return {};
 }

@@ -224,8 +224,9 @@ std::string mirror_sql(std::string_view schema, std::string_view table) {
         "insert into {0} (id, key, org, scope, cause, since, opened_at, attempts) "
         "select coalesce(r.id, u.c1), u.c0, r.org, r.scope, r.cause, r.since, "
         "coalesce(r.opened_at, u.c2), "
-        "coalesce(r.attempts, 0) from {1} on conflict (key) do update set scope = excluded.scope, "
-        "cause = excluded.cause, since = excluded.since, attempts = excluded.attempts",
+        "coalesce(r.attempts, 0) from {1} on conflict (key) do update set id = excluded.id, "
+        "scope = excluded.scope, cause = excluded.cause, since = excluded.since, opened_at = "
+        "excluded.opened_at, attempts = excluded.attempts",
         name,
         from);
   }
@@ -236,8 +237,8 @@ std::string mirror_sql(std::string_view schema, std::string_view table) {
       "'record_id', ''), 18), "
       "r.stage, r.reason_code, r.reason, r.schema_id, coalesce(r.attempts, 0), "
       "coalesce(r.first_seen, u.c2), "
-      "coalesce(r.last_seen, u.c2) from {1} on conflict (key) do update set reason = "
-      "excluded.reason, "
+      "coalesce(r.last_seen, u.c2) from {1} on conflict (key) do update set id = excluded.id, "
+      "reason = excluded.reason, first_seen = excluded.first_seen, "
       "schema_id = excluded.schema_id, attempts = excluded.attempts, last_seen = "
       "excluded.last_seen",
       name,

@@ -46,10 +46,6 @@ Result<AuditTask::Objects> AuditTask::objects() const {
 Result<void> AuditTask::bring_up() {
   OrgTools& tools = parts_.bench.tools;
   since_ = listening_since(tools.ledger, tools.org);
-  if (since_ == 0) {
-    since_ = tools.clock.now_ms() - kListeningSlackMs;
-    if (auto noted = note_listening(tools.ledger, tools.org, since_); !noted) return noted;
-  }
   const auto found = objects();
   if (!found) return found.error();
   for (const auto& [object, since] : found->since) {
@@ -63,6 +59,15 @@ Result<void> AuditTask::bring_up() {
   }
   up_ = true;
   return {};
+}
+
+/// Since when what is saved is claimed. A time that lies ahead was noted by a clock that was.
+Result<void> AuditTask::listen() {
+  OrgTools& tools = parts_.bench.tools;
+  const EpochMs now = tools.clock.now_ms();
+  if (since_ != 0 && since_ <= now) return {};
+  since_ = now - kListeningSlackMs;
+  return note_listening(tools.ledger, tools.org, since_);
 }
 
 EpochMs AuditTask::due_at(const std::string& object, bool hidden) const {
@@ -92,6 +97,7 @@ Result<Step> AuditTask::step() {
   if (!up_) {
     if (auto brought = bring_up(); !brought) return brought.error();
   }
+  if (auto listening = listen(); !listening) return listening.error();
   if (!pass_) {
     auto chosen = choose();
     if (!chosen) return chosen.error();
@@ -139,11 +145,13 @@ Result<bool> AuditTask::choose() {
 Result<bool> AuditTask::choose_due() {
   if (parts_.bench.options.every.count() == 0) return false;
   const EpochMs now = parts_.bench.tools.clock.now_ms();
+  const EpochMs every = parts_.bench.options.every.count();
   const auto found = objects();
   if (!found) return found.error();
   std::optional<std::pair<EpochMs, std::string>> next;
   for (const auto& [object, since] : found->since) {
-    const EpochMs at = due_at(object, found->hidden.contains(object));
+    EpochMs at = due_at(object, found->hidden.contains(object));
+    if (at > now + every) at = now;  // the last one was noted by a clock that was ahead
     if (at > now || (next && at >= next->first) || being_read(object)) continue;
     next = {at, object};
   }
@@ -166,7 +174,9 @@ Result<void> AuditTask::start(const std::string& object, EpochMs since, const De
   pass.since = since;
   const auto last = receipts_.last(parts_.bench.tools.org, object, true);
   if (!last) return last.error();
-  if (*last && !order.full) {
+  // By a clock that was ahead: nobody knows until when it compared what was saved.
+  const bool ahead = *last && (*last)->started_at > parts_.bench.tools.clock.now_ms();
+  if (*last && !ahead && !order.full) {
     pass.window_from = (*last)->settled ? (*last)->started_at - kOverlapMs : (*last)->window_from;
   }
   pass_ = std::make_unique<ObjectPass>(parts_.bench, std::move(pass));

@@ -42,6 +42,7 @@ class AuditTask final : public OrgTask {
     std::vector<std::string> objects;  ///< still to do, the last one first
   };
   Result<void> bring_up();
+  Result<void> listen();
   Result<bool> choose();
   Result<bool> choose_due();
   Result<void> start(const std::string& object, EpochMs since, const Desk::Order& order);

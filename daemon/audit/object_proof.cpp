@@ -33,7 +33,8 @@ Result<Step> ObjectPass::prove() {
   std::vector<RecordId> ids;
   for (const auto& [id, suspect] : suspects_) {
     if (ids.size() == kLookMax) break;
-    if (passed(streams, suspect.sight, bench_.options.settle)) ids.push_back(*RecordId::parse(id));
+    if (passed(streams, suspect.sight, bench_.options.settle, now()))
+      ids.push_back(*RecordId::parse(id));
   }
   if (!ids.empty()) {
     waiting_since_ = 0;

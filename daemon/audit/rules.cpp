@@ -13,6 +13,11 @@ bool same_sight(const std::optional<OrgRow>& a, const std::optional<OrgRow>& b) 
   return a->stamp == b->stamp && a->deleted == b->deleted;
 }
 
+/// Geocoding and lead conversion change a record and do not tell when, nor by whom (salesforce.md
+/// section 8): of a record that was not saved since, the ledger has an old date, and nothing was
+/// lost. Another user at the very same date is a change of its own, whose event was.
+constexpr std::string_view kModifiedAt = "LastModifiedDate", kModifiedBy = "LastModifiedById";
+
 bool stood_still(const ledger::Standing* before, const ledger::Standing* after) {
   if (before == nullptr || after == nullptr) return before == after;
   return before->rev == after->rev && same(before->newest, after->newest);
@@ -43,11 +48,15 @@ What suspect(const std::optional<OrgRow>& row, const ledger::Standing* standing)
   return What::Nothing;
 }
 
-bool passed(std::span<const StreamProgress> streams, const Sight& sight, Millis margin) {
+bool passed(std::span<const StreamProgress> streams,
+            const Sight& sight,
+            Millis margin,
+            EpochMs now) {
   const EpochMs saved = sight.row ? sight.row->stamp : sight.seen_at;
   return !streams.empty() &&
          std::all_of(streams.begin(), streams.end(), [&](const StreamProgress& stream) {
-           return stream.newest_commit > saved + margin.count() ||
+           const bool same_clock = sight.row || stream.newest_commit <= now + margin.count();
+           return (same_clock && stream.newest_commit > saved + margin.count()) ||
                   stream.at_tip > sight.seen_at + margin.count();
          });
 }
@@ -62,6 +71,7 @@ Difference differing(std::span<const salesforce::RowField> row,
                      Unheard unheard,
                      std::size_t most) {
   Difference out;
+  bool older = false, by_another = false;
   for (const auto& field : row) {
     if (out.fields.size() == most) break;
     const auto name = names.find(field.path);
@@ -69,11 +79,18 @@ Difference differing(std::span<const salesforce::RowField> row,
     const bool held = at != image.end() && at->name == *name;
     const bool passes = unheard == Unheard::Passes && !field.derived;
     if (held ? at->value == field.value : passes || field.value.is_null()) continue;
-    if (field.derived)
+    const bool may_go_untold = unheard == Unheard::Passes;
+    if (may_go_untold && field.path == kModifiedAt)
+      older = true;
+    else if (may_go_untold && field.path == kModifiedBy)
+      by_another = true;
+    else if (field.derived)
       out.derived = true;
     else
       out.fields.emplace_back(field.path);
   }
+  if (by_another && !older && out.fields.size() < most) out.fields.emplace_back(kModifiedBy);
+  out.derived = out.derived || older;
   return out;
 }
 

@@ -9,6 +9,7 @@
 
 #include "connectors/salesforce/row.hpp"
 #include "daemon/ledger/audit_book.hpp"
+#include "daemon/pipeline/stream_progress.hpp"
 #include "schemas/core/ids.hpp"
 #include "schemas/core/time.hpp"
 #include "schemas/model/image.hpp"
@@ -41,11 +42,6 @@ std::string_view cause_of(What what);
 /// of the event that tells it.
 What suspect(const std::optional<OrgRow>& row, const ledger::Standing* standing);
 
-/// How far a stream is: all that was committed until then has come, as far as can be told.
-struct StreamProgress {
-  EpochMs newest_commit = 0;  ///< of any event that was applied; the org's clock
-  EpochMs at_tip = 0;         ///< when it last said that it has no more; our clock
-};
 /// What the org showed of a record, and when we saw it.
 struct Sight {
   std::optional<OrgRow> row;
@@ -54,8 +50,12 @@ struct Sight {
 /// True if every stream is past what was seen: the event that tells it would have come. By the
 /// org's clock, an event committed `margin` after the record was saved has come; or, by ours, the
 /// stream said `margin` after we saw it that there is no more. Of a record that is nowhere to be
-/// seen no time is known but ours.
-bool passed(std::span<const StreamProgress> streams, const Sight& sight, Millis margin);
+/// seen no time is known but ours: of that an event which lies ahead of `now` proves nothing, for
+/// one of the two clocks is wrong.
+bool passed(std::span<const StreamProgress> streams,
+            const Sight& sight,
+            Millis margin,
+            EpochMs now);
 
 /// What a field says of which the raw image has nothing. Events never carry some fields that REST
 /// shows (formulas, IsPersonAccount): their absence is no loss by itself.
@@ -68,7 +68,8 @@ Unheard unheard(EpochMs stamp, const ledger::Standing& standing);
 /// What a row and the raw image differ in.
 struct Difference {
   std::vector<std::string> fields;  ///< paths: an event must have told of these
-  /// A formula's value. No event tells it, so nothing was lost; yet readers see an old value.
+  /// A formula's value, or when it was last modified. No event tells the one, nor every event the
+  /// other, so nothing was lost; yet readers see an old value.
   bool derived = false;
 };
 /// The row's typed values against the raw image; at most `most` of the fields are named.

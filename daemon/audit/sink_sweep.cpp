@@ -23,13 +23,12 @@ Result<bool> SinkAudit::sweep_owed() {
   if (!parts_.snapshots) return false;
   const auto now = parts_.clock.monotonic_ms();
   if (swept_of_ != parts_.ledger.id()) {
-    auto kept = book_.kept(kept_as(parts_.sink));
+    const auto kept = book_.text_of(kept_as(parts_.sink));
     if (!kept) return kept.error();
-    std::erase_if(*kept, [&](const auto& row) { return row.first != kept_as(parts_.sink); });
     swept_.clear();
     swept_of_ = parts_.ledger.id();
     sweep_at_ = now + kTogetherMs;
-    std::string_view text = kept->empty() ? std::string_view() : kept->front().second;
+    std::string_view text = *kept;
     for (bool first = true; !text.empty(); first = false) {
       const auto end = std::min(text.find('\n'), text.size());
       // Of an earlier birth: nothing is swept yet.

@@ -249,6 +249,14 @@ Result<void> AuditBook::forget(std::string_view name) {
   });
 }
 
+Result<std::string> AuditBook::text_of(std::string_view name) const {
+  std::string text;
+  const auto found =
+      ledger_.impl_->store_->get(Family::Meta, std::string(kAuditPrefix).append(name), text);
+  if (!found) return found.error();
+  return *found ? text : std::string();
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> AuditBook::kept(
     std::string_view prefix) const {
   std::vector<std::pair<std::string, std::string>> out;

@@ -95,6 +95,8 @@ class AuditBook {
   /// Rows of the audit's own, `name` below its prefix. Durable when it returns.
   Result<void> keep(std::string_view name, std::string_view text);
   Result<void> forget(std::string_view name);
+  /// That of this very name; empty: there is none.
+  Result<std::string> text_of(std::string_view name) const;
   /// Those whose names begin with `prefix`, by name.
   Result<std::vector<std::pair<std::string, std::string>>> kept(std::string_view prefix) const;
 

@@ -22,6 +22,15 @@ inline bool is_silence(const Hole& hole) {
   return hole.scope == Hole::Scope::Object && (hole.cause == kSwitchedOff || hole.cause == kHidden);
 }
 
+/// Of an object: the org shows our user a field of it again. What was read or told while it did not
+/// lacks the field's values.
+inline constexpr std::string_view kFieldHidden = "field_hidden";
+
+/// True if it is of a time that has no end until it is given one: what was saved in it answers it.
+inline bool is_timed(const Hole& hole) {
+  return is_silence(hole) || (hole.scope == Hole::Scope::Object && hole.cause == kFieldHidden);
+}
+
 /// Of a record: the org showed it, and a value of its row does not fit the field's type.
 inline constexpr std::string_view kUnreadableRow = "unreadable";
 /// Of an object: it has living records, and reading it fails as if it were not there.
@@ -29,7 +38,7 @@ inline constexpr std::string_view kUnreadable = "audit_unreadable";
 
 /// An object has one hole for all causes but these: what closes that one does not answer them.
 inline constexpr bool has_own_hole(std::string_view cause) {
-  return cause == kMassDelete || cause == kSwitchedOff || cause == kHidden;
+  return cause == kMassDelete || cause == kSwitchedOff || cause == kHidden || cause == kFieldHidden;
 }
 
 }  // namespace headwater::ledger

@@ -5,7 +5,6 @@
 #include "daemon/ledger/apply.hpp"
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
-#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -34,7 +33,14 @@ Result<void> Holes::load() {
   }
   auto scan = store_.scan(Family::Holes, "");
   for (; scan->valid(); scan->next()) {
-    if (const auto hole = read_hole(scan->key(), scan->value())) counts_.found(*hole);
+    const auto hole = read_hole(scan->key(), scan->value());
+    if (!hole) {
+      // Passed over, it would be neither shown nor repaired.
+      return fatal("ledger: the hole " + std::string(scan->key()) +
+                   " is damaged or of a newer format; start the version that wrote it, or restore "
+                   "a backup");
+    }
+    counts_.found(*hole);
   }
   if (auto ok = scan->status(); !ok) return ok;
   std::string bytes;
@@ -118,20 +124,20 @@ Result<bool> Holes::open(StoreBatch& batch, Hole hole) {
   }
   const bool opened = !known;
   if (hole.scope == Hole::Scope::Stretch) {
-    const auto position = read_position(store_, {hole.org, hole.topic});
+    const auto position = positions_.get({hole.org, hole.topic});
     hole.stores = position ? position->stores : 0;
     if (known) known->stores = hole.stores;
   }
   if (known) {
     const Hole before = *known;
-    const bool silence = is_silence(hole);
+    const bool open_ended = is_timed(hole);
     // A time in which something was lost does not get a beginning that nobody knew: less of it
     // would be read.
-    const bool timed = silence || hole.scope == Hole::Scope::Stretch;
+    const bool timed = open_ended || hole.scope == Hole::Scope::Stretch;
     const bool unknown = known->from_ts == 0 && !timed;
     known->from_ts = unknown ? hole.from_ts : std::min(known->from_ts, hole.from_ts);
     // A silence that begins again before the last one is repaired has no end.
-    const bool lasts = silence && hole.to_ts == 0;
+    const bool lasts = open_ended && hole.to_ts == 0;
     // Whoever answered a stretch as it was has not answered what was lost since, though the clock
     // may have gone back: a stretch that is renewed ends later in any case.
     const bool renewed = hole.scope == Hole::Scope::Stretch && known->to_ts > 0;

@@ -16,6 +16,7 @@
 #include "daemon/ledger/ledger.hpp"
 #include "daemon/ledger/quarantine.hpp"
 #include "daemon/ledger/store.hpp"
+#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 
@@ -27,9 +28,10 @@ inline constexpr std::string_view kUnseen = "unseen";
 /// until then they are seen here. Changing calls: under the write lock. Others: any thread.
 class Holes {
  public:
-  Holes(Store& store, Journal& journal, const Clock& clock)
+  Holes(Store& store, Journal& journal, const Positions& positions, const Clock& clock)
       : store_(store),
         journal_(journal),
+        positions_(positions),
         clock_(clock),
         rows_(store, journal, clock),
         archive_(store, kClosedHolePrefix),
@@ -111,6 +113,7 @@ class Holes {
 
   Store& store_;
   Journal& journal_;
+  const Positions& positions_;
   const Clock& clock_;
   Quarantine rows_;
   ClosedRows archive_, closed_records_, closed_routine_;

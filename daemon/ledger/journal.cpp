@@ -88,13 +88,25 @@ Result<void> Journal::load(Rev birth) {
   }
   if (auto ok = scan->status(); !ok) return ok;
   head_ = last_.value;
+  next_ = first_of_start(birth);
+  return {};
+}
+
+/// Two copies of one directory start at two moments, and so at two revs which neither reaches from
+/// the other. Also while revs run ahead of the clock, after it went back: they stay ahead by as
+/// much as they were.
+Rev Journal::first_of_start(Rev birth) {
   const auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.now_us(), 1));
   const auto jump = 1 + random_() % kStartJumpMax;
   // A birth that wrote nothing yet may lie in another copy of the directory as well: it too is left
   // behind by a jump.
   const std::uint64_t floor = std::max(last_, birth).value;
-  next_ = Rev{floor == 0 ? now : std::max(floor + jump, now)};
-  return {};
+  if (floor < now) return Rev{floor == 0 ? now : std::max(floor + jump, now)};
+  const bool begun = segments_.back().entries > 0 || segments_.size() == 1;
+  const EpochMs newest_ms = segments_[segments_.size() - (begun ? 1 : 2)].newest_ms;  // of last_
+  const auto newest = static_cast<std::uint64_t>(std::max<EpochMs>(newest_ms, 0)) * 1000;
+  const std::uint64_t ahead = newest == 0 || newest > last_.value ? 0 : last_.value - newest;
+  return Rev{std::max(floor + jump, now + ahead)};
 }
 
 Rev Journal::next() {

@@ -17,7 +17,8 @@ namespace headwater::ledger {
 
 /// The journal: gives revs, accounts for bytes, publishes the head, trims.
 ///
-/// Revs (ruling 2): every start jumps to max(last + random, now in µs, highest cursor found + 1).
+/// Revs (ruling 2): every start jumps to max(last + random, now in µs, highest cursor found + 1),
+/// where now is moved on by as much as revs were ahead of the clock, as long as they are.
 /// What a jump leaves out is kept for ever, so that a cursor in there is known as one that we never
 /// gave.
 ///
@@ -66,6 +67,7 @@ class Journal {
     std::uint64_t entries = 0, bytes = 0;
     EpochMs newest_ms = 0;
   };
+  Rev first_of_start(Rev birth);
   Rev owed_from() const;  // revs up to this are owed by nobody. REQUIRES: mutex_
   static void put_segment(std::string& out, const Segment& segment);
   static Segment read_segment(ByteReader& reader);

@@ -6,7 +6,6 @@
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ledger_impl.hpp"
 #include "daemon/ledger/platform_events.hpp"
-#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -140,7 +139,7 @@ Result<void> Ledger::save_position(const StreamKey& stream, const ReplayId& posi
 }
 
 std::optional<StreamPosition> Ledger::position(const StreamKey& stream) const {
-  return read_position(*impl_->store_, stream);
+  return impl_->positions_.get(stream);
 }
 
 Result<Version> Ledger::note_version(std::string_view org) {

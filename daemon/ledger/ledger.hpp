@@ -59,7 +59,7 @@ struct Closing {
     Open = 0,      ///< it did not yet
     Repaired = 1,  ///< hole: what was missing was read; the evidence says by what
     Accepted = 2,  ///< hole: nothing was proven, a person answers for it
-    Released = 3,  ///< row: what was withheld came through by itself
+    Released = 3,  ///< row, or a sink's hole: what was withheld came through by itself
     Retried = 4,   ///< row: it came through when a person asked for it
     Discarded = 5  ///< row: a person gave it up
   };

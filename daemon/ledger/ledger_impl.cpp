@@ -41,6 +41,7 @@ Result<void> Ledger::Impl::open(std::shared_ptr<const crm::Mapping> mapping) {
   if (auto ok = orgs_.load(); !ok) return ok;
   if (auto ok = names_.load(); !ok) return ok;
   if (auto ok = objects_.load(); !ok) return ok;
+  if (auto ok = positions_.load(); !ok) return ok;
   if (auto ok = holes_.load(); !ok) return ok;
   if (auto ok = jobs_.load(); !ok) return ok;
   if (!*found) {

@@ -32,7 +32,8 @@ class Ledger::Impl {
         orgs_(*store_),
         names_(*store_),
         objects_(*store_, names_, orgs_),
-        holes_(*store_, journal_, clock),
+        positions_(*store_),
+        holes_(*store_, journal_, positions_, clock),
         back_refs_(*store_),
         jobs_(*store_, clock),
         reader_(*store_, names_, orgs_),
@@ -54,7 +55,8 @@ class Ledger::Impl {
   Result<bool> brake(const ReadJob& job, std::uint64_t unseen);
   Result<bool> end_settling(const ReadJob& job);
   Parts parts() {
-    return {*store_, journal_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_};
+    return {
+        *store_, journal_, positions_, orgs_, names_, objects_, holes_, back_refs_, jobs_, clock_};
   }
   void stage_identity();
   Result<void> commit() { return writer_.commit(writer_.batch(), true); }
@@ -84,6 +86,7 @@ class Ledger::Impl {
   Orgs orgs_;
   NameStore names_;
   Objects objects_;
+  Positions positions_;
   Holes holes_;
   BackRefs back_refs_;
   ReadJobs jobs_;

@@ -8,8 +8,6 @@ namespace headwater::ledger {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
-/// Format 2 of facts tells the record types.
-constexpr std::uint8_t kFactsFormat = 2;
 /// Far above what an org has; what is noted beyond it is learned with the others all the same.
 constexpr std::size_t kUnknownTypesMax = 1'000;
 /// An event this much later than the high-water mark, with a smaller number: the numbers restarted.
@@ -76,9 +74,20 @@ void put_facts(std::string& out, const crm::OrgFacts& facts) {
     put_text(out, id);
     put_text(out, name);
   }
+  if (facts.retired.empty()) return;
+  put_varint(out, facts.retired.size());
+  for (const auto& [object, paths] : facts.retired) {
+    put_text(out, object);
+    put_varint(out, paths.size());
+    for (const auto& path : paths) put_text(out, path);
+  }
 }
 
-bool read_facts(ByteReader& reader, bool record_types, crm::OrgFacts& facts) {
+FactsFormat format_of(const crm::OrgFacts& facts) {
+  return facts.retired.empty() ? FactsFormat::RecordTypes : FactsFormat::Retired;
+}
+
+bool read_facts(ByteReader& reader, FactsFormat format, crm::OrgFacts& facts) {
   facts.name = reader.text();
   facts.currency = reader.text();
   facts.region = reader.text();
@@ -88,12 +97,21 @@ bool read_facts(ByteReader& reader, bool record_types, crm::OrgFacts& facts) {
     const std::string prefix(reader.text());
     facts.object_by_prefix[prefix] = reader.text();
   }
-  if (!record_types) return reader.ok();
+  if (format == FactsFormat::Plain) return reader.ok();
   const std::uint64_t types = reader.varint();
   if (types > reader.left()) return false;
   for (std::uint64_t i = 0; i < types; ++i) {
     const std::string id(reader.text());
     facts.record_types[id] = reader.text();
+  }
+  if (format == FactsFormat::RecordTypes) return reader.ok();
+  const std::uint64_t objects = reader.varint();
+  if (objects > reader.left()) return false;
+  for (std::uint64_t i = 0; i < objects; ++i) {
+    auto& paths = facts.retired[std::string(reader.text())];
+    const std::uint64_t many = reader.varint();
+    if (many > reader.left()) return false;
+    for (std::uint64_t j = 0; j < many; ++j) paths.emplace(reader.text());
   }
   return reader.ok();
 }
@@ -116,9 +134,9 @@ Result<void> Orgs::load() {
     Org& org = of(scan->key().substr(kFactsPrefix.size()));
     ByteReader reader(scan->value());
     auto facts = std::make_shared<crm::OrgFacts>();
-    const std::uint8_t format = reader.byte();
-    if (format != kFormat && format != kFactsFormat) return damaged(scan->key());
-    if (!read_facts(reader, format == kFactsFormat, *facts)) return damaged(scan->key());
+    const auto format = static_cast<FactsFormat>(reader.byte());
+    if (format < FactsFormat::Plain || format > FactsFormat::Retired) return damaged(scan->key());
+    if (!read_facts(reader, format, *facts)) return damaged(scan->key());
     org.facts = std::move(facts);
     org.facts_known = true;
   }
@@ -153,7 +171,7 @@ void Orgs::set_id(Org& org, std::string_view id) {
 
 void Orgs::set_facts(Org& org, const crm::OrgFacts& facts, StoreBatch& batch) {
   std::string bytes;
-  put_byte(bytes, kFactsFormat);
+  put_byte(bytes, static_cast<std::uint8_t>(format_of(facts)));
   put_facts(bytes, facts);
   batch.put(Family::Meta, std::string(kFactsPrefix) + org.name, bytes);
   const std::lock_guard lock(mutex_);

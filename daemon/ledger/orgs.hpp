@@ -77,8 +77,12 @@ class Orgs {
   std::map<std::string, Org, std::less<>> orgs_;
 };
 
+/// What bytes of facts tell beside names and prefixes. The numbers are those of the rows' formats.
+enum class FactsFormat : std::uint8_t { Plain = 1, RecordTypes = 2, Retired = 3 };
+/// The first that holds them: a build that does not know retired fields can read facts without.
+FactsFormat format_of(const crm::OrgFacts& facts);
+/// In that format. Equal facts give equal bytes.
 void put_facts(std::string& out, const crm::OrgFacts& facts);
-/// `record_types`: false for bytes of a build that did not know them.
-bool read_facts(ByteReader& reader, bool record_types, crm::OrgFacts& facts);
+bool read_facts(ByteReader& reader, FactsFormat format, crm::OrgFacts& facts);
 
 }  // namespace headwater::ledger

@@ -8,6 +8,7 @@
 #include "daemon/ledger/orgs.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "daemon/ledger/store.hpp"
+#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 
@@ -15,6 +16,7 @@ namespace headwater::ledger {
 struct Parts {
   Store& store;
   Journal& journal;
+  Positions& positions;
   Orgs& orgs;
   NameStore& names;
   Objects& objects;

@@ -53,9 +53,12 @@ bool Publisher::publish(StoreBatch& batch,
     append_hash_input(json_, change.after->bu, after);
     hash = sha256_head(json_);
   }
+  const std::string_view was_retired =
+      change.before != nullptr ? change.before->retired : change.after->retired;
   if (had && hash == before.hash && before.deleted == deleted &&
       before.complete == state.complete && before.violations == change.after->violations &&
-      !change.merge_news && !change.force && !change.replaced) {
+      was_retired == change.after->retired && !change.merge_news && !change.force &&
+      !change.replaced) {
     return false;
   }
   const std::string_view before_bu = state.bu;
@@ -77,6 +80,7 @@ bool Publisher::publish(StoreBatch& batch,
   entry.entity = projector.entity();
   entry.bu = state.bu;
   entry.meta = state.meta;
+  entry.meta.retired = change.after->retired;
   entry.ts_ms = state.ts_ms;
   entry.late = change.late;
   entry.op = op_of(before, deleted, change.origin.type);
@@ -95,6 +99,7 @@ bool Publisher::publish(StoreBatch& batch,
     // The whole last image; of a record never seen its bare key, with nothing in the fields.
     entry.has_before = true;
     entry.before = before;
+    entry.before.retired = change.after->retired;  // as `old`
     entry.before_bu = had ? before_bu : state.bu;
     entry.before_sort_at = change.after->sort_at;
     entry.old = after;
@@ -104,6 +109,7 @@ bool Publisher::publish(StoreBatch& batch,
                        entry.op != Op::Create && !change.force;
     if (entry.has_before) {
       entry.before = before;
+      entry.before.retired = was_retired;
       entry.before_bu = before_bu;
       entry.before_sort_at = change.before->sort_at;
       entry.old = old;
@@ -127,6 +133,7 @@ void Publisher::publish_gone(StoreBatch& batch,
   entry.bu = entry.before_bu = state.bu;
   entry.has_before = true;
   entry.before = state.meta;
+  entry.before.retired = change.before->retired;
   entry.before_sort_at = entry.sort_at = change.before->sort_at;
   entry.old = change.before->image(from.names());
   entry.after.names = &from.names();

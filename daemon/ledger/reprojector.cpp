@@ -11,9 +11,20 @@
 namespace headwater::ledger {
 namespace {
 
-/// Format 2 tells `begin`, format 3 the record types of `before`. A job of format 1 ran without any
-/// event in between, so none of the records that it still owes was told since.
-constexpr std::uint8_t kFormat = 3;
+/// Format 2 tells `begin`, format 3 the record types of `before`, format 4 its retired fields. A
+/// job of format 1 ran without any event in between, so none of the records that it still owes was
+/// told since.
+constexpr std::uint8_t kFormat = 3, kRetiredFormat = 4;
+
+FactsFormat facts_format(std::uint8_t job) {
+  if (job == kRetiredFormat) return FactsFormat::Retired;
+  return job == kFormat ? FactsFormat::RecordTypes : FactsFormat::Plain;
+}
+
+const Member* member_of(const RecordState& state, NameId name) {
+  const auto at = std::ranges::lower_bound(state.src, name, {}, &Member::name);
+  return at != state.src.end() && at->name == name ? &*at : nullptr;
+}
 
 /// An object of its own name gets a table of its own as soon as it has a column, and leaves it
 /// without any.
@@ -58,7 +69,8 @@ Result<std::optional<Job>> Reprojector::load() const {
   job.org = reader.text();
   job.done = reader.text();
   job.target = reader.text();
-  bool ok = format >= 1 && format <= kFormat && read_facts(reader, format >= 3, job.before);
+  bool ok = format >= 1 && format <= kRetiredFormat &&
+            read_facts(reader, facts_format(format), job.before);
   job.begin = format == 1 ? journal_.last() : Rev{reader.varint()};
   ok = ok && reader.ok();
   if (!ok) {
@@ -71,7 +83,7 @@ Result<std::optional<Job>> Reprojector::load() const {
 
 void Reprojector::stage(StoreBatch& batch) const {
   std::string bytes;
-  put_byte(bytes, kFormat);
+  put_byte(bytes, format_of(job_->before) == FactsFormat::Retired ? kRetiredFormat : kFormat);
   put_byte(bytes, static_cast<std::uint8_t>(job_->kind));
   put_text(bytes, job_->org);
   put_text(bytes, job_->done);
@@ -91,29 +103,38 @@ void Reprojector::begin(StoreBatch& batch,
   mapping_after_ = std::move(after);
   last_ = std::move(last);
   projectors_.clear();
-  find_retyped();
+  find_scope();
   stage(batch);
 }
 
-void Reprojector::find_retyped() {
-  retyped_.reset();
+void Reprojector::find_scope() {
+  scope_.reset();
   if (job_->kind != Job::Kind::Facts) return;
   const auto now = orgs_.projection_facts(job_->org);
   crm::OrgFacts otherwise = job_->before;
   otherwise.record_types = now->record_types;
+  otherwise.retired = now->retired;
   std::string before, after;
   put_facts(before, otherwise);
   put_facts(after, *now);
   if (before != after) return;
-  retyped_.emplace();
-  const auto note = [this](const crm::RecordTypes& types, const crm::RecordTypes& others) {
-    for (const auto& [id, name] : types) {
-      const auto other = others.find(id);
-      if (other == others.end() || other->second != name) retyped_->insert(id);
+  scope_.emplace();
+  const auto note = [this](const crm::OrgFacts& facts, const crm::OrgFacts& others) {
+    for (const auto& [id, name] : facts.record_types) {
+      const auto other = others.record_types.find(id);
+      if (other == others.record_types.end() || other->second != name) scope_->types.insert(id);
+    }
+    for (const auto& [object, paths] : facts.retired) {
+      const auto other = others.retired.find(object);
+      const NameTable& names = names_.of(job_->org, object);
+      for (const auto& path : paths) {
+        if (other != others.retired.end() && other->second.contains(path)) continue;
+        if (const auto name = names.find(path)) scope_->retired[object].insert(*name);
+      }
     }
   };
-  note(job_->before.record_types, now->record_types);
-  note(now->record_types, job_->before.record_types);
+  note(job_->before, *now);
+  note(*now, job_->before);
 }
 
 std::optional<NameId> Reprojector::type_name(std::string_view rkey) const {
@@ -121,12 +142,21 @@ std::optional<NameId> Reprojector::type_name(std::string_view rkey) const {
   return names_.of(org, object).find(crm::kRecordTypeId);
 }
 
+bool Reprojector::concerns_some(std::string_view rkey) const {
+  if (!scope_ || scope_->retired.contains(home_of(rkey).object)) return true;
+  return !scope_->types.empty() && type_name(rkey);
+}
+
 bool Reprojector::concerns(std::string_view rkey, const RecordState& state) const {
-  if (!retyped_) return true;
-  const auto name = type_name(rkey);
-  if (!name) return false;
-  const auto type = std::ranges::lower_bound(state.src, *name, {}, &Member::name);
-  return type != state.src.end() && type->name == *name && retyped_->contains(type->value.text);
+  if (!scope_) return true;
+  if (const auto name = type_name(rkey)) {
+    const Member* type = member_of(state, *name);
+    if (type != nullptr && scope_->types.contains(type->value.text)) return true;
+  }
+  const auto fields = scope_->retired.find(home_of(rkey).object);
+  return fields != scope_->retired.end() && std::ranges::any_of(fields->second, [&](NameId name) {
+           return member_of(state, name) != nullptr;
+         });
 }
 
 void Reprojector::use(std::shared_ptr<const crm::Mapping> after) {
@@ -142,7 +172,7 @@ Result<void> Reprojector::slice(Writer& writer, std::size_t records_max, Reproje
       store_.scan(Family::Records, job_->done.empty() ? prefix : job_->done + std::string(1, '\0'));
   for (; scan->valid() && records < records_max; ++records) {
     if (!scan->key().starts_with(prefix)) break;
-    if (retyped_ && !type_name(scan->key())) {
+    if (!concerns_some(scan->key())) {
       job_->done = behind_object(scan->key());
       scan = store_.scan(Family::Records, job_->done);
       continue;

@@ -41,8 +41,8 @@ struct Job {
 /// hold, an event for a record that is still owed tells it first. A record with a rev since the
 /// begin was told, by whichever of the two, and is not told again.
 ///
-/// If nothing but record types differs in an org's facts, only records of those types are looked
-/// at, and objects without RecordTypeId are passed over.
+/// If nothing but record types and retired fields differs in an org's facts, only records of those
+/// types and with those fields are looked at, and objects that can have none are passed over.
 ///
 /// A record whose entity the new mapping changes is told twice: deleted where it was, read where it
 /// is now.
@@ -85,10 +85,16 @@ class Reprojector {
     bool moved = false;     ///< to another entity
     bool replaced = false;  ///< into another table: told although the image is the same
   };
+  /// What differs in an org's facts, if it is no more than this.
+  struct Scope {
+    std::set<std::string, std::less<>> types;                      ///< of records
+    std::map<std::string, std::set<NameId>, std::less<>> retired;  ///< by object: now or before
+  };
   void stage(StoreBatch& batch) const;
-  void find_retyped();
+  void find_scope();
   /// Of the object's RecordTypeId; nothing: no record of it ever had one.
   std::optional<NameId> type_name(std::string_view rkey) const;
+  bool concerns_some(std::string_view rkey) const;  ///< of its object's records
   bool concerns(std::string_view rkey, const RecordState& state) const;
   Pair& projectors(std::string_view rkey);
 
@@ -99,7 +105,7 @@ class Reprojector {
   const std::string key_;
   Publisher publisher_;
   std::optional<Job> job_;
-  std::optional<std::set<std::string, std::less<>>> retyped_;  // the record types in question
+  std::optional<Scope> scope_;  // nothing: all records
   std::function<void(StoreBatch&)> last_;
   std::shared_ptr<const crm::Mapping> mapping_before_, mapping_after_;
   std::map<std::string, Pair, std::less<>> projectors_;

@@ -194,6 +194,7 @@ Result<bool> StateReader::add(std::string_view rkey,
   entry.bu = out.keep(state_.bu);
   entry.meta = state_.meta;
   entry.meta.violations = out.keep(projection_.violations);
+  entry.meta.retired = out.keep(projection_.retired);
   entry.ts_ms = state_.ts_ms;
   entry.sort_at = projection_.sort_at;
   fill_entry(entry, state_);

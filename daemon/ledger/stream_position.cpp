@@ -1,7 +1,5 @@
 #include "daemon/ledger/stream_position.hpp"
 
-#include <string>
-
 #include "daemon/ledger/keys.hpp"
 #include "schemas/core/bytes.hpp"
 
@@ -14,12 +12,7 @@ std::string key_of(const StreamKey& stream) {
   return std::string(kStreamPrefix) + make_key(stream.org, stream.topic);
 }
 
-}  // namespace
-
-std::optional<StreamPosition> read_position(Store& store, const StreamKey& stream) {
-  std::string bytes;
-  const auto found = store.get(Family::Meta, key_of(stream), bytes);
-  if (!found || !*found) return std::nullopt;
+std::optional<StreamPosition> read_position(std::string_view bytes) {
   ByteReader reader(bytes);
   const std::uint8_t format = reader.byte();
   if (format == 0 || format > kFormat) return std::nullopt;
@@ -32,14 +25,47 @@ std::optional<StreamPosition> read_position(Store& store, const StreamKey& strea
   return position;
 }
 
-void put_position(StoreBatch& batch, const StreamKey& stream, const StreamPosition& position) {
+}  // namespace
+
+Result<void> Positions::load() {
+  const std::lock_guard lock(mutex_);
+  auto scan = store_.scan(Family::Meta, kStreamPrefix);
+  for (; scan->valid() && scan->key().starts_with(kStreamPrefix); scan->next()) {
+    auto position = read_position(scan->value());
+    if (!position) {
+      return fatal("ledger: the position of " + std::string(scan->key()) +
+                   " is damaged or of a newer format; start the version that wrote it, or restore "
+                   "a backup");
+    }
+    positions_.emplace(scan->key(), std::move(*position));
+  }
+  return scan->status();
+}
+
+void Positions::put(StoreBatch& batch, const StreamKey& stream, const StreamPosition& position) {
   std::string bytes;
   put_byte(bytes, kFormat);
   put_text(bytes, position.replay_id.bytes());
   put_signed(bytes, position.stored_at);
   put_signed(bytes, position.newest_commit_ts);
   put_varint(bytes, position.stores);
-  batch.put(Family::Meta, key_of(stream), bytes);
+  written_.emplace_back(key_of(stream), position);
+  batch.put(Family::Meta, written_.back().first, bytes);
+}
+
+void Positions::publish() {
+  if (written_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, position] : written_)
+    positions_.insert_or_assign(std::move(key), std::move(position));
+  written_.clear();
+}
+
+std::optional<StreamPosition> Positions::get(const StreamKey& stream) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = positions_.find(key_of(stream));
+  if (at == positions_.end()) return std::nullopt;
+  return at->second;
 }
 
 }  // namespace headwater::ledger

@@ -6,7 +6,6 @@
 
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/reprojection.hpp"
-#include "daemon/ledger/stream_position.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -350,7 +349,7 @@ bool Writer::move_position(const IngestBatch& batch) {
   for (const EventView& event : batch.events) newest = std::max(newest, event.commit_ts);
   for (const auto& event : batch.platform) newest = std::max(newest, event.created_at);
   if (!batch.position && newest == 0) return false;
-  StreamPosition position = read_position(parts_.store, batch.stream).value_or(StreamPosition{});
+  StreamPosition position = parts_.positions.get(batch.stream).value_or(StreamPosition{});
   const bool first = position.replay_id.empty();
   if (batch.position) {
     position.replay_id = *batch.position;
@@ -358,7 +357,7 @@ bool Writer::move_position(const IngestBatch& batch) {
     ++position.stores;
   }
   position.newest_commit_ts = std::max(position.newest_commit_ts, newest);
-  put_position(*batch_, batch.stream, position);
+  parts_.positions.put(*batch_, batch.stream, position);
   return first;
 }
 
@@ -370,6 +369,7 @@ Result<void> Writer::commit(StoreBatch& batch, bool sync) {
   parts_.jobs.stage(batch);
   parts_.journal.stage(batch);
   if (auto ok = parts_.store.write(batch, sync); !ok) return ok;
+  parts_.positions.publish();
   parts_.holes.publish();
   parts_.journal.publish();
   return {};

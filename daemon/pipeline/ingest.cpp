@@ -230,12 +230,7 @@ Result<void> Ingest::lost_position(const Error& error) {
   hole.topic = parts_.stream.topic;
   hole.cause = kExpired;
   hole.detail = error.message;
-  if (position) {
-    // An event that claims to come from the future must not shorten the stretch.
-    hole.from_ts = position->replay_id.empty()
-                       ? position->stored_at
-                       : std::min(position->newest_commit_ts, position->stored_at);
-  }
+  if (position) hole.from_ts = complete_until(*position);
   hole.to_ts = hole.opened_at = parts_.clock.now_ms();
   // Of two stretches in one hole the second overlap would say nothing of the first.
   overlap_proves_ = is_platform_topic(hole.topic) && !doubts_.lost_stretch();

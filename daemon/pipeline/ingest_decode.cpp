@@ -93,7 +93,7 @@ void Ingest::refuse(const salesforce::FetchedEvent& event,
   } else {
     hole.scope = ledger::Hole::Scope::Stretch;
     const auto position = parts_.ledger.position(parts_.stream);
-    hole.from_ts = position ? position->newest_commit_ts : 0;
+    hole.from_ts = position ? complete_until(*position) : 0;
     hole.to_ts = row.first_seen;
     holes_.push_back(hole);
   }

@@ -74,14 +74,14 @@ bool is_wider(const DescribedObject& object, const ledger::Snapped& read) {
 }  // namespace
 
 bool heals_otherwise(const Hole& hole) {
-  if (hole.cause == kSwitchedOff || is_silence(hole)) return hole.to_ts == 0;  // until it is back
+  if (hole.cause == kSwitchedOff || is_timed(hole)) return hole.to_ts == 0;  // until it is back
   return hole.cause == ledger::kMassDelete || hole.cause == kDeliveryLimit ||
          is_platform_topic(hole.topic);  // platform events are no records
 }
 
 EpochMs window_of(const Hole& hole) {
   // The rows of an org that moved are stamped by another instance's clock.
-  if (hole.scope != Hole::Scope::Stretch && !is_silence(hole)) return 0;
+  if (hole.scope != Hole::Scope::Stretch && !is_timed(hole)) return 0;
   if (hole.from_ts == 0 || hole.cause == "migrated") return 0;
   return (std::min(hole.from_ts, hole.opened_at) - kWindowMargin) / 1000 * 1000;
 }
@@ -205,25 +205,32 @@ Result<void> JobPlanner::plan_reshaped() {
   return is_wider(**described, *last) ? add_job(*at, ReadJob::Why::Snapshot) : Result<void>();
 }
 
-/// Once at the start and every hour. What fails is asked for again when a hole needs it.
+Listening JobPlanner::listening() const {
+  Listening by{{plan_.snapshot_objects, plan_.topics}, {}, plan_.channel_settle, 0};
+  if (plan_.streams) by.streams = plan_.streams();
+  by.now = tools_.clock.now_ms();
+  return by;
+}
+
+/// Once at the start and every hour. What fails is asked for again when a hole needs it. Between
+/// two answers the last one may wait for a stream.
 Result<void> JobPlanner::look_hourly() {
   const std::int64_t now = tools_.clock.monotonic_ms();
   const auto channels = channels_of(plan_.topics);
-  if (channels.empty() || now < ask_next_) return {};
-  const auto asked =
-      ask_captured(tools_.api, tools_.ledger, tools_.org, channels, tools_.clock.now_ms());
-  ask_next_ = now + (asked ? kAskHourMs : kAskAgainMs);
-  if (!asked) {
-    log::warning(asked.error().message, {{"org", tools_.org}});
+  const bool asks = !channels.empty() && now >= ask_next_;
+  if (!asks && now < note_next_) return {};
+  const Listening by = listening();
+  const auto captured = asks ? ask_captured(tools_.api, tools_.ledger, tools_.org, channels, by.now)
+                             : captured_of(tools_.ledger, tools_.org);
+  if (asks) ask_next_ = now + (captured ? kAskHourMs : kAskAgainMs);
+  if (!captured) {
+    log::warning(captured.error().message, {{"org", tools_.org}});
     return {};
   }
-  const auto silent = note_silence(tools_.ledger,
-                                   tools_.org,
-                                   *asked,
-                                   {plan_.snapshot_objects, plan_.topics},
-                                   plan_.channel_settle);
-  if (!silent) return silent.error();
-  if (*silent) ask_next_ = now + kAskSilentMs;
+  const auto silences = note_silence(tools_.ledger, tools_.org, *captured, by);
+  if (!silences) return silences.error();
+  if (silences->last) ask_next_ = std::min(ask_next_, now + kAskSilentMs);
+  note_next_ = now + (silences->wait ? kPollMs : kAskHourMs);
   return {};
 }
 
@@ -314,6 +321,12 @@ Result<void> JobPlanner::plan_repairs() {
       known_objects(tools_.ledger, tools_.org, {plan_.snapshot_objects, plan_.topics});
   Result<void> unasked;
   for (const Hole& hole : holes) {
+    if (hole.cause == ledger::kFieldHidden && hole.to_ts == 0) {
+      HiddenFields* const hidden = tools_.objects.hidden();
+      const auto ended = hidden == nullptr ? Result<void>() : hidden->end_hole(hole, listening());
+      if (!ended) return ended;
+      continue;
+    }
     if (heals_otherwise(hole) || !goes_on(tools_.ledger, hole)) continue;
     const auto lacks = lacking(hole, known);
     if (!lacks && lacks.error().kind == ErrorKind::Fatal) return lacks.error();

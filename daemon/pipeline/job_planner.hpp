@@ -11,6 +11,7 @@
 #include "daemon/ledger/read_job.hpp"
 #include "daemon/pipeline/org_objects.hpp"
 #include "daemon/pipeline/org_task.hpp"
+#include "daemon/pipeline/stream_progress.hpp"
 
 namespace headwater {
 
@@ -21,7 +22,8 @@ namespace headwater {
 ///             complete reading yet; again when describe shows a field that the last one lacked
 ///             (a new or renamed one), or had with another type: no event tells such values
 ///   object hole (overflow, wildcard, …): the object; of one that the streams were silent about
-///   (silent_objects.hpp) what was saved since, once they bring it again
+///   (silent_objects.hpp) what was saved since, once they bring it again and have told what came
+///   before
 ///   stretch hole (expired, undecodable, …): each object that the stream may carry
 ///   (org_objects.hpp; the org is asked once per hole, though no record of it ever came), of it
 ///   only what was saved since kWindowMargin before the stretch began, and the org's log of
@@ -43,6 +45,8 @@ class JobPlanner final : public OrgTask {
     std::vector<std::string> snapshot_topics;          ///< of streams that start with a snapshot
     std::vector<std::string> topics = {};              ///< of all streams
     Millis channel_settle = std::chrono::minutes{10};  ///< as PubSubConfig says it
+    /// How far each stream of record changes is; none: nothing waits for them.
+    std::function<std::vector<StreamProgress>()> streams = {};
   };
   JobPlanner(OrgTools& tools, Plan plan) : tools_(tools), plan_(std::move(plan)) {}
   std::string_view name() const override { return "plan"; }
@@ -59,6 +63,7 @@ class JobPlanner final : public OrgTask {
   };
   Result<Lacking> lacking(const ledger::Hole& hole, const std::set<std::string>& known);
   Result<Captured> captured_for(const ledger::Hole& hole);
+  Listening listening() const;
   Result<void> look_hourly();
   struct Answer {
     bool asked = false;  // a job for it is there
@@ -81,6 +86,7 @@ class JobPlanner final : public OrgTask {
   std::map<std::string, std::int64_t> describe_failed_;  // not before; monotonic ms
   std::map<Rev, ledger::AnsweredHole> asked_for_;  // holes as they stood when the org was asked
   std::int64_t ask_next_ = 0;                      // which objects there are; monotonic ms
+  std::int64_t note_next_ = 0;  // what the org said last, beside what streams told since
 };
 
 /// True if no reading answers it: a person does, or the stream itself.

@@ -39,6 +39,7 @@ class ObjectBook {
 
   /// Valid until the object is asked for or forgotten again.
   Result<const DescribedObject*> describe(const std::string& object);
+  HiddenFields* hidden() const { return hidden_; }
   /// Ask again: a field went, was hidden or changed its type.
   void forget(const std::string& object) { objects_.erase(object); }
 

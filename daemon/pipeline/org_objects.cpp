@@ -20,14 +20,6 @@ constexpr EpochMs kApartMs = 2 * 60 * 60'000;
 std::string captured_key(std::string_view org) { return fmt::format("captured:{}", org); }
 std::string listening_key(std::string_view org) { return fmt::format("since:{}", org); }
 
-/// The row's text, of one name; empty: there is none.
-Result<std::string> kept(ledger::Ledger& ledger, const std::string& name) {
-  const auto rows = ledger::AuditBook(ledger).kept(name);
-  if (!rows) return rows.error();
-  const auto row = std::ranges::find(*rows, name, [](const auto& it) { return it.first; });
-  return row == rows->end() ? std::string() : row->second;
-}
-
 // A line for the answer, and one for each object.
 std::string written(const Captured& captured) {
   std::string out = fmt::format("{} {:d}\n", captured.asked_at, captured.exact);
@@ -99,7 +91,7 @@ std::set<std::string> known_objects(const ledger::Ledger& ledger,
 }
 
 Result<Captured> captured_of(ledger::Ledger& ledger, std::string_view org) {
-  const auto text = kept(ledger, captured_key(org));
+  const auto text = ledger::AuditBook(ledger).text_of(captured_key(org));
   if (!text) return text.error();
   return read(*text);
 }
@@ -145,7 +137,7 @@ Result<Captured> ask_captured(salesforce::OrgApi& api,
 
 EpochMs listening_since(ledger::Ledger& ledger, std::string_view org) {
   EpochMs since = 0;
-  if (const auto text = kept(ledger, listening_key(org)))
+  if (const auto text = ledger::AuditBook(ledger).text_of(listening_key(org)))
     std::from_chars(text->data(), text->data() + text->size(), since);
   return since;
 }

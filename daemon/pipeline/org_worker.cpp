@@ -117,6 +117,7 @@ Result<void> OrgWorker::learn_facts() {
     log::warning("the org shows the user no record types: record_type stays empty",
                  {{"org", parts_.org}});
   }
+  if (parts_.hidden != nullptr) facts.retired = parts_.hidden->all();
   return parts_.ledger.set_org_facts(facts);
 }
 

@@ -21,6 +21,8 @@ constexpr EpochMs kPostponeMax = 15 * 60'000;
 /// Rows in the lane are applied within moments; should they get lost on the way, their holes are
 /// due again after this.
 constexpr EpochMs kInFlight = 60'000;
+/// Holes that a start has asked for at once, at most: more than a lane and an outbox hold.
+constexpr std::size_t kAtStartMax = 10 * kRefetchMax;
 
 EpochMs pause_after(std::uint32_t attempts) {
   return std::min(kPostponeMax, kPostpone << std::min<std::uint32_t>(attempts, 10));
@@ -36,7 +38,21 @@ RefetchTask::RefetchTask(OrgTools& tools)
                                     "Records whose refetch failed; they are asked for again",
                                     {{"org", tools.org}})) {}
 
+/// Nothing is on its way in a new process, so nothing that waits for that need wait. A short pause
+/// after a refusal looks the same, and ends as well.
+Result<void> RefetchTask::ask_at_once() {
+  const EpochMs now = tools_.clock.now_ms();
+  auto waiting = tools_.ledger.due_refetches(tools_.org, now + kInFlight, kAtStartMax);
+  std::erase_if(waiting, [now](const ledger::Hole& hole) { return hole.next_try <= now; });
+  if (waiting.empty()) return {};
+  return tools_.ledger.postpone(waiting, now);
+}
+
 Result<Step> RefetchTask::step() {
+  if (!begun_) {
+    if (auto done = ask_at_once(); !done) return done.error();
+    begun_ = true;
+  }
   const EpochMs now = tools_.clock.now_ms();
   const auto due = tools_.ledger.due_refetches(tools_.org, now, kRefetchMax);
   if (due.empty()) return Step::wait(tools_.clock.monotonic_ms() + kPollMs);

@@ -12,8 +12,9 @@ namespace headwater {
 ///
 /// A row carries the version noted before its query, so events that are newer win in any order;
 /// applying it closes the hole. A refetch that is refused is postponed, never given up; while the
-/// org does not answer, all wait for its next answer. A record whose row cannot be read keeps its
-/// hole, cause `unreadable`, and the others go on.
+/// org does not answer, all wait for its next answer. Rows that a process had on their way when it
+/// ended are asked for at once by the next one. A record whose row cannot be read keeps its hole,
+/// cause `unreadable`, and the others go on.
 class RefetchTask final : public OrgTask {
  public:
   explicit RefetchTask(OrgTools& tools);
@@ -21,6 +22,7 @@ class RefetchTask final : public OrgTask {
   Result<Step> step() override;
 
  private:
+  Result<void> ask_at_once();
   Result<void> refetch(const std::string& object, const std::vector<ledger::Hole>& holes);
   Result<void> say_unread(const std::vector<ledger::Hole>& holes,
                           const std::map<std::string, std::string>& unread,
@@ -29,6 +31,7 @@ class RefetchTask final : public OrgTask {
   OrgTools& tools_;
   observe::Counter refetched_, failed_;
   std::string failed_object_;
+  bool begun_ = false;
 };
 
 }  // namespace headwater

@@ -67,13 +67,10 @@ SchemaBook::Page* SchemaBook::current(Page& page) const {
 
 std::set<std::string> SchemaBook::kept_in_use(const std::string& object) {
   std::set<std::string> out;
-  const std::string name = in_use_key(org_, object);
-  const auto rows = ledger::AuditBook(ledger_).kept(name);
-  if (!rows) return out;
-  for (const auto& [key, text] : *rows) {
-    std::istringstream ids(key == name ? text : std::string());
-    for (std::string id; ids >> id;) out.insert(id);
-  }
+  const auto text = ledger::AuditBook(ledger_).text_of(in_use_key(org_, object));
+  if (!text) return out;
+  std::istringstream ids(*text);
+  for (std::string id; ids >> id;) out.insert(id);
   return out;
 }
 

@@ -59,40 +59,60 @@ Result<void> open(ledger::Ledger& ledger,
 
 }  // namespace
 
-Result<bool> note_silence(ledger::Ledger& ledger,
-                          std::string_view org,
-                          const Captured& captured,
-                          const ObjectsAsked& asked,
-                          Millis settle) {
-  bool any = false;
+EpochMs noticed_at(const Hole& hole, EpochMs now) {
+  return hole.opened_at <= now ? hole.opened_at : 0;
+}
+
+bool have_told(const Listening& by, const std::string& object, EpochMs until) {
+  if (by.now - until > kRetentionMs) return true;
+  return std::ranges::all_of(by.streams, [&](const StreamProgress& stream) {
+    const std::string only = object_of_topic(stream.topic);
+    if (!only.empty() && only != object) return true;
+    const auto is_past = [&](EpochMs at, EpochMs slack) {
+      return at > until && at <= by.now + slack;
+    };
+    return is_past(stream.newest_commit, by.settle.count()) || is_past(stream.at_tip, 0);
+  });
+}
+
+Result<Silences> note_silence(ledger::Ledger& ledger,
+                              std::string_view org,
+                              const Captured& captured,
+                              const Listening& by) {
+  Silences out;
   const auto holes = ledger.wide_holes(org);
   std::optional<std::set<std::string>> known;  // seldom needed
   std::optional<std::vector<Hole>> closed;
   for (const auto& [object, told] : captured.objects) {
-    const auto own = std::ranges::find(asked.topics, object, object_of_topic);
+    const auto own = std::ranges::find(by.asked.topics, object, object_of_topic);
+    const bool has_own = own != by.asked.topics.end();
     auto hole = open_silence(holes, object);
-    if (!captured.silent(told) || own != asked.topics.end()) {
+    if (!captured.silent(told) || has_own) {
       if (!captured.exact || !hole || hole->to_ts != 0) continue;
-      if (own != asked.topics.end() && !is_anchored(ledger, org, *own)) continue;
-      if (own == asked.topics.end() && captured.asked_at - told.back < settle.count()) {
-        any = true;
+      const bool is_back = has_own ? is_anchored(ledger, org, *own)
+                                   : captured.asked_at - told.back >= by.settle.count();
+      // What the streams told of it before the silence was committed by then.
+      const EpochMs until = has_own ? noticed_at(*hole, by.now) : told.back + by.settle.count();
+      if (!is_back || !have_told(by, object, until)) {
+        out.last = true;
+        out.wait = out.wait || is_back || has_own;
         continue;
       }
-      hole->to_ts = captured.asked_at;
+      hole->to_ts = by.now;
       hole->detail =
           fmt::format("the streams bring it again since {}", format_datetime(hole->to_ts));
       if (auto ended = ledger.open_hole(*hole); !ended) return ended.error();
       continue;
     }
-    if (!known) known = known_objects(ledger, org, asked);
+    if (!known) known = known_objects(ledger, org, by.asked);
     if (!known->contains(object)) continue;
-    any = true;
+    out.last = true;
     if (hole && hole->to_ts == 0) continue;  // one that had its end loses it
     if (!closed) closed = ledger.closed_holes();
     if (is_accepted(*closed, object, told.told)) continue;
     if (auto opened = open(ledger, org, object, captured, told); !opened) return opened.error();
   }
-  return any;
+  return out;
 }
 
 }  // namespace headwater

@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "connectors/salesforce/errors.hpp"
+#include "daemon/pipeline/stream_progress.hpp"
 
 namespace headwater {
-namespace {
 
-/// Events stay on the bus for so long (Pub/Sub API guide, "Event Message Durability").
-constexpr EpochMs kRetentionMs = Millis(std::chrono::hours{72}).count();
-
-}  // namespace
+EpochMs complete_until(const ledger::StreamPosition& position) {
+  return position.replay_id.empty() ? position.stored_at
+                                    : std::min(position.newest_commit_ts, position.stored_at);
+}
 
 Result<void> StreamDoubts::refused(const Error& error) {
   const bool limit = salesforce::recovery(error) == salesforce::Recovery::Quota;
@@ -27,7 +26,10 @@ Result<void> StreamDoubts::refused(const Error& error) {
   hole.topic = stream_.topic;
   hole.cause = limit ? kDeliveryLimit : kSwitchedOff;
   hole.detail = error.message;
-  if (position) hole.from_ts = std::max(position->newest_commit_ts, position->stored_at);
+  if (position) {
+    hole.from_ts = limit ? std::max(position->newest_commit_ts, position->stored_at)
+                         : complete_until(*position);
+  }
   if (limit) {
     hole.to_ts = clock_.now_ms();
     hole.detail += fmt::format(

@@ -39,6 +39,11 @@ class StreamDoubts {
   bool may_be_open_ = true;  // also from before a restart
 };
 
+/// Since when a stream with this position may lack something. What was told last may lie hours
+/// behind the time at which it was stored, and an event that claims to come from the future must
+/// not shorten a doubt.
+EpochMs complete_until(const ledger::StreamPosition& position);
+
 inline constexpr std::string_view kExpired = "expired";  ///< a position that was lost
 inline constexpr std::string_view kDeliveryLimit = "delivery_limit";
 using ledger::kSwitchedOff;

@@ -146,10 +146,12 @@ std::string row_difference(std::string_view sections, std::string_view text, Wor
     if (have == nullptr || without_nul(want.at(section)) != *have)
       return differs(section, &want.at(section), have, wording);
   }
-  const auto* listed = want.as_object().if_contains("violations");
-  const auto* kept = row.if_contains("violations");
-  if (kept != nullptr && kept->is_null()) kept = nullptr;
-  if (!same_list(listed, kept)) return differs("violations", listed, kept, wording);
+  for (const char* list : {"violations", "retired"}) {
+    const auto* listed = want.as_object().if_contains(list);
+    const auto* kept = row.if_contains(list);
+    if (kept != nullptr && kept->is_null()) kept = nullptr;
+    if (!same_list(listed, kept)) return differs(list, listed, kept, wording);
+  }
   const auto& refs = want.at("refs").as_object();
   for (const auto& [name, value] : refs) {
     const auto* edge = edges.if_contains(name);
@@ -181,15 +183,19 @@ bool is_retired(std::string_view section,
 }  // namespace
 
 std::string sections_of(std::string_view document) {
-  constexpr std::string_view kViolations = ",\"violations\":[";
   const auto from = document.find("\"fields\":");
   const auto to = document.rfind(",\"meta\":{\"rev\":");
   if (from == std::string_view::npos || to == std::string_view::npos || to < from) return {};
   std::string out(document.substr(from, to - from));
-  // Nothing else of meta is an object, and no name in the list holds a bracket.
-  const auto listed = document.find(kViolations, to);
-  if (listed < document.find('}', to)) {
-    out += document.substr(listed, document.find(']', listed) + 1 - listed);
+  // The lists are its last members, in this order. Nothing else of meta is an object, and no name
+  // in a list holds a bracket.
+  auto rest = document.substr(to);
+  for (const std::string_view list : {",\"violations\":[", ",\"retired\":["}) {
+    const auto listed = rest.find(list);
+    if (listed >= rest.find('}')) continue;
+    const auto end = rest.find(']', listed) + 1;
+    out += rest.substr(listed, end - listed);
+    rest.remove_prefix(end);
   }
   return out;
 }
@@ -228,9 +234,12 @@ std::string document_difference(std::string_view want,
   const auto wanted = json::parse("{" + std::string(want) + "}", broken);
   const auto found = broken ? json::value() : json::parse("{" + std::string(have) + "}", broken);
   if (broken || !found.is_object()) return "it is no canonical record";
-  const auto* listed = wanted.as_object().if_contains("violations");
-  const auto* kept = found.as_object().if_contains("violations");
-  if (!same_list(listed, kept)) return differs("violations", listed, kept, wording);
+  for (const char* list : {"violations", "retired"}) {
+    if (by_org && list == std::string_view("retired")) continue;
+    const auto* listed = wanted.as_object().if_contains(list);
+    const auto* kept = found.as_object().if_contains(list);
+    if (!same_list(listed, kept)) return differs(list, listed, kept, wording);
+  }
   for (const auto& [section, members] : wanted.as_object()) {
     if (!members.is_object()) continue;
     const auto* there = found.as_object().if_contains(section);

@@ -26,8 +26,8 @@ struct LedgerRecord {
 std::optional<LedgerRecord> read_record(std::string document);
 
 /// `"fields":{…},"extra":{…},"raw":{…},"refs":{…}` of a canonical record's text, and behind them
-/// its
-/// `"violations":[…]` if it has some: equal records have equal bytes. Empty if there is none.
+/// its `"violations":[…]` and `"retired":[…]` if it has some: equal records have equal bytes. Empty
+/// if there is none.
 /// `document` may go on behind the record.
 std::string sections_of(std::string_view document);
 
@@ -44,7 +44,8 @@ using Retired = std::set<std::string, std::less<>>;
 /// Empty: the same. `by_org`: `want` was read from the org, whose LastModifiedDate may be earlier
 /// than `updated_at`: some changes (geocoding, lead conversion) come without one, and then the
 /// commit time counts; and a field that the org does not show any more keeps its last value here,
-/// mapped (`retired`, may be null) or not.
+/// mapped (`retired`, may be null) or not. Whether the record lists it is not compared then: the
+/// org may have been asked for its fields since.
 std::string document_difference(std::string_view want,
                                 std::string_view have,
                                 bool by_org,

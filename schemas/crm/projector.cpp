@@ -39,6 +39,7 @@ void Projection::begin() {
     sections[static_cast<std::size_t>(which)].clear();
   }
   violations.clear();
+  retired.clear();
   record_type_unknown = {};
   arena.release();
 }
@@ -51,7 +52,9 @@ struct Projector::Plan {
   OrgVariables variables;
   KeyMaker keys;
   Layout layout;
-  std::vector<Fit> fits;  // of the fields of the record at hand
+  const std::set<std::string, std::less<>>* retired_paths = nullptr;  // none: null
+  std::vector<NameId> retired;  // those of them that records may show, by name
+  std::vector<Fit> fits;        // of the fields of the record at hand
   std::string scratch;
   DomainMemo domains;
 
@@ -70,11 +73,14 @@ struct Projector::Plan {
       if (!block->region.empty()) variables.region = block->region;
       if (!block->currency.empty()) variables.currency = block->currency;
     }
-    layout = Layout::make(entity, variables, names);
+    if (const auto at = org->retired.find(object); at != org->retired.end())
+      retired_paths = &at->second;
+    lay_out();
   }
 
   std::vector<std::uint8_t> stale;  // by field: to be made again
 
+  void lay_out();
   void fields(const RawSlots& raw, const StateFacts& facts, Projection& out);
   void field(std::size_t i, const RawSlots& raw, const StateFacts& facts, Projection& out);
   void fields_fed_by(std::span<const Member> changed);
@@ -92,6 +98,20 @@ struct Projector::Plan {
   void relate(ExtraPlan& extra, const ValueView& value, Projection& out);
   void sort_time(Projection& out) const;
 };
+
+void Projector::Plan::lay_out() {
+  layout = Layout::make(entity, variables, names);
+  retired.clear();
+  if (retired_paths == nullptr) return;
+  for (const auto& path : *retired_paths) {
+    const auto id = names.find(path);
+    if (!id || *id >= layout.names_size) continue;  // no record has it
+    const auto& dropped = entity.drop_extra;
+    const bool mapped = layout.raw_of[*id] != Layout::kNone;
+    if (!mapped && std::ranges::find(dropped, path) != dropped.end()) continue;
+    retired.push_back(*id);
+  }
+}
 
 void Projector::Plan::fields(const RawSlots& raw, const StateFacts& facts, Projection& out) {
   section(out, Section::Fields).resize(layout.fields.size());  // every one is written below
@@ -148,6 +168,9 @@ void Projector::Plan::rest(const RawSlots& raw, Projection& out) {
   refs(raw, out);
   extras(raw, out);
   sort_time(out);
+  for (const NameId id : retired) {
+    if (slot(raw, id).tag != Tag::Absent) put_varint(out.retired, id);
+  }
 }
 
 Fit Projector::Plan::compound(const FieldPlan& field,
@@ -269,7 +292,7 @@ std::string_view Projector::entity() const { return plan_->entity.entity; }
 void Projector::project(const RawSlots& raw, const StateFacts& facts, Projection& out) {
   Plan& plan = *plan_;
   if (plan.names.size() != plan.layout.names_size) {
-    plan.layout = Layout::make(plan.entity, plan.variables, plan.names);
+    plan.lay_out();
   }
   out.begin();
   out.bu = plan.variables.bu;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <memory_resource>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ namespace headwater::crm {
 /// Record type id (18 characters) -> developer name.
 using RecordTypes = std::map<std::string, std::string, std::less<>>;
 
+/// Object -> source paths that the org has no longer, or shows to our user no longer.
+using RetiredPaths = std::map<std::string, std::set<std::string, std::less<>>, std::less<>>;
+
 /// What projection needs to know of an org, besides the record. Part of what a record's image is a
 /// function of: when it changes, records are projected again.
 struct OrgFacts {
@@ -31,6 +35,7 @@ struct OrgFacts {
   std::string region;    ///< default region, may be empty
   std::unordered_map<std::string, std::string> object_by_prefix;  ///< `a0B` -> `Invoice__c`
   RecordTypes record_types = {};
+  RetiredPaths retired = {};  ///< no object without a path
 };
 
 /// A record's raw image laid out for projection: slot i holds the value of the source path with
@@ -51,6 +56,7 @@ struct Projection {
   std::optional<EpochMs> sort_at;  ///< of the record in relation lists
   std::array<std::vector<Member>, kSections> sections;
   std::string violations;                ///< as Meta has them
+  std::string retired;                   ///< as Meta has it
   std::string_view record_type_unknown;  ///< a RecordTypeId that the facts have no name for
   std::pmr::monotonic_buffer_resource arena;
 

@@ -12,14 +12,9 @@ namespace {
 // Layout of a journal value: format, kind, op, flags, then typed values in fixed order. A format
 // that an older build does not know is refused, never guessed at.
 constexpr std::uint8_t kFormat = 1;
-/// Of entries of the kind Event, and of those with violations, which builds before them cannot
-/// read.
-constexpr std::uint8_t kEventFormat = 2, kViolationsFormat = 3;
-
-std::uint8_t format_of(EntryKind kind, bool violations) {
-  if (kind == EntryKind::Event) return kEventFormat;
-  return violations ? kViolationsFormat : kFormat;
-}
+/// Of entries of the kind Event, of those with violations, and of those with retired fields, which
+/// builds before them cannot read.
+constexpr std::uint8_t kEventFormat = 2, kViolationsFormat = 3, kRetiredFormat = 4;
 
 enum Flag : std::uint32_t {
   kLate = 1,
@@ -35,7 +30,15 @@ enum Flag : std::uint32_t {
   kMergedFrom = 1024,
   kViolations = 2048,
   kBeforeViolations = 4096,
+  kRetired = 8192,
+  kBeforeRetired = 16384,
 };
+
+std::uint8_t format_of(EntryKind kind, std::uint32_t flags) {
+  if (kind == EntryKind::Event) return kEventFormat;
+  if ((flags & (kRetired | kBeforeRetired)) != 0) return kRetiredFormat;
+  return (flags & (kViolations | kBeforeViolations)) != 0 ? kViolationsFormat : kFormat;
+}
 
 std::uint32_t flags_of(const EntryView& e) {
   return (e.late ? kLate : 0U) | (e.purge ? kPurge : 0U) | (e.has_before ? kHasBefore : 0U) |
@@ -44,7 +47,9 @@ std::uint32_t flags_of(const EntryView& e) {
          (e.sort_at ? kSortAt : 0U) | (e.before_sort_at ? kBeforeSortAt : 0U) |
          (e.closed ? kClosed : 0U) | (e.merged_from.empty() ? 0U : kMergedFrom) |
          (e.meta.violations.empty() ? 0U : kViolations) |
-         (e.before.violations.empty() ? 0U : kBeforeViolations);
+         (e.before.violations.empty() ? 0U : kBeforeViolations) |
+         (e.meta.retired.empty() ? 0U : kRetired) |
+         (e.before.retired.empty() ? 0U : kBeforeRetired);
 }
 
 void put_meta(std::string& out, const Meta& meta) {
@@ -104,13 +109,13 @@ std::span<const NameId> read_names(ByteReader& reader,
 }
 
 /// Numbers that the table knows, or none and a failed reader.
-std::string_view read_violations(ByteReader& reader, const NameTable& names) {
-  const std::string_view violations = reader.text();
-  ByteReader numbers(violations);
+std::string_view read_numbers(ByteReader& reader, const NameTable& names) {
+  const std::string_view listed = reader.text();
+  ByteReader numbers(listed);
   bool known = true;
   while (known && !numbers.done()) known = numbers.varint() < names.size() && numbers.ok();
   if (!known) reader.take(reader.left() + 1);
-  return known ? violations : std::string_view();
+  return known ? listed : std::string_view();
 }
 
 /// Cuts an rkey into its parts. False if it is not one.
@@ -164,8 +169,10 @@ void put_record(std::string& out, const EntryView& e) {
     put_meta(out, e.before);
     put_image(out, e.old);
     if (!e.before.violations.empty()) put_text(out, e.before.violations);
+    if (!e.before.retired.empty()) put_text(out, e.before.retired);
   }
   if (!e.meta.violations.empty()) put_text(out, e.meta.violations);
+  if (!e.meta.retired.empty()) put_text(out, e.meta.retired);
 }
 
 void read_record(ByteReader& reader,
@@ -200,9 +207,11 @@ void read_record(ByteReader& reader,
     e.before.complete = (flags & kBeforeComplete) != 0;
     e.before.deleted = (flags & kBeforeDeleted) != 0;
     e.old = read_image(reader, names, arena);
-    if (flags & kBeforeViolations) e.before.violations = read_violations(reader, names);
+    if (flags & kBeforeViolations) e.before.violations = read_numbers(reader, names);
+    if (flags & kBeforeRetired) e.before.retired = read_numbers(reader, names);
   }
-  if (flags & kViolations) e.meta.violations = read_violations(reader, names);
+  if (flags & kViolations) e.meta.violations = read_numbers(reader, names);
+  if (flags & kRetired) e.meta.retired = read_numbers(reader, names);
 }
 
 void put_event(std::string& out, const EntryView& e) {
@@ -254,10 +263,11 @@ void read_origin(ByteReader& reader, Origin& origin) {
 }
 
 void put_entry(std::string& out, const EntryView& e) {
-  put_byte(out, format_of(e.kind, !e.meta.violations.empty() || !e.before.violations.empty()));
+  const std::uint32_t flags = flags_of(e);
+  put_byte(out, format_of(e.kind, flags));
   put_byte(out, static_cast<std::uint8_t>(e.kind));
   put_byte(out, static_cast<std::uint8_t>(e.op));
-  put_varint(out, flags_of(e));
+  put_varint(out, flags);
   put_signed(out, e.ts_ms);
   put_text(out, e.rkey);
   if (e.kind == EntryKind::Record) {
@@ -278,7 +288,7 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
   };
   ByteReader reader(keep(bytes));
   const std::uint8_t format = reader.byte();
-  if (format != kFormat && format != kEventFormat && format != kViolationsFormat) {
+  if (format < kFormat || format > kRetiredFormat) {
     return damaged("unknown format; it was written by a newer build or is damaged");
   }
   EntryView e;
@@ -286,7 +296,7 @@ Result<void> EntryBatch::add(Rev rev, std::string_view bytes, NameTables& tables
   e.kind = static_cast<EntryKind>(reader.byte());
   e.op = static_cast<Op>(reader.byte());
   const auto flags = static_cast<std::uint32_t>(reader.varint());
-  if (format != format_of(e.kind, (flags & (kViolations | kBeforeViolations)) != 0)) {
+  if (format != format_of(e.kind, flags)) {
     return damaged("its kind is not of its format");
   }
   e.late = (flags & kLate) != 0;

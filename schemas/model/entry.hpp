@@ -36,6 +36,10 @@ struct Meta {
   bool deleted = false;
   /// Fields whose transform failed, so that they are null: their name numbers as varints.
   std::string_view violations;
+  /// Source fields that the org has no longer, or shows to our user no longer, so that what stands
+  /// here of them is what was known last: as `violations`. Not kept in states: it is made of their
+  /// fields and the org's facts.
+  std::string_view retired;
 };
 
 /// Where a change came from.

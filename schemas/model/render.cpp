@@ -68,6 +68,10 @@ void append_meta(std::string& out,
     out.append(",\"violations\":");
     append_violations(out, *names, meta.violations);
   }
+  if (!meta.retired.empty()) {
+    out.append(",\"retired\":");
+    append_retired(out, *names, meta.retired);
+  }
   out.push_back('}');
 }
 
@@ -283,6 +287,17 @@ void append_violations(std::string& out, const NameTable& names, std::string_vie
     out.append(1, before).append("{\"field\":");
     append_json_string(out, names.text(static_cast<NameId>(numbers.varint())));
     out.append(",\"rule\":\"transform_error\"}");
+    before = ',';
+  }
+  out.push_back(']');
+}
+
+void append_retired(std::string& out, const NameTable& names, std::string_view retired) {
+  ByteReader numbers(retired);
+  char before = '[';
+  while (!numbers.done()) {
+    out.push_back(before);
+    append_json_string(out, names.text(static_cast<NameId>(numbers.varint())));
     before = ',';
   }
   out.push_back(']');

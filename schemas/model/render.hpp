@@ -50,6 +50,9 @@ void append_section_json(std::string& out, const ImageView& image, Section secti
 /// `[{"field":"amount","rule":"transform_error"}]` of Meta's violations. REQUIRES: there are some.
 void append_violations(std::string& out, const NameTable& names, std::string_view violations);
 
+/// `["Tier__c"]` of Meta's retired fields. REQUIRES: there are some.
+void append_retired(std::string& out, const NameTable& names, std::string_view retired);
+
 /// `org/transactionKey/sequenceNumber/id18`, or the entry's own change id.
 void append_change_id(std::string& out, const EntryView& entry);
 /// `created updated deleted undeleted merged snapshot`: the last word but one of ce_type.

@@ -98,6 +98,7 @@ class Contacts {
               7,
               true,
               false,
+              {},
               {}};
     e.has_before = op == Op::Update;
     e.sort_at = e.before_sort_at = 1'700'000'000'000;

@@ -64,7 +64,7 @@ in_redis=$(redis-cli -p "$redis_port" hget crm:cursor:demo rev)
 
 # A second SIGTERM does not wait for a sink that stands still; nothing is lost by it.
 stack_daemon_start
-in_step 90  # a record that was being read again when the daemon stopped is due after a minute
+in_step 30
 postmaster=$(head -n 1 "$work/pg/data/postmaster.pid")
 mapfile -t server < <(pgrep -P "$postmaster"; echo "$postmaster")
 kill -STOP "${server[@]}"
@@ -79,6 +79,6 @@ stack_daemon_kill TERM
 log_has "msg=stopped" && fail "the second SIGTERM waited for the drain"
 kill -CONT "${server[@]}"
 stack_daemon_start
-in_step 90
+in_step 30
 verify
 echo "life_cycle: OK"

@@ -70,7 +70,8 @@ with socket.socket(socket.AF_UNIX) as s:
     print(s.recv(4096).decode())
 END
 }
-order "audit drift by=test sink=kafka $key it is another" | grep -q '"restated":1' || fail "it is not told again"
+answer=$(order "audit drift by=test sink=kafka $key it is another")
+[[ $answer == *'"restated":1'* ]] || fail "it is not told again: $answer"
 drift_closed() { headwater --json holes --all | jq -e 'any(.cause == "sink_drift" and .sink == "kafka" and .status == "repaired" and .closed_by == "audit of kafka")' >/dev/null; }
 wait_for 60 "the end of Kafka's drift" drift_closed || fail "it stays open: $(headwater --json holes --all | jq -c '.[] | select(.cause == "sink_drift")')"
 verify --wait 20

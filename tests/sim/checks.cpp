@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <charconv>
 
+#include "daemon/audit/receipt.hpp"
 #include "daemon/ledger/hole_causes.hpp"
 
 namespace headwater::sim {
@@ -31,17 +33,19 @@ const ImageView& image_of(const EntryView& entry) {
   return entry.meta.deleted ? entry.old : entry.after;
 }
 
-/// The first field that differs, in words; empty if none does. Without `later`, but for fields that
-/// a row may lack because the org got them after it was described to us.
+/// The first field that differs and is not excused, in words; empty if none does. Without `later`,
+/// but for fields that a row may lack because the org got them after it was described to us.
 std::string difference(const SimRecord& record,
                        const Point& point,
                        const ImageView& image,
-                       bool later) {
+                       bool later,
+                       const std::function<bool(std::size_t)>& excused) {
   for (std::size_t i = 0; i < point.values.size(); ++i) {
     const SimField& field = record.object->fields[i];
     if (field.later && !later) continue;
     const auto found = value_in(image, field);
     if (found == point.values[i]) continue;
+    if (excused(i)) continue;
     return fmt::format("{} is {} and was {} in the org",
                        field.name,
                        found.value_or("null"),
@@ -99,6 +103,10 @@ void Watch::adopt(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets
   // All that it told may be trimmed away: then nothing can be read of it.
   if (ledger.journal().entries == 0) dropped_ = ledger.head().value;
   read_journal(ledger, targets, false);
+  // Of what its journal tells no more nobody knows whether it was in doubt.
+  for (const auto& [key, record] : org_.records()) {
+    if (level(ledger, key).deleted) gone_in_doubt_.insert(key);
+  }
   // What stands up to its position was looked at when it was written.
   const auto position = ledger.position({kOrg, kTopic});
   const auto index = position ? org_.index_of(position->replay_id.bytes()) : std::nullopt;
@@ -166,6 +174,7 @@ void Watch::note(const EntryView& entry, const std::vector<SimTarget*>& targets,
   world_.trace.bytes(told.text);
   if (told.record) {
     latest_[told.key] = journal_.size();
+    note_values(told.key, image_of(entry));
     if (check) {
       check_image(entry);
     } else if (entry.meta.deleted) {
@@ -175,6 +184,16 @@ void Watch::note(const EntryView& entry, const std::vector<SimTarget*>& targets,
     }
   }
   journal_.push_back(std::move(told));
+}
+
+/// Which fields had a value once.
+void Watch::note_values(const std::string& key, const ImageView& image) {
+  if (world_.faults.hide == 0) return;
+  const SimRecord* record = org_.find(key);
+  if (record == nullptr) return;
+  for (const SimField& field : record->object->fields) {
+    if (value_in(image, field)) valued_.emplace(key, field.name);
+  }
 }
 
 void Watch::check_image(const EntryView& entry) {
@@ -196,7 +215,8 @@ void Watch::check_image(const EntryView& entry) {
   // any more what its doubt was about.
   const bool seen = !entry.meta.deleted ||
                     (entry.origin.type == ChangeType::Delete && gone_in_doubt_.count(key) == 0);
-  if (const auto what = difference(*record, *point, image_of(entry), false);
+  if (const auto what =
+          difference(*record, *point, image_of(entry), false, hidden_of(*record, image_of(entry)));
       seen && !what.empty()) {
     broken(
         fmt::format("image: {} rev {} as of change {}: {}", key, entry.meta.rev.value, seq, what));
@@ -220,6 +240,22 @@ void Watch::check_image(const EntryView& entry) {
                        now));
   }
   reached = now;
+}
+
+/// Of a field that was hidden from our user we may know an old value, which it had at some change;
+/// null if it was so, or if we never knew another.
+std::function<bool(std::size_t)> Watch::hidden_of(const SimRecord& record,
+                                                  const ImageView& image) const {
+  return [this, &record, &image](std::size_t i) {
+    const SimField& field = record.object->fields[i];
+    const auto& hidden = org_.hidden();
+    if (!hidden || hidden->object != record.object->name || hidden->field != field.name)
+      return false;
+    const auto value = value_in(image, field);
+    return (!value && !valued_.contains({record.rkey(), field.name})) ||
+           std::ranges::any_of(record.history,
+                               [&](const Point& point) { return point.values[i] == value; });
+  };
 }
 
 Watch::Level Watch::level(ledger::Ledger& ledger, const std::string& rkey) {
@@ -342,6 +378,7 @@ void Watch::check_topic(const SimTarget& target, std::size_t number, std::uint64
 void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets, bool history) {
   for (const auto& [key, record] : org_.records()) check_truth(ledger, record);
   check_silences(ledger);
+  check_findings(ledger);
   // A new birth tells its states anew only once no stretch is in doubt: until then targets may hold
   // what another copy of the ledger told them.
   const auto holes = ledger.holes();
@@ -373,12 +410,8 @@ void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
     if (record.now().deleted) return;  // it came and went, and nobody was told of it
     if (world_.faults.snapshot) broken(fmt::format("rest: {} was not read in", key));
     if (org_.untold().contains(key)) broken(fmt::format("rest: {} came in silence", key));
-    const auto& bus = org_.bus();
-    for (std::size_t i = subscriptions_.owed_from; i < bus.size(); ++i) {
-      if (std::ranges::find(bus[i].records, &record) != bus[i].records.end()) {
-        broken(fmt::format("rest: the ledger does not know {}", key));
-      }
-    }
+    if (was_owed(record, std::nullopt))
+      broken(fmt::format("rest: the ledger does not know {}", key));
     return;  // from before the subscription
   }
   const EntryView& entry = batch.entries()[0];
@@ -390,7 +423,11 @@ void Watch::check_truth(ledger::Ledger& ledger, const SimRecord& record) {
                        truth.deleted ? "deleted" : "alive"));
   }
   if (truth.deleted) return;
-  if (const auto what = difference(record, truth, entry.after, true); !what.empty()) {
+  // Of a field that no event of the record ever told, a lost update is not found (daemon/audit).
+  const bool later = !org_.dropped().contains(key);
+  if (const auto what =
+          difference(record, truth, entry.after, later, hidden_of(record, entry.after));
+      !what.empty()) {
     broken(fmt::format("rest: {} in the ledger: {}", key, what));
   }
 }
@@ -410,6 +447,47 @@ void Watch::check_lost(const ledger::Ledger& ledger,
                      key,
                      format_datetime(first),
                      format_datetime(last)));
+}
+
+/// What an audit names is a record of which a change was told by no event, or lost.
+void Watch::check_findings(ledger::Ledger& ledger) {
+  for (const auto& object : org_.objects()) {
+    const auto receipts = audit::Receipts(ledger).list(kOrg, object.name);
+    if (!receipts) broken("audit: its receipts cannot be read: " + receipts.error().message);
+    for (const auto& text : *receipts) {
+      const auto receipt = boost::json::parse(text);
+      for (const auto& finding : receipt.at("findings").as_array()) {
+        const auto id = boost::json::value_to<std::string>(finding.at("id"));
+        const std::string key = kOrg + ":" + object.name + ":" + id;
+        if (org_.untold().contains(key) || subscriptions_.lost.contains(key)) continue;
+        // From before the subscription: it may be read in, though events of it came later.
+        const bool missing = finding.at("cause").as_string() == "audit_missing";
+        const SimRecord& record = *org_.find(key);
+        if (missing && !was_owed(record, record.history.front().seq)) continue;
+        if (of_hidden(object, finding.at("fields"))) continue;
+        broken(fmt::format("audit: nothing of {} was lost, and it is a finding: {}", key, text));
+      }
+    }
+  }
+}
+
+/// Shown again, a field has another value in the org than we know of: the audit may see it first.
+bool Watch::of_hidden(const SimObject& object, const boost::json::value& fields) const {
+  const auto& hidden = org_.hidden();
+  return hidden && hidden->object == object.name &&
+         std::ranges::all_of(fields.as_array(), [&](const auto& field) {
+           return field.as_string() == hidden->field || field.as_string() == "LastModifiedDate";
+         });
+}
+
+/// An event of it, or of that change of it, came or must come.
+bool Watch::was_owed(const SimRecord& record, std::optional<std::uint64_t> seq) const {
+  const auto& bus = org_.bus();
+  for (std::size_t i = subscriptions_.owed_from; i < bus.size(); ++i) {
+    if (seq && bus[i].seq != *seq) continue;
+    if (std::ranges::find(bus[i].records, &record) != bus[i].records.end()) return true;
+  }
+  return false;
 }
 
 /// What a channel did not tell of was named, read, and is closed with its evidence.
@@ -469,8 +547,10 @@ void Watch::check_history(const SimTarget& target, std::size_t number) {
   std::map<std::uint64_t, const Message*> accepted;
   std::map<std::string, std::uint64_t> states;  // by record key: the last rev told as a state
   for (const auto& partition : state.log) {
-    std::uint64_t last = 0;
+    // What mirrors quarantine and holes has a topic of its own.
+    std::uint64_t last_of_records = 0, last_of_mirrors = 0;
     for (const Message& message : partition) {
+      std::uint64_t& last = message.record ? last_of_records : last_of_mirrors;
       if (message.rev <= last) continue;
       last = message.rev;
       accepted.emplace(message.rev, &message);

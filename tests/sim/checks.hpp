@@ -1,7 +1,10 @@
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,7 +67,9 @@ class Watch {
   /// It tells of its record what was told last.
   bool says_nothing_new(const EntryView& entry) const;
   void note(const EntryView& entry, const std::vector<SimTarget*>& targets, bool check);
+  void note_values(const std::string& key, const ImageView& image);
   void check_image(const EntryView& entry);
+  std::function<bool(std::size_t)> hidden_of(const SimRecord& record, const ImageView& image) const;
   void check_position(ledger::Ledger& ledger);
   void check_event(ledger::Ledger& ledger, std::size_t index);
   void check_truth(ledger::Ledger& ledger, const SimRecord& record);
@@ -73,6 +78,9 @@ class Watch {
                   EpochMs first,
                   EpochMs last);
   void check_silences(const ledger::Ledger& ledger);
+  void check_findings(ledger::Ledger& ledger);
+  bool of_hidden(const SimObject& object, const boost::json::value& fields) const;
+  bool was_owed(const SimRecord& record, std::optional<std::uint64_t> seq) const;
   void check_row(ledger::Ledger& ledger,
                  const SimTarget& target,
                  std::size_t number,
@@ -98,6 +106,7 @@ class Watch {
   std::set<std::string> gone_in_doubt_;        // deleted while a refetch was or may have been owed
   std::map<std::string, std::uint64_t> reached_;  // by record key: the change last told of
   std::set<std::string> holes_;
+  std::set<std::pair<std::string, std::string>> valued_;  // record keys with fields
   std::size_t verified_events_ = 0;
   struct Topic {
     std::vector<std::size_t> read;  // by partition

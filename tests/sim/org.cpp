@@ -198,7 +198,8 @@ void SimOrg::tell(ChangeType type,
                   const std::vector<std::size_t>& changed,
                   const Commit& commit) {
   const SimObject& object = *records[0]->object;
-  const bool told = object.told(world_.now_ms());
+  const bool dropped = listened_to_ && world_.roll(world_.faults.dropped);
+  const bool told = object.told(world_.now_ms()) && !dropped;
   for (const SimRecord* record : records) {
     world_.trace.line(fmt::format("  org: {} {} commit {} {}{}",
                                   to_string(type),
@@ -208,7 +209,10 @@ void SimOrg::tell(ChangeType type,
                                   told ? "" : " untold"));
   }
   if (!told) {
-    for (const SimRecord* record : records) untold_.insert(record->rkey());
+    for (const SimRecord* record : records) {
+      untold_.insert(record->rkey());
+      if (dropped) dropped_.insert(record->rkey());
+    }
     return;
   }
   BusEvent event;
@@ -265,8 +269,10 @@ std::string SimOrg::encode(ChangeType type,
     if (!object.has(object.fields[i])) continue;
     const bool listed = std::ranges::find(changed, i) != changed.end();
     static const std::optional<std::string> kUnchanged;
-    body.push_back(full || listed ? &point.values[i] : &kUnchanged);
-    if (listed) (point.values[i] || i % 2 == 0 ? told : nulled).push_back(place);
+    const bool masked = hidden_ && hidden_->masked && hidden_->object == object.name &&
+                        hidden_->field == object.fields[i].name;
+    body.push_back((full || listed) && !masked ? &point.values[i] : &kUnchanged);
+    if (listed) (*body.back() || i % 2 == 0 ? told : nulled).push_back(place);
     ++place;
   }
   const auto list = [&](const std::vector<std::size_t>& places) {
@@ -320,7 +326,7 @@ salesforce::ObjectDescription SimOrg::describe(const SimObject& object) const {
                 {"IsDeleted", "IsDeleted", "boolean", {}, {}, false},
                 {"SystemModstamp", "SystemModstamp", "datetime", {}, {}, false}};
   for (const SimField& field : object.fields) {
-    if (!object.has(field)) continue;
+    if (!shows(object, field)) continue;
     const char* const type = field.type == FieldType::Text        ? "string"
                              : field.type == FieldType::Reference ? "reference"
                                                                   : "datetime";
@@ -347,7 +353,7 @@ std::string SimOrg::json_of(const SimRecord& record) const {
                                 record.id,
                                 format_datetime(point.commit_ms));
   for (const SimField& field : record.object->fields) {
-    if (!record.object->has(field)) continue;
+    if (!shows(*record.object, field)) continue;
     const auto value = said(record, field.name);
     out += value ? fmt::format(R"(,"{}":"{}")", field.name, *value)
                  : fmt::format(R"(,"{}":null)", field.name);
@@ -388,6 +394,31 @@ const SimObject* SimOrg::deselected() const {
   return object == objects_.end() ? nullptr : &*object;
 }
 
+/// A text field that all records have, once in a run.
+void SimOrg::hide() {
+  const SimObject& object = objects_[world_.random.below(objects_.size())];
+  std::vector<std::string> fields;
+  for (const SimField& field : object.fields) {
+    if (field.type == FieldType::Text && !field.later && field.name != kSeqField)
+      fields.push_back(field.name);
+  }
+  hidden_ = {object.name, fields[world_.random.below(fields.size())], true, false};
+}
+
+bool SimOrg::shows(const SimObject& object, const SimField& field) const {
+  const bool hidden =
+      hidden_ && hidden_->now && hidden_->object == object.name && hidden_->field == field.name;
+  return object.has(field) && !hidden;
+}
+
+std::optional<Error> SimOrg::refuse_fields(std::string_view object,
+                                           std::span<const std::string> fields) const {
+  const bool hides = hidden_ && hidden_->now && hidden_->object == object;
+  if (!hides || std::ranges::find(fields, hidden_->field) == fields.end()) return {};
+  return rejected(fmt::format("rest: No such column '{}' on entity '{}'.", hidden_->field, object),
+                  "INVALID_FIELD");
+}
+
 void SimOrg::change_schema() { objects_[world_.random.below(objects_.size())].schema = 2; }
 
 void SimOrg::migrate() {
@@ -397,7 +428,9 @@ void SimOrg::migrate() {
 }
 
 void SimOrg::stall() {
-  next_visible_ = std::max(next_visible_, world_.now_ms()) + world_.random.between(5'000, 300'000);
+  const std::int64_t until =
+      std::max(next_visible_, world_.now_ms()) + world_.random.between(5'000, kHeldBackMostMs);
+  next_visible_ = std::max(next_visible_, std::min(until, world_.now_ms() + kHeldBackMostMs));
 }
 
 void SimOrg::release() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ inline const std::string kTopic = "/data/ChangeEvents";
 /// Number of the last change of a record, as one of its own fields: what an image is as of.
 inline const std::string kSeqField = "Seq__c";
 
-/// So much later a changed selection takes effect at most.
-inline constexpr std::int64_t kSelectionLateMs = 60'000;
+/// So much later a changed selection takes effect at most, and so long the bus holds events back at
+/// most: together within the time that a daemon lets a changed selection settle.
+inline constexpr std::int64_t kSelectionLateMs = 60'000, kHeldBackMostMs = 300'000;
 
 enum class FieldType : std::uint8_t { Text, Reference, DateTime };
 
@@ -115,6 +117,9 @@ class SimOrg {
   salesforce::ObjectDescription describe(const SimObject& object) const;
   /// The record as REST gives it; nothing if it is deleted or never was.
   std::optional<std::string> json(std::string_view object, std::string_view id) const;
+  /// As the org refuses a query or reading of these fields; none: it shows them all.
+  std::optional<Error> refuse_fields(std::string_view object,
+                                     std::span<const std::string> fields) const;
   /// The record as a query gives it, with IsDeleted.
   std::string row(const SimRecord& record) const;
   /// The same as a line of a Bulk result, of these fields.
@@ -122,14 +127,30 @@ class SimOrg {
   std::map<std::string, SimJob>& jobs() { return jobs_; }
   std::uint64_t jobs_made() { return ++jobs_made_; }
 
+  /// From now on a daemon is owed every change: the bus may lose one.
+  void listen() { listened_to_ = true; }
+  bool listened_to() const { return listened_to_; }
   /// From a little later on no change of the object is told: its list says so at once.
   void select(std::string_view object, bool selected);
   /// The object that its channel does not carry; nullptr: all are selected.
   const SimObject* deselected() const;
   /// Objects that were not selected for a while.
   const std::set<std::string>& silences() const { return silences_; }
+  /// A field that is or was hidden from our user: REST lacks it at once. Events carry it as null
+  /// from `masked` on, until it is shown again.
+  struct Hidden {
+    std::string object, field;
+    bool now = false, masked = false;
+  };
+  void hide();
+  const std::optional<Hidden>& hidden() const { return hidden_; }
+  void mask() { hidden_->masked = true; }
+  void show() { hidden_->now = hidden_->masked = false; }
+  bool shows(const SimObject& object, const SimField& field) const;
   /// Records of which changes were told by no event.
   const std::set<std::string>& untold() const { return untold_; }
+  /// Those of which the bus lost an event in silence.
+  const std::set<std::string>& dropped() const { return dropped_; }
   /// Forces every change made so far to be visible from now on.
   void release();
 
@@ -162,12 +183,14 @@ class SimOrg {
   std::deque<BusEvent> bus_;  // whose events stay where they are
   std::map<std::string, std::size_t> by_replay_id_;
   std::map<std::string, SimJob> jobs_;
-  std::set<std::string> silences_, untold_;
+  std::optional<Hidden> hidden_;
+  std::set<std::string> silences_, untold_, dropped_;
   std::size_t first_kept_ = 0;
   std::uint64_t seq_ = 0, jobs_made_ = 0;
   std::int64_t commit_number_ = 5'000'000;
   std::int64_t next_visible_ = 0;
   std::size_t records_max_;
+  bool listened_to_ = false;
 };
 
 }  // namespace headwater::sim

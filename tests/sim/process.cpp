@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/mapping_file.hpp"
+#include "daemon/audit/audit_task.hpp"
 #include "daemon/pipeline/delete_check_task.hpp"
 #include "daemon/pipeline/job_planner.hpp"
 #include "daemon/pipeline/read_task.hpp"
@@ -17,6 +18,9 @@ namespace {
 constexpr std::int64_t kHousekeepingMs = 3'000;
 constexpr Millis kStreamWait{1'000};
 constexpr std::size_t kLaneBatchesMax = 2;
+constexpr Millis kAuditEvery = std::chrono::minutes{10};
+/// The bus may lag and hold events back for so long.
+constexpr Millis kAuditSettle{kHeldBackMostMs + 30'000};
 constexpr std::size_t kFirstSink = 4;  // of the actors
 constexpr double kReloadShare = 0.02;  // of the chance that a start brings another mapping
 constexpr std::size_t kReprojectAtOnce = 3;
@@ -66,12 +70,14 @@ struct Process::Parts {
   explicit Parts(const Clock& clock) : health(clock) {}
   observe::Health health;
   std::unique_ptr<ledger::Ledger> ledger;
+  std::unique_ptr<HiddenFields> hidden;
   std::unique_ptr<SimSource> source;
   std::unique_ptr<SimApi> api;
   std::unique_ptr<SimReader> reader;
   RowLane rows{kLaneBatchesMax};
   std::atomic<bool> ready{false};
   std::unique_ptr<Ingest> ingest;
+  audit::Desk desk;
   std::unique_ptr<OrgWorker> worker;
   std::vector<std::unique_ptr<SinkLoop>> sinks;
   std::vector<Actor> actors;
@@ -93,6 +99,7 @@ Process::~Process() = default;
 std::vector<Actor>& Process::actors() { return parts_->actors; }
 ledger::Ledger& Process::ledger() { return *parts_->ledger; }
 const std::vector<std::unique_ptr<SinkLoop>>& Process::sinks() const { return parts_->sinks; }
+const HiddenFields* Process::hidden() const { return parts_->hidden.get(); }
 RowLane& Process::lane() { return parts_->rows; }
 
 bool Process::start() {
@@ -137,6 +144,7 @@ void Process::build() {
   Parts& parts = *parts_;
   ledger::Ledger& ledger = *parts.ledger;
   parts.ready = ledger.org_facts(kOrg).has_value();
+  if (world_.faults.hide > 0) parts.hidden = std::make_unique<HiddenFields>(kOrg, ledger, clock_);
   parts.source = std::make_unique<SimSource>(
       world_, org_, subscriptions_, [&ledger] { return ledger.journal().full; });
   parts.api = std::make_unique<SimApi>(world_, org_);
@@ -152,7 +160,8 @@ void Process::build() {
                                                         parts.ready,
                                                         clock_,
                                                         parts.health.add("stream", forever),
-                                                        metrics()});
+                                                        metrics(),
+                                                        parts.hidden.get()});
   parts.worker = std::make_unique<OrgWorker>(OrgWorker::Parts{kOrg,
                                                               {},
                                                               {},
@@ -164,19 +173,9 @@ void Process::build() {
                                                               [] {},
                                                               clock_,
                                                               parts.health.add("org", forever),
-                                                              metrics()});
-  parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
-  if (!world_.faults.unread) {
-    JobPlanner::Plan plan;
-    plan.topics = {std::string(kTopic)};
-    plan.channel_settle = Millis(kSelectionLateMs);
-    if (world_.faults.snapshot) {
-      for (const auto& object : org_.objects()) plan.snapshot_objects.push_back(object.name);
-      plan.snapshot_topics = plan.topics;
-    }
-    parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), std::move(plan)));
-    parts.worker->add(std::make_unique<ReadTask>(parts.worker->tools(), *parts.reader));
-  }
+                                                              metrics(),
+                                                              parts.hidden.get()});
+  add_tasks();
   const std::int64_t now = world_.now_ms();
   parts.actors.push_back({"ingest", [this] { return step_ingest(); }, now});
   parts.actors.push_back({"repair", [&parts] { return parts.worker->step(); }, now});
@@ -195,6 +194,40 @@ void Process::build() {
                                                    parts.health.add(target->name(), forever),
                                                    metrics()}));
     parts.actors.push_back({target->name(), [&loop] { return loop.step(); }, now});
+  }
+}
+
+/// What of the org's work is behind the refetches.
+void Process::add_tasks() {
+  Parts& parts = *parts_;
+  ledger::Ledger& ledger = *parts.ledger;
+  parts.worker->add(std::make_unique<DeleteCheckTask>(parts.worker->tools(), *parts.reader));
+  const auto streams = [&parts, &ledger] {
+    const auto position = ledger.position({kOrg, kTopic});
+    return std::vector<StreamProgress>{
+        {position ? position->newest_commit_ts : 0, parts.ingest->at_tip(), kTopic}};
+  };
+  ObjectsAsked asked{{}, {kTopic}};
+  if (world_.faults.snapshot) {
+    for (const auto& object : org_.objects()) asked.snapshot_objects.push_back(object.name);
+  }
+  if (!world_.faults.unread) {
+    JobPlanner::Plan plan;
+    plan.topics = asked.topics;
+    plan.streams = streams;
+    plan.snapshot_objects = asked.snapshot_objects;
+    if (world_.faults.snapshot) plan.snapshot_topics = plan.topics;
+    parts.worker->add(std::make_unique<JobPlanner>(parts.worker->tools(), std::move(plan)));
+    parts.worker->add(std::make_unique<ReadTask>(parts.worker->tools(), *parts.reader));
+  }
+  if (world_.faults.audits) {
+    const auto whole = [&ledger](const std::string& object) {
+      return ledger.last_snapped(kOrg, object).has_value();
+    };
+    const audit::AuditOptions options{kAuditEvery, {}, kAuditSettle};
+    audit::Bench bench{parts.worker->tools(), *parts.reader, options, streams};
+    parts.worker->add(std::make_unique<audit::AuditTask>(
+        audit::AuditTask::Parts{std::move(bench), parts.desk, asked, whole}));
   }
 }
 

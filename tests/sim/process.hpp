@@ -63,6 +63,8 @@ class Process {
   ledger::Ledger& ledger();
   const std::vector<std::unique_ptr<SinkLoop>>& sinks() const;
   RowLane& lane();
+  /// Fields that the org does not show our user; nullptr: nobody notes them in this run.
+  const HiddenFields* hidden() const;
   int id() const { return id_; }
   std::string holder() const { return "machine:" + std::to_string(id_); }
   std::shared_ptr<ledger::MemoryDisk> disk() const { return disk_; }
@@ -79,6 +81,7 @@ class Process {
  private:
   struct Parts;
   void build();
+  void add_tasks();
   Step step_ingest();
   Step step_main();
   Step step_remap();

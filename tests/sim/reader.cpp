@@ -14,7 +14,7 @@ using salesforce::CallTerms;
 using salesforce::QueryPage;
 using salesforce::Selection;
 
-constexpr std::string_view kBehind = "Id > '", kSince = "SystemModstamp >= ";
+constexpr std::string_view kBehind = "Id > '", kSince = "SystemModstamp >= ", kById = "Id IN";
 constexpr std::size_t kPageRowsMost = 4;  // of a Bulk result: some have several pages
 constexpr std::size_t kPageBytesMax = 1U << 20;
 
@@ -40,7 +40,7 @@ std::vector<const SimRecord*> SimReader::selected(const Selection& selection) co
   const EpochMs since = since_at == std::string::npos
                             ? INT64_MIN
                             : *parse_datetime(where.substr(since_at + kSince.size(), 24));
-  const bool by_id = where.find("Id IN") != std::string::npos;
+  const bool by_id = where.find(kById) != std::string::npos;
   std::vector<const SimRecord*> out;
   for (const auto& [key, record] : org_.records()) {
     const bool named = !by_id || where.find(record.id) != std::string::npos;
@@ -57,6 +57,9 @@ std::vector<const SimRecord*> SimReader::selected(const Selection& selection) co
 
 Result<QueryPage> SimReader::query(const Selection& selection, std::size_t, const CallTerms&) {
   if (auto failed = call("api.query")) return *failed;
+  if (auto refusal = org_.refuse_fields(selection.object, selection.fields)) return *refusal;
+  const bool by_id = selection.where.find(kById) != std::string::npos;
+  if (selection.limit == 0 && !by_id && world_.faults.bulk) return too_slow();
   if (selection.limit > 1 && world_.roll(world_.faults.slow)) return too_slow();
   QueryPage page;
   for (const SimRecord* record : selected(selection)) {
@@ -104,6 +107,7 @@ Result<salesforce::DeletionLog> SimReader::deletions(const std::string& object,
 
 Result<BulkJob> SimReader::create_job(const Selection& selection, const CallTerms&) {
   if (auto failed = call("api.create_job")) return *failed;
+  if (auto refusal = org_.refuse_fields(selection.object, selection.fields)) return *refusal;
   BulkJob out;
   out.id = fmt::format("750-{}", org_.jobs_made());
   out.object = selection.object;

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "daemon/audit/receipt.hpp"
 #include "daemon/ledger/hole_causes.hpp"
 #include "daemon/pipeline/org_objects.hpp"
 #include "tests/sim/checks.hpp"
@@ -20,7 +22,9 @@ constexpr std::size_t kStepsMax = 400'000;
 constexpr std::int64_t kRestMs = 3'000;
 constexpr std::int64_t kRestMostMs = 4LL * 3'600'000;
 constexpr int kDepthMax = 3;
-constexpr std::int64_t kHourUs = 3'600'000'000;
+constexpr std::int64_t kMinuteUs = 60'000'000, kHourUs = 60 * kMinuteUs;
+
+constexpr std::string_view kUnaudited = "an audit is due";
 
 /// A daemon and who watches it.
 struct Daemon {
@@ -72,9 +76,13 @@ class Simulation {
   void gone(int process);
   void disown(const std::string& holder);
   void change();
+  void listen();
+  bool audited();
+  std::size_t audits_of(const std::string& object);
   void strike();
   void strike_target(SimTarget& target, std::vector<TargetState>& copies);
   void strike_process();
+  void strike_field();
   void begin_rival();
   void deselect();
   void select_again();
@@ -92,6 +100,7 @@ class Simulation {
   std::vector<int> stack_;                        // processes whose actors wait, outermost first
   std::size_t changes_left_;
   std::int64_t change_at_, fault_at_;
+  std::map<std::string, std::size_t> audits_before_;  // by object: when all else was at rest
   bool migrated_ = false, history_ = true;
   Outcome outcome_;
 };
@@ -278,6 +287,7 @@ void Simulation::disown(const std::string& holder) {
 
 void Simulation::change() {
   if (changes_left_ > 0) {
+    listen();
     org_.commit();
     --changes_left_;
   }
@@ -287,6 +297,36 @@ void Simulation::change() {
   change_at_ = world_.now_ms() + pause;
 }
 
+/// From when the daemon's position is on its disk, and its audit claims what is saved, it is owed
+/// every change.
+void Simulation::listen() {
+  Process& process = daemons_[0]->process;
+  if (world_.faults.dropped == 0 || org_.listened_to() || !process.up()) return;
+  const auto position = process.ledger().position({kOrg, kTopic});
+  const bool anchored = position && !position->replay_id.empty();
+  if (anchored && listening_since(process.ledger(), kOrg) != 0) org_.listen();
+}
+
+/// Each object was audited since all else is at rest: an audit may have begun before.
+bool Simulation::audited() {
+  if (!world_.faults.audits) return true;
+  bool all = true;
+  for (const auto& object : org_.objects()) {
+    const std::size_t audits = audits_of(object.name);
+    all &= audits >= audits_before_.try_emplace(object.name, audits).first->second + 2;
+  }
+  return all;
+}
+
+/// Audits of the object that could look.
+std::size_t Simulation::audits_of(const std::string& object) {
+  const auto receipts = audit::Receipts(daemons_[0]->process.ledger()).list(kOrg, object);
+  if (!receipts) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(*receipts, [](const auto& receipt) {
+    return receipt.find(R"("result":"failed")") == std::string::npos;
+  }));
+}
+
 // ---- faults from outside
 
 void Simulation::strike() {
@@ -294,6 +334,9 @@ void Simulation::strike() {
   fault_at_ = world_.now_ms() + world_.random.between(200, 6'000);
   for (std::size_t i = 0; i < targets_.size(); ++i) strike_target(*targets_[i], copies_[i]);
   if (world_.roll(faults.stall)) org_.stall();
+  // Audits take their time, and come every few minutes: at times these pass all at once.
+  if (faults.audits && !faults.rival && world_.random.chance(0.1))
+    world_.clock.us += world_.random.between(1, 12) * kMinuteUs;
   if (world_.roll(faults.new_schema)) org_.change_schema();
   if (world_.roll(faults.expire) && org_.visible() > org_.first_kept()) {
     org_.expire(org_.first_kept() + world_.random.below(org_.visible() - org_.first_kept()) + 1);
@@ -307,7 +350,28 @@ void Simulation::strike() {
     backups_.push_back({process.disk()->copy(), process.subscriptions()});
   }
   if (faults.deselect > 0) org_.deselected() != nullptr ? select_again() : deselect();
+  if (faults.hide > 0) strike_field();
   strike_process();
+}
+
+/// A field is hidden from our user, and shown again. Events carry it as null once a describe told
+/// the daemon: what comes between the two it takes for a value, and nobody can tell.
+void Simulation::strike_field() {
+  const auto& hidden = org_.hidden();
+  if (!hidden || !hidden->now) {
+    if (!hidden && world_.roll(world_.faults.hide)) org_.hide();
+    return;
+  }
+  Process& process = daemons_[0]->process;
+  if (!process.up()) return;
+  if (hidden->masked) {
+    if (world_.roll(world_.faults.hide)) org_.show();
+    return;
+  }
+  const auto known = process.hidden()->of(hidden->object);
+  const NameTable& names = process.ledger().names(kOrg, hidden->object);
+  const auto name = names.find(hidden->field);
+  if (known && name && std::ranges::binary_search(*known, *name)) org_.mask();
 }
 
 void Simulation::strike_target(SimTarget& target, std::vector<TargetState>& copies) {
@@ -467,6 +531,7 @@ std::string Simulation::unrest() {
     return fmt::format(
         "{} stands at {}, the journal at {}", targets_[i]->name(), cursor.rev, ledger.head().value);
   }
+  if (!audited()) return std::string(kUnaudited);
   return {};
 }
 
@@ -484,6 +549,7 @@ Outcome Simulation::run() {
       step();
       if (org_.deselected() != nullptr) select_again();
       const std::string why = unrest();
+      if (why == kUnaudited && world_.random.chance(0.1)) world_.clock.us += kMinuteUs;
       if (!why.empty()) since = world_.now_ms();
       if (world_.now_ms() - since > kRestMs) break;
       if (world_.now_ms() - calm_at > kRestMostMs || outcome_.steps - steps > kStepsMax) {

@@ -50,7 +50,9 @@ Result<void> SimSource::subscribe(Start start, const ReplayId& position, std::si
       if (refused_) forget(*(owed_ = subscriptions_.applied_to), org_.first_kept());
       next_ = after;
       if (!refused_ && world_.roll(world_.faults.redeliver)) {
-        next_ = std::max(org_.first_kept(), next_ - std::min(next_, world_.random.below(12)));
+        // Again comes what was sent before: nothing from ahead of a start at the latest event.
+        const std::size_t first = std::max(org_.first_kept(), subscriptions_.owed_from);
+        next_ = std::max(std::min(first, next_), next_ - std::min(next_, world_.random.below(12)));
       }
     }
   }
@@ -175,8 +177,9 @@ Result<salesforce::ObjectDescription> SimApi::describe(std::string_view object) 
 
 Result<std::vector<salesforce::FetchedRecord>> SimApi::fetch(std::string_view object,
                                                              std::span<const RecordId> ids,
-                                                             std::span<const std::string>) {
+                                                             std::span<const std::string> fields) {
   if (auto error = fault()) return *error;
+  if (auto refusal = org_.refuse_fields(object, fields)) return *refusal;
   std::vector<salesforce::FetchedRecord> out;
   for (const RecordId& id : ids) {
     const SimRecord* record = org_.find(fmt::format("{}:{}:{}", kOrg, object, id.view()));

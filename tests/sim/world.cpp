@@ -79,6 +79,12 @@ Faults Faults::draw(Random& random) {
   // was asked knows nothing of a silence that is over by then.
   const bool asks = !out.unread && out.restore == 0 && !out.rival;
   if (asks) out.deselect = some(0.25, 0.2);
+  out.audits = !out.unread && random.chance(0.25);
+  // A copy of the state directory from before anybody listened claims nothing that was lost by
+  // then, and by a clock that is an hour off the audit looks at what was saved at other times.
+  if (out.audits && asks && out.clock_back == 0) out.dropped = some(0.7, 0.1);
+  // Each audit describes its object: soon after a field was hidden it is known.
+  if (out.audits && asks) out.hide = some(0.5, 0.2);
   return out;
 }
 

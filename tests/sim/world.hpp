@@ -93,6 +93,9 @@ struct Faults {
   double log_cut = 0;     ///< the log of deletions begins too late, or ends too early
   bool no_bin = false;    ///< what is deleted is in no recycle bin
   bool unread = false;    ///< nobody reads objects again: holes of stretches stay
+  bool audits = false;    ///< objects are compared with the org, every few minutes
+  double dropped = 0;     ///< an event is lost in silence: the audit alone can tell
+  double hide = 0;        ///< a field is hidden from our user for a while
   bool bulk = false;      ///< objects are too large for REST: they are read by Bulk jobs
   double job_lost = 0;    ///< a Bulk job fails, or its rows are gone before they are read
   double slow = 0;        ///< a query takes too long for as many rows as it asks for

@@ -105,11 +105,18 @@ std::vector<KafkaMessage> read_topic(const std::string& brokers,
   rd_kafka_assign(client, list);
   rd_kafka_topic_partition_list_destroy(list);
   std::vector<KafkaMessage> out;
-  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  // A topic may be long: it is given up once nothing of it comes any more.
+  const auto deadline = [] {
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  };
+  auto until = deadline();
   for (int ended = 0; ended < count;) {
     rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 1'000);
-    if (std::chrono::steady_clock::now() > until) give_up("reading " + topic + " takes too long");
-    if (message == nullptr) continue;
+    if (message == nullptr) {
+      if (std::chrono::steady_clock::now() > until) give_up("no more of " + topic + " comes");
+      continue;
+    }
+    until = deadline();
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) out.push_back(copy_of(*message));
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) ++ended;
     rd_kafka_message_destroy(message);

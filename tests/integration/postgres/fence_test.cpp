@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "connectors/postgres/connection.hpp"
+#include "connectors/postgres/session.hpp"
 #include "sink_fixture.hpp"
 
 namespace headwater::postgres {
@@ -194,6 +196,21 @@ TEST_F(PostgresFence, ALockThatIsNotGivenIsTransientAndNothingIsWritten) {
   ASSERT_TRUE(other->run("rollback").ok());
   EXPECT_EQ(sql("select rev from crm.cursor"), "0");
   ASSERT_TRUE(sink->open(orgs_).ok());
+  must_write(*sink, {{.rev = 1}});
+}
+
+TEST_F(PostgresFence, AHolderThatIsPausedInATransactionKeepsNothingFromOthers) {
+  auto sink = open_sink();
+  config_.statement_timeout = Millis{100};
+  auto paused = open_session(config_);
+  ASSERT_TRUE(paused.ok()) << paused.error().message;
+  ASSERT_TRUE(paused->run("begin; select from crm.cursor for update").ok());
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto waits = [&] {
+    return sql("select count(*) from pg_stat_activity where state like 'idle in transaction%'");
+  };
+  while (waits() != "0" && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_EQ(waits(), "0") << "nobody else could write for as long as it sleeps";
   must_write(*sink, {{.rev = 1}});
 }
 

@@ -14,6 +14,16 @@ class PostgresSchema : public SinkTest {
     EXPECT_EQ((*cursors)[0].ledger, "");
     EXPECT_EQ((*cursors)[0].rev, Rev{0});
   }
+  /// The schema as a build left it that knew no retired fields.
+  void without_retired() {
+    for (const std::string table : {"custom_record", "contact"}) {
+      sql("drop view crm." + table + "_live; alter table crm." + table +
+          " drop column retired; create view crm." + table + "_live as select * from crm." + table +
+          " where not is_deleted");
+    }
+    sql("delete from crm.migration where number = 5; "
+        "delete from crm.layout where attribute = 'retired'");
+  }
 };
 
 TEST_F(PostgresSchema, OpeningTwiceChangesNothing) {
@@ -26,7 +36,7 @@ TEST_F(PostgresSchema, OpeningTwiceChangesNothing) {
   open_sink();
   EXPECT_EQ(sql(all), before);
   EXPECT_EQ(sql("select number, name from crm.migration"),
-            "1|0001_core\n2|0002_highest\n3|0003_platform_event\n4|0004_layout");
+            "1|0001_core\n2|0002_highest\n3|0003_platform_event\n4|0004_layout\n5|0005_retired");
 }
 
 TEST_F(PostgresSchema, ANewerSchemaIsFatal) {
@@ -37,7 +47,7 @@ TEST_F(PostgresSchema, ANewerSchemaIsFatal) {
   EXPECT_EQ(opened.error().kind, ErrorKind::Fatal);
   EXPECT_EQ(opened.error().message,
             "postgres: prepare schema crm: schema crm is of a newer format (migration 9999, this "
-            "program knows up to 4); "
+            "program knows up to 5); "
             "run the newer program, or give this one another schema");
 }
 
@@ -205,11 +215,22 @@ TEST_F(PostgresSchema, WithoutAFixedTableItIsBlockedAndSaysWhatHelps) {
 TEST_F(PostgresSchema, ASchemaOfAnEarlierBuildIsNotedAsItStands) {
   auto sink = open_sink();
   must_write(*sink, {{.rev = 1}});
+  without_retired();
   sql("drop table crm.layout; delete from crm.migration where number = 4");
   sink = make_sink();
   EXPECT_EQ(sink->open(orgs_)->front().rev, Rev{1}) << "nothing was lost";
   sql("drop table crm.contact cascade");
   expect_no_cursor(*sink);
+}
+
+TEST_F(PostgresSchema, TablesOfAnEarlierBuildGetTheColumnOfRetiredFields) {
+  auto sink = open_sink();
+  must_write(*sink, {{.rev = 1}, {.rev = 2, .object = "Gizmo__c", .entity = "custom:Gizmo__c"}});
+  without_retired();
+  sink = make_sink();
+  EXPECT_EQ(sink->open(orgs_)->front().rev, Rev{2}) << "nothing was lost";
+  EXPECT_EQ(sql("select rev, retired from crm.contact_live"), "1|null");
+  EXPECT_EQ(sql("select rev, retired from crm.custom_record_live"), "2|null");
 }
 
 TEST_F(PostgresSchema, AnObjectThatLosesItsTableLeavesIt) {
@@ -242,6 +263,24 @@ TEST_F(PostgresSchema, AnObjectThatLosesItsTableLeavesIt) {
                .entity = "custom:Thing__c"}});
   EXPECT_EQ(sql("select name, x_plan from crm.custom_thing__c_live"), "T|PRO");
   EXPECT_EQ(sql("select count(*) from crm.custom_record"), "0");
+}
+
+TEST_F(PostgresSchema, AnObjectLeavesItsTableInEveryOrg) {
+  orgs_ = {"emea", "us"};
+  const auto without = plans_;
+  plans_.insert(
+      plans_.begin(),
+      {"custom:Thing__c", "custom_thing__c", {{"x_plan", ColumnType::Text, "plan", false}}});
+  auto sink = open_sink();
+  std::uint64_t rev = 0;
+  for (const auto& org : orgs_)
+    must_write(*sink,
+               {{.rev = ++rev, .org = org, .object = "Thing__c", .entity = "custom:Thing__c"}});
+  plans_ = without;
+  sink = open_sink();
+  EXPECT_EQ(sql("select string_agg(org, ' ' order by org) from crm.custom_thing__c where "
+                "is_deleted"),
+            "emea us");
 }
 
 TEST_F(PostgresSchema, AChangedColumnTypeIsBlockedAndNothingIsChanged) {

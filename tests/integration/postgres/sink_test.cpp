@@ -256,6 +256,29 @@ TEST_F(Sink, HolesAndQuarantineAreMirroredWhileTheyAreOpen) {
             "00");
 }
 
+TEST_F(Sink, AHoleThatClosedAndOpenedInOneBatchIsMirroredAsTheNewOne) {
+  auto sink = open_sink();
+  EntryView first, second;
+  first.kind = EntryKind::Hole;
+  first.org = "emea";
+  first.rkey = "emea:o:Account";
+  first.row =
+      R"({"id":11,"org":"emea","scope":"object","cause":"overflow","opened_at":"2026-03-01T12:00:00.000Z","attempts":0})";
+  first.meta.rev = Rev{11};
+  const CursorMove move{"emea", Rev{11}, 0};
+  ASSERT_TRUE(sink->write({{&first, 1}, {&move, 1}, Mode::Follow}).ok());
+  second = first;
+  first.closed = true;
+  first.meta.rev = Rev{12};
+  second.row =
+      R"({"id":13,"org":"emea","scope":"object","cause":"overflow","opened_at":"2026-03-02T12:00:00.000Z","attempts":0})";
+  second.meta.rev = Rev{13};
+  const CursorMove later{"emea", Rev{13}, 0};
+  const std::array both{first, second};
+  ASSERT_TRUE(sink->write({both, {&later, 1}, Mode::Follow}).ok());
+  EXPECT_EQ(sql("select id, opened_at at time zone 'UTC' from crm.hole"), "13|2026-03-02 12:00:00");
+}
+
 TEST_F(Sink, MaterializingEmptiesTheMirrorsOfItsOrg) {
   auto sink = open_sink();
   sql("insert into crm.hole (id, key, org, scope, cause, opened_at) values (1, 'a', 'emea', 's', "
@@ -265,11 +288,31 @@ TEST_F(Sink, MaterializingEmptiesTheMirrorsOfItsOrg) {
   EXPECT_EQ(sql("select org from crm.hole"), "us");
 }
 
+TEST_F(Sink, AMaterializationEmptiesTheMirrorsOnce) {
+  auto sink = open_sink();
+  EntryView hole;
+  hole.kind = EntryKind::Hole;
+  hole.op = Op::Read;
+  hole.org = "emea";
+  hole.rkey = "emea:o:Account";
+  hole.row =
+      R"({"id":3,"org":"emea","scope":"object","cause":"overflow","opened_at":"2026-03-01T12:00:00.000Z"})";
+  hole.meta.rev = Rev{3};
+  const CursorMove stay{"emea", Rev{0}, 0};
+  ASSERT_TRUE(sink->write({{&hole, 1}, {&stay, 1}, Mode::Materialize}).ok());
+  must_write(*sink, {{.op = Op::Read, .rev = 7}}, Mode::Materialize);
+  EXPECT_EQ(sql("select id from crm.hole"), "3");
+}
+
 TEST_F(Sink, ATouchMovesOnlyTheCursor) {
   auto sink = open_sink();
+  must_write(*sink, {{.rev = 5}});
   sql("update crm.cursor set updated_at = now() - interval '1 hour'");
   ASSERT_TRUE(touch(*sink, 8).ok());
-  EXPECT_EQ(sql("select rev, updated_at > now() - interval '1 minute' from crm.cursor"), "8|t");
+  EXPECT_EQ(
+      sql("select rev, updated_at > now() - interval '1 minute', commit_ts at time zone 'UTC' "
+          "from crm.cursor"),
+      "8|t|2026-03-01 12:00:00");
 }
 
 }  // namespace

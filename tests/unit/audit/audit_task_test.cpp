@@ -209,7 +209,8 @@ class AuditTest : public test::PipelineTest {
   }
 
   test::FakeOrg org;
-  std::vector<StreamProgress> streams{{kStart + 1'000'000'000, 0}};  // far past everything
+  std::vector<StreamProgress> streams{
+      {kStart + 1'000'000'000, kStart + 1'000'000'000}};  // far past everything
   bool whole = false;
   int pages_read = 0;
   AuditOptions audit_options;
@@ -317,6 +318,52 @@ TEST_F(AuditTest, LaterAuditsCompareTheFieldsOfWhatWasSavedSinceThen) {
   EXPECT_EQ(receipt.at("compared"), 1);
   EXPECT_EQ(findings(receipt), std::vector{account(4) + " audit_stale Industry"});
   EXPECT_EQ(audit(true, true).at("compared"), 10) << "all of them if a person says so";
+}
+
+TEST_F(AuditTest, AfterAnAuditByAClockThatWasAheadAllIsComparedAgain) {
+  ten_accounts();
+  clock.ms = kStart + 34 * 3'600'000;
+  audit();
+  clock.ms -= 24 * 3'600'000;
+  make_task();
+  const int second = 10 * 3'600 + 5;
+  save(4, second, "Newer", "Paper");
+  tell(Kind::Update, 4, second, {{"Name", "Newer"}});
+  EXPECT_EQ(findings(audit()), std::vector{account(4) + " audit_stale Industry"});
+}
+
+TEST_F(AuditTest, ClockThatWasAheadPutsNoAuditOff) {
+  audit_options.every = std::chrono::hours{1};
+  ten_accounts();
+  clock.ms = kStart + 34 * 3'600'000;
+  make_task();
+  const auto audits = [this] { return Receipts(*ledger).list("emea", "Account")->size(); };
+  const auto an_hour = [this] {
+    clock.ms += 3'700'000;
+    for (int i = 0; i < 200; ++i) step();
+  };
+  step();
+  an_hour();
+  EXPECT_EQ(audits(), 1U);
+  clock.ms -= 24 * 3'600'000;
+  for (int i = 0; i < 200; ++i) step();
+  EXPECT_EQ(audits(), 2U) << "when it was looked at last nobody knows";
+  an_hour();
+  EXPECT_EQ(audits(), 3U);
+}
+
+TEST_F(AuditTest, WhatIsSavedIsClaimedThoughWeBeganToListenByAClockThatWasAhead) {
+  asked.topics = {"/data/AccountChangeEvent"};
+  clock.ms = kStart + 34 * 3'600'000;
+  make_task();
+  step();
+  clock.ms = kStart + 10 * 3'600'000;
+  step();
+  const int second = 10 * 3'600 + 60;
+  save(1, second, "Lost");
+  const auto receipt = audit();
+  EXPECT_EQ(findings(receipt), std::vector{account(1) + " audit_missing"});
+  EXPECT_EQ(held(1), "Lost/Steel");
 }
 
 TEST_F(AuditTest, WhatWasSavedWithinAnHourBeforeTheLastAuditIsComparedAgain) {

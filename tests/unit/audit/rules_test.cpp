@@ -79,7 +79,7 @@ TEST(Rules, AStreamIsPastARecordByTheOrgsClockOrByItsSilence) {
   const Sight sight{OrgRow{10'000, false}, 50'000};
   const Millis margin{2'000};
   const auto past = [&](std::vector<StreamProgress> streams) {
-    return passed(streams, sight, margin);
+    return passed(streams, sight, margin, 60'000);
   };
   EXPECT_TRUE(past({{12'001, 0}}));
   EXPECT_FALSE(past({{12'000, 0}})) << "commits may come out of order within the margin";
@@ -88,8 +88,12 @@ TEST(Rules, AStreamIsPastARecordByTheOrgsClockOrByItsSilence) {
   EXPECT_FALSE(past({{12'001, 0}, {11'000, 0}})) << "any stream may bring it";
   EXPECT_FALSE(past({})) << "nobody listens: nothing is certain";
   // Of a record that is nowhere to be seen the org tells no time.
-  EXPECT_FALSE(passed(std::vector<StreamProgress>{{12'001, 0}}, Sight{{}, 50'000}, margin));
-  EXPECT_TRUE(passed(std::vector<StreamProgress>{{52'001, 0}}, Sight{{}, 50'000}, margin));
+  const auto of_nothing = [&](EpochMs newest_commit, EpochMs now) {
+    return passed(std::vector<StreamProgress>{{newest_commit, 0}}, Sight{{}, 50'000}, margin, now);
+  };
+  EXPECT_FALSE(of_nothing(12'001, 60'000));
+  EXPECT_TRUE(of_nothing(52'001, 60'000));
+  EXPECT_FALSE(of_nothing(86'452'001, 60'000)) << "our clock is a day behind";
 }
 
 TEST(Rules, FieldsAreComparedTyped) {
@@ -123,6 +127,29 @@ TEST(Rules, AFormulasOldValueIsNoFieldThatAnEventMustHaveTold) {
   EXPECT_FALSE(of(ValueView::integer(3), "Score"));
   EXPECT_TRUE(of(ValueView::integer(4), "Never heard of"));
   EXPECT_FALSE(of(ValueView::null(), "Never heard of"));
+}
+
+TEST(Rules, AnUpdateThatToldNotWhenIsNoLoss) {
+  NameTable names;
+  const std::vector<Member> image = {{names.intern("LastModifiedDate"), ValueView::integer(3)},
+                                     {names.intern("LastModifiedById"), ValueView::of_text("a")},
+                                     {names.intern("Name"), ValueView::of_text("Acme")}};
+  std::vector<salesforce::RowField> row = {{"LastModifiedDate", ValueView::integer(4)},
+                                           {"LastModifiedById", ValueView::of_text("b")},
+                                           {"Name", ValueView::of_text("Acme")}};
+  const auto known = differing(row, image, names, Unheard::Passes, 5);
+  EXPECT_TRUE(known.fields.empty());
+  EXPECT_TRUE(known.derived) << "readers see an old date";
+  EXPECT_EQ(differing(row, image, names, Unheard::Differs, 5).fields.size(), 2U)
+      << "it was saved since";
+  row[2].value = ValueView::of_text("Corp");
+  EXPECT_EQ(differing(row, image, names, Unheard::Passes, 5).fields,
+            std::vector<std::string>{"Name"});
+  row[2].value = ValueView::of_text("Acme");
+  row[0].value = ValueView::integer(3);
+  EXPECT_EQ(differing(row, image, names, Unheard::Passes, 5).fields,
+            std::vector<std::string>{"LastModifiedById"})
+      << "another change of that second was lost";
 }
 
 TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {

@@ -204,6 +204,32 @@ TEST(ChangedFieldsTest, TheCacheForgetsButNeverErrs) {
   EXPECT_EQ(cache.misses(), misses);
 }
 
+TEST(ChangedFieldsTest, WhatIsKeptForOneEventServesNoneThatDiffersInAnyBitmap) {
+  const Plan plan = plan_of(3);
+  std::vector<NameId> names(plan.leaves().size());
+  std::iota(names.begin(), names.end(), NameId{0});
+  SelectionCache cache(plan, names);
+  struct Told {
+    std::size_t nulled, diffed, changed;
+    bool operator==(const Told&) const = default;
+  };
+  const auto told = [&](std::string_view changed, std::string_view nulled, std::string_view diffs) {
+    const auto payload =
+        test::header(1, {changed}, {nulled}, {diffs}).raw(std::string(3, '\0')).out;
+    const auto found = cache.find(header_of(plan, payload));
+    EXPECT_TRUE(found.ok());
+    Told out{0, (*found)->diffs.size(), 0};
+    for (const auto& pick : (*found)->fields) ++(pick.nulled ? out.nulled : out.changed);
+    return out;
+  };
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(told("0x02", "0x00", "0x00"), (Told{0, 0, 1}));
+    EXPECT_EQ(told("0x06", "0x00", "0x00"), (Told{0, 0, 2})) << "more is changed";
+    EXPECT_EQ(told("0x02", "0x00", "0x02"), (Told{0, 1, 0})) << "as a diff";
+    EXPECT_EQ(told("0x02", "0x02", "0x00"), (Told{1, 0, 0})) << "to null";
+  }
+}
+
 TEST(ChangedFieldsTest, BadBitmapsRejectTheEventEachTime) {
   const Plan plan = plan_of(2);
   NameTable names;

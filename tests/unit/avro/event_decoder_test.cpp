@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "tests/unit/avro/builder.hpp"
 #include "tests/unit/avro/vectors.hpp"
 
 namespace headwater::avro {
@@ -105,6 +106,23 @@ TEST_F(DecoderTest, CreateHasEveryLeafAndNullForTheBranchNotTaken) {
   EXPECT_EQ(set, expected);
   EXPECT_EQ(fields.at("Name"), "null");
   EXPECT_EQ(fields.at("BillingAddress.City"), "null");
+}
+
+/// What of a restored record may have been emptied meanwhile, or is hidden from us, comes as null.
+TEST(UndeleteTest, WhatAnUndeleteLeavesEmptyIsNoValue) {
+  const Plan plan = *Plan::parse(test::event_schema(
+      R"({"name":"a","type":["null","string"]},{"name":"b","type":["null","string"]})"));
+  NameTable names;
+  EventDecoder decoder(plan, names);
+  Scratch scratch;
+  EventView event;
+  constexpr int kCreate = 0, kUndelete = 3;
+  for (const auto& [type, fields] : {std::pair{kUndelete, 1U}, std::pair{kCreate, 2U}}) {
+    const auto bytes = test::header(type).number(1).text("told").number(0);
+    ASSERT_TRUE(decoder.decode(bytes.out, scratch, event).ok());
+    ASSERT_EQ(event.fields.size(), fields) << to_string(event.type);
+    EXPECT_EQ(event.fields[0].value, ValueView::of_text("told"));
+  }
 }
 
 TEST_F(DecoderTest, EventsOfOneResponseStayValidUntilTheScratchIsCleared) {

@@ -299,6 +299,33 @@ TEST(Projector, NamesTheRecordTypeOnceTheOrgHasToldIt) {
   EXPECT_EQ(account.out_.record_type_unknown, "0125f000000DeDeAAK");
 }
 
+TEST(Projector, ListsWhatItKnowsOfFieldsThatTheOrgShowsNoLonger) {
+  OrgFacts org = Bench::default_org();
+  org.retired = {{"Account", {"Tier__c", "Phone", "Jigsaw", "Never__c", "Place__c.Latitude"}},
+                 {"Lead", {"Size__c"}}};
+  Bench account(mapping_of("entities:\n"
+                           "  account:\n"
+                           "    object: Account\n"
+                           "    base: builtin\n"
+                           "    drop_extra: [Jigsaw]\n"),
+                "Account",
+                org);
+  const auto listed = [&] {
+    account.project();
+    std::string out;
+    if (!account.out_.retired.empty()) append_retired(out, account.names_, account.out_.retired);
+    return out;
+  };
+  account.set("Size__c", text("x"));
+  EXPECT_EQ(listed(), "") << "of another object";
+  account.set("Tier__c", text("gold")).set("Jigsaw", text("not shown at all"));
+  EXPECT_EQ(listed(), R"(["Tier__c"])");
+  // A null is what is known of it, too; by name, mapped or not, as source paths.
+  account.set("Place__c.Latitude", ValueView::null()).set("Phone", text("1"));
+  EXPECT_EQ(listed(), R"(["Phone","Place__c.Latitude","Tier__c"])");
+  EXPECT_EQ(account.field("phone"), "\"1\"") << "the values stay";
+}
+
 TEST(Projector, AMappingComputesWithTheRecordType) {
   OrgFacts org = Bench::default_org();
   org.record_types = {{"0125f000000UkUkAAK", "UK_Customer"}};

@@ -61,6 +61,19 @@ TEST(KafkaConfig, TheSizeOfMessagesIsOursToSay) {
       << problems;
 }
 
+TEST(KafkaConfig, WhatMayBeSentCanBeReadBack) {
+  KafkaConfig config;
+  EXPECT_GE(answer_bytes_max(config), 100'000'000U) << "librdkafka's own";
+  constexpr std::size_t kFetchBytesMax = 52'428'800;  // librdkafka's default of fetch.max.bytes
+  config.message_bytes_max = std::size_t{512} << 20;
+  EXPECT_GE(answer_bytes_max(config), config.message_bytes_max + kFetchBytesMax + 512);
+  EXPECT_LE(answer_bytes_max(config), 2'147'483'647U) << "the most that librdkafka takes";
+  std::string problems;
+  parse("brokers: a\nproperties: {receive.message.max.bytes: 1000000}\n", problems);
+  EXPECT_NE(problems.find("is set by Headwater and cannot be changed"), std::string::npos)
+      << problems;
+}
+
 TEST(KafkaConfig, ATopicPrefixMustBeATopicName) {
   std::string problems;
   parse("brokers: a\ntopic_prefix: 'crm/'\n", problems);

@@ -101,6 +101,8 @@ TEST_F(AuditBookTest, RowsOfTheAuditSurviveACrash) {
   ASSERT_TRUE(rows);
   ASSERT_EQ(rows->size(), 2U);
   EXPECT_EQ((*rows)[0].second, "one");
+  EXPECT_EQ(*book().text_of("r:emea:Account:2"), "two");
+  EXPECT_EQ(*book().text_of("r:emea:Account:"), "") << "the beginning of others is no name";
   ASSERT_TRUE(book().forget("r:emea:Account:1"));
   EXPECT_EQ(book().kept("r:emea:Account:")->size(), 1U);
 }

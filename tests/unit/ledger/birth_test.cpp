@@ -44,6 +44,23 @@ TEST_F(BirthTest, EveryStartJumps) {
   EXPECT_LE(ledger->head().value, before.value + 1'000'001);
 }
 
+TEST_F(BirthTest, TwoCopiesStartAtDifferentRevsThoughTheClockWentBack) {
+  apply({created(1, {{"Name", "A"}})});
+  clock.us -= 86'400'000'000;
+  crash_and_open();
+  apply({updated(2, {{"Name", "B"}})});
+  const auto copy = disk->copy();
+  clock.us += 1'000'000;
+  crash_and_open();
+  apply({updated(3, {{"Name", "C"}})});
+  const Rev one = ledger->head();
+  clock.us += 60'000'000;
+  disk = copy;
+  crash_and_open();
+  apply({updated(3, {{"Name", "C"}})});
+  EXPECT_GT(ledger->head().value, one.value + 50'000'000) << "a minute of revs lies between them";
+}
+
 TEST_F(BirthTest, AStartAfterABirthThatWroteNothingJumpsToo) {
   const Rev birth{1'772'366'400'000'000};
   clock.us -= 86'400'000'000;  // else the clock alone is past the birth

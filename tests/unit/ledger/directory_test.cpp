@@ -64,6 +64,42 @@ TEST_F(DirectoryTest, WhatWasWrittenIsThereAfterAReopen) {
   EXPECT_EQ((*ledger)->schema("s2"), std::nullopt);
 }
 
+TEST_F(DirectoryTest, APositionThatCannotBeReadIsFatalAndNoNewStream) {
+  for (const char* row : {"\x03"
+                          "of a newer build",
+                          "\x02\x7f"
+                          "cut off"}) {
+    const auto disk = std::make_shared<MemoryDisk>();
+    ASSERT_TRUE(Ledger::open(open_memory_store(disk), {}, mapping_of(), clock));
+    {
+      const auto store = open_memory_store(disk);
+      const auto batch = store->batch();
+      batch->put(Family::Meta, "stream:emea:/data/ChangeEvents", row);
+      ASSERT_TRUE(store->write(*batch, true));
+    }
+    const auto broken = Ledger::open(open_memory_store(disk), {}, mapping_of(), clock);
+    ASSERT_FALSE(broken) << "the stream would start at the latest event";
+    EXPECT_EQ(broken.error().kind, ErrorKind::Fatal);
+    EXPECT_NE(broken.error().message.find("stream:emea:/data/ChangeEvents is damaged"),
+              std::string::npos);
+  }
+}
+
+TEST_F(DirectoryTest, AHoleThatCannotBeReadIsNotPassedOver) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  ASSERT_TRUE(Ledger::open(open_memory_store(disk), {}, mapping_of(), clock));
+  {
+    const auto store = open_memory_store(disk);
+    const auto batch = store->batch();
+    batch->put(Family::Holes, "emea:o:Account", "\x7f of a newer build");
+    ASSERT_TRUE(store->write(*batch, true));
+  }
+  const auto broken = Ledger::open(open_memory_store(disk), {}, mapping_of(), clock);
+  ASSERT_FALSE(broken) << "it would be neither shown nor repaired";
+  EXPECT_EQ(broken.error().kind, ErrorKind::Fatal);
+  EXPECT_NE(broken.error().message.find("emea:o:Account is damaged"), std::string::npos);
+}
+
 TEST_F(DirectoryTest, ADamagedStoreIsFatalAndSaysWhere) {
   ASSERT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
   std::filesystem::resize_file(directory + "/ledger/CURRENT", 2);

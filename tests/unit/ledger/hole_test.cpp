@@ -72,6 +72,22 @@ TEST_F(HoleTest, HolesAreCountedByCauseAndThoseOfADeletionApart) {
   EXPECT_EQ(counts(), "deletion 1/0; gap 1/0; ");
 }
 
+TEST_F(HoleTest, ADoubtThatAnAnswerEndsAndOpensAnewHasNotClosed) {
+  apply({created(10, {{"Name", "A"}})});
+  const Version first = *ledger->note_version("emea"), second = *ledger->note_version("emea");
+  const EpochMs stamp = clock.now_ms() + 60'000;
+  apply_rows(second, {{kAcme, {{"Name", "B"}}, stamp}});
+  Event gap = updated(9, {});
+  gap.type = ChangeType::GapUpdate;
+  apply({gap});
+  ASSERT_EQ(doubts(), 1U);
+  // It was asked for after the gap, and before the row that is held, yet shows a later state.
+  apply_rows(first, {{kAcme, {{"Name", "C"}}, stamp + 60'000}});
+  ASSERT_EQ(doubts(), 1U);
+  EXPECT_EQ(ledger->holes()[0].cause, "tie");
+  EXPECT_TRUE(ledger->closed_holes().empty()) << ledger->closed_holes()[0].closing.evidence;
+}
+
 TEST_F(HoleTest, AGapUndeleteAsksForTheRecordAndTellsNothing) {
   apply({created(1, {{"Name", "A"}}), deleted(2)});
   const Rev before = ledger->head();

@@ -1,3 +1,4 @@
+#include <future>
 #include <thread>
 
 #include "tests/unit/ledger/fixture.hpp"
@@ -201,10 +202,18 @@ TEST_F(JournalTest, LagCountsNoRevThatABirthPassedOver) {
 
 TEST_F(JournalTest, AWaiterIsWokenByAnEntry) {
   const Rev seen = ledger->head();
-  std::jthread writer([&] { fill(1); });
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  EXPECT_TRUE(ledger->wait_for(seen, until, {}));
-  EXPECT_GT(ledger->head(), seen);
+  std::promise<void> waits;
+  // Asked under the lock that a write takes to tell of itself: it comes while we wait.
+  const auto is_waiting = [&] { return waits.set_value(), false; };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  auto grew =
+      std::async(std::launch::async, [&] { return ledger->wait_for(seen, until, {}, is_waiting); });
+  waits.get_future().wait();
+  fill(1);
+  const auto woken = grew.wait_for(std::chrono::seconds(60));
+  ledger->wake();  // else a test that fails ends in an hour
+  EXPECT_EQ(woken, std::future_status::ready);
+  EXPECT_TRUE(grew.get());
 }
 
 TEST_F(JournalTest, AWaiterIsWokenByAStopWithoutAnEntry) {

@@ -205,6 +205,14 @@ TEST_F(LedgerTest, CountsFollowCreationDeletionAndCompleteness) {
   EXPECT_EQ(counts[0].incomplete, 1U);
 }
 
+TEST_F(LedgerTest, OfARecordThatIsGoneNothingIsIncomplete) {
+  apply({updated(1, {{"Name", "A"}})});
+  ASSERT_EQ(ledger->counts().at(0).incomplete, 1U);
+  apply({deleted(2)});
+  EXPECT_EQ(ledger->counts().at(0).deleted, 1U);
+  EXPECT_EQ(ledger->counts().at(0).incomplete, 0U);
+}
+
 TEST_F(LedgerTest, CommitNumbersThatRestartBeginANewEpoch) {
   constexpr EpochMs kHour = 3'600'000;
   apply({created(1000, {{"Name", "Before"}})});
@@ -219,6 +227,16 @@ TEST_F(LedgerTest, CommitNumbersThatRestartBeginANewEpoch) {
   EXPECT_EQ(ledger->note_version("emea")->commit_number, 5) << "it raises no mark of the new epoch";
   crash_and_open();
   EXPECT_EQ(ledger->note_version("emea")->epoch, 2U);
+}
+
+TEST_F(LedgerTest, CommitNumbersThatGoBackWithinTenMinutesBeginNoEpoch) {
+  apply({created(1000, {{"Name", "Newest"}})});
+  // An instance that answers late: small numbers, minutes later.
+  Event late = updated(5, {{"Name", "Older"}});
+  late.ts = created(1000, {}).ts + 9 * 60'000;
+  apply({late});
+  EXPECT_EQ(ledger->note_version("emea")->epoch, 1U);
+  EXPECT_NE(image(kAcme).find("\"name\":\"Newest\""), std::string::npos);
 }
 
 TEST_F(LedgerTest, StatesAreReadInRevOrderWithTheirOwnRevs) {

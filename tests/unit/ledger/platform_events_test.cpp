@@ -95,6 +95,15 @@ TEST_F(PlatformEventsTest, ThePositionMovesWithTheEntries) {
   EXPECT_EQ(ledger->position(stream_)->replay_id, ReplayId("r1"));
 }
 
+TEST_F(PlatformEventsTest, WhatSinksMayHaveReadOutlivesACrash) {
+  tell({{"u1", "r1", "a"}}, "r1");
+  tell({{"u2", "r2", "b"}}, "r2");
+  const Rev told = ledger->head();
+  crash_and_open();
+  EXPECT_EQ(ledger->head(), told);
+  EXPECT_EQ(texts(), "ab");
+}
+
 TEST_F(PlatformEventsTest, WhatWasPublishedTwiceIsOneEntry) {
   const Applied both = tell({{"u1", "r1", "a"}, {"u1", "r2", "a"}});
   EXPECT_EQ(both.entries, 1U);
@@ -143,8 +152,10 @@ TEST_F(PlatformEventsTest, OnlySoManyAreRemembered) {
   PlatformEvents events(*store, journal, clock, 3);
   auto out = store->batch();
   const auto known = [&](const std::string& id) {
+    const std::string uuid = "u" + id;
     PlatformEventView view;
     view.name = "Order_Event__e";
+    view.event_uuid = uuid;
     view.replay_id = view.payload = id;
     IngestBatch batch;
     batch.stream = stream_;
@@ -164,7 +175,7 @@ TEST_F(PlatformEventsTest, OnlySoManyAreRemembered) {
        scan->valid() && scan->key().starts_with("seen:");
        scan->next())
     ++rows;
-  EXPECT_EQ(rows, 1U + 3U + 3U);
+  EXPECT_EQ(rows, 1U + 3U + 2 * 3U) << "each by its uuid and by its replay id";
 }
 
 TEST_F(PlatformEventsTest, AMaterializationHasThemBetweenTheStates) {

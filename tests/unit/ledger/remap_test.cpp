@@ -210,6 +210,93 @@ TEST_F(RemapTest, ARenamedRecordTypeIsToldThoughACrashComesBetween) {
   for (const EntryView& entry : told) EXPECT_EQ(field(entry, "record_type"), "\"GB\"");
 }
 
+std::string listed(const ImageView& image, const ImageView& other, std::string_view retired) {
+  std::string out;
+  const auto* names = image.names != nullptr ? image.names : other.names;
+  if (!retired.empty()) append_retired(out, *names, retired);
+  return out;
+}
+std::string retired_of(const EntryView& entry) {
+  return listed(entry.after, entry.old, entry.meta.retired);
+}
+std::string retired_before(const EntryView& entry) {
+  return listed(entry.old, entry.after, entry.before.retired);
+}
+
+TEST_F(RemapTest, AFieldThatTheOrgShowsNoLongerIsListedWithItsValueUntilItComesBack) {
+  crm::OrgFacts facts{"emea", "", "", {}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  Event contact = created(9, {{"LastName", "Lee"}, {"Tier__c", "gold"}}, id_of(1));
+  contact.object = "Contact";
+  apply({contact});
+  const Rev before = ledger->head();
+  facts.retired = {{"Account", {"Tier__c", "Never__c"}}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  auto told = entries(before);
+  ASSERT_EQ(told.size(), 1U) << "of those that know it, though no image is another";
+  EXPECT_EQ(told[0].id, kAcme);
+  EXPECT_EQ(told[0].op, Op::Update);
+  EXPECT_EQ(told[0].meta.hash, told[0].before.hash);
+  EXPECT_EQ(retired_of(told[0]), R"(["Tier__c"])");
+  EXPECT_EQ(retired_before(told[0]), "");
+  EXPECT_EQ(told[0].after.find(Section::Extra, "Tier__c")->text, "gold");
+
+  // What else happens to the record leaves it there; a sink that is filled gets it, too.
+  crash_and_open();
+  EXPECT_EQ(ledger->org_facts("emea")->retired, facts.retired);
+  Rev read = ledger->head();
+  apply({updated(20, {{"Name", "A2"}})});
+  told = entries(read);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(retired_of(told[0]), R"(["Tier__c"])");
+  EXPECT_EQ(retired_before(told[0]), R"(["Tier__c"])");
+  EntryBatch state;
+  ASSERT_TRUE(ledger->get({"emea", "Account", *RecordId::parse(kAcme)}, state));
+  EXPECT_EQ(retired_of(state.entries()[0]), R"(["Tier__c"])");
+  apply({deleted(21)});
+  EXPECT_EQ(retired_of(entries().back()), R"(["Tier__c"])") << "with its last image";
+
+  read = ledger->head();
+  facts.retired.clear();
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  told = entries(read);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].op, Op::Delete);
+  EXPECT_EQ(retired_of(told[0]), "");
+}
+
+TEST_F(RemapTest, ARecordThatIsYetToBeToldOfARetiredFieldHasItsEventsInOrder) {
+  options.reproject_records = 1;
+  open();
+  crm::OrgFacts facts{"emea", "", "", {}};
+  facts.record_types = {{"0125f000000UkUkAAK", "UK"}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  settle();
+  std::vector<Event> events;
+  for (int i = 0; i < 4; ++i) events.push_back(created(30 + i, {{"Tier__c", "tin"}}, id_of(i)));
+  apply(events);
+  const Rev before = ledger->head();
+  facts.retired = {{"Account", {"Tier__c"}}};
+  ASSERT_TRUE(ledger->set_org_facts(facts));
+  EXPECT_TRUE(ledger->reprojecting());
+  Event change = updated(40, {{"Name", "Z"}});
+  change.ids = {id_of(3)};
+  apply({change});
+  crash_and_open();
+  settle();
+  const auto told = entries(before);
+  ASSERT_EQ(told.size(), 6U) << "five that know it, and one event";
+  for (const EntryView& entry : told) EXPECT_EQ(retired_of(entry), R"(["Tier__c"])");
+  std::vector<std::string> of_changed;
+  for (const EntryView& entry : told) {
+    if (entry.id == RecordId::parse(id_of(3))->str()) of_changed.push_back(retired_before(entry));
+  }
+  EXPECT_EQ(of_changed, (std::vector<std::string>{"", R"(["Tier__c"])"}));
+}
+
 const std::string kTwice = R"(
 entities:
   account:
@@ -402,6 +489,15 @@ TEST_F(RemapTest, FactsThatChangeDuringAReprojectionFollowIt) {
   EXPECT_EQ(ops(before), "uuuu");
   EXPECT_EQ(field(entries().back(), "currency"), "\"USD\"");
   EXPECT_EQ(field(entries().back(), "tier"), "null");
+}
+
+TEST_F(RemapTest, AStateIsReadByTheFactsInForceThoughItWasReadByOthers) {
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {}}));
+  settle();
+  ASSERT_NE(image(kAcme).find("\"currency\":\"EUR\""), std::string::npos) << image(kAcme);
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "USD", "US", {}}));
+  settle();
+  EXPECT_NE(image(kAcme).find("\"currency\":\"USD\""), std::string::npos) << image(kAcme);
 }
 
 TEST_F(RemapTest, WhatIsLearnedOneAfterTheOtherDuringAReprojectionIsAllKept) {

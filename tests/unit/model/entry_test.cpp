@@ -36,8 +36,8 @@ struct Fixture {
     entry.entity = "contact";
     entry.bu = entry.before_bu = "emea";
     entry.op = Op::Update;
-    entry.meta = {Rev{5}, {1, 2, 3, 4000}, 4000, 77, 1, true, false, {}};
-    entry.before = {Rev{4}, {1, 1, 1, 3000}, 3000, 76, 1, true, false, {}};
+    entry.meta = {Rev{5}, {1, 2, 3, 4000}, 4000, 77, 1, true, false, {}, {}};
+    entry.before = {Rev{4}, {1, 1, 1, 3000}, 3000, 76, 1, true, false, {}, {}};
     entry.has_before = true;
     entry.ts_ms = 12345;
     entry.sort_at = 99;
@@ -77,6 +77,29 @@ TEST(Entry, ReadsWhatItWrites) {
   std::string again;
   put_entry(again, read);
   EXPECT_EQ(again, bytes);
+}
+
+TEST(Entry, EachMarkIsReadAsItsOwn) {
+  using Mark = bool& (*)(EntryView&);
+  static constexpr std::array<Mark, 6> kMarks{
+      [](EntryView& e) -> bool& { return e.late; },
+      [](EntryView& e) -> bool& { return e.purge; },
+      [](EntryView& e) -> bool& { return e.meta.complete; },
+      [](EntryView& e) -> bool& { return e.meta.deleted; },
+      [](EntryView& e) -> bool& { return e.before.complete; },
+      [](EntryView& e) -> bool& { return e.before.deleted; },
+  };
+  for (std::size_t set = 0; set < kMarks.size(); ++set) {
+    Fixture f;
+    for (std::size_t i = 0; i < kMarks.size(); ++i) kMarks[i](f.entry) = i == set;
+    std::string bytes;
+    put_entry(bytes, f.entry);
+    EntryBatch batch;
+    ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+    EntryView read = batch.entries()[0];
+    for (std::size_t i = 0; i < kMarks.size(); ++i)
+      EXPECT_EQ(kMarks[i](read), i == set) << "mark " << i << " where only " << set << " was set";
+  }
 }
 
 TEST(Entry, AWinnerSaysOfWhomItIsMade) {
@@ -126,6 +149,41 @@ TEST(Entry, ViolationsCostNoByteWhereThereAreNone) {
   EXPECT_EQ(again, bytes);
 }
 
+TEST(Entry, RetiredFieldsCostNoByteWhereThereAreNone) {
+  Fixture f;
+  NameTable& names = f.tables.names("emea", "Contact");
+  std::string plain, bytes, retired, violations;
+  put_entry(plain, f.entry);
+  put_varint(retired, names.intern("Region__c"));
+  put_varint(retired, names.intern("Tier__c"));
+  put_varint(violations, names.intern("email"));
+  f.entry.meta.retired = retired;
+  put_entry(bytes, f.entry);
+  EXPECT_EQ(bytes[0], 4) << "builds before them refuse it";
+  EXPECT_EQ(bytes.size(), plain.size() + 1 + retired.size());
+  f.entry.meta.violations = f.entry.before.violations = violations;
+  bytes.clear();
+  put_entry(bytes, f.entry);
+  EntryBatch batch;
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  std::string envelope, again;
+  EnvelopeWriter().append(envelope, batch.entries()[0], {"1", "00D"});
+  const std::string listed =
+      R"("rule":"transform_error"}],"retired":["Region__c","Tier__c"]}},"changed":)";
+  EXPECT_NE(envelope.find(listed), std::string::npos) << envelope;
+  EXPECT_EQ(envelope.find("retired"), envelope.rfind("retired")) << "the image before had none";
+  put_entry(again, batch.entries()[0]);
+  EXPECT_EQ(again, bytes);
+
+  f.entry.before.retired = retired;
+  f.entry.meta.retired = {};
+  bytes.clear();
+  put_entry(bytes, f.entry);
+  ASSERT_TRUE(batch.add(Rev{5}, bytes, f.tables));
+  EXPECT_EQ(batch.entries()[1].before.retired, retired);
+  EXPECT_EQ(batch.entries()[1].meta.retired, "");
+}
+
 TEST(Entry, RefusesDamagedBytes) {
   Fixture f;
   std::string bytes;
@@ -162,7 +220,23 @@ TEST(Entry, BytesThatSayWhatNoEntrySaysAreRefused) {
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[1][0].value.real = std::nan(""); }));
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.meta.violations = "\x7f"; })) << "no name";
   EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.meta.violations = "\x80"; })) << "no number";
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.meta.retired = "\x7f"; })) << "no name";
+  EXPECT_FALSE(accepted([](EntryView& e, auto&) { e.before.retired = "\x7f"; }));
   EXPECT_FALSE(accepted([](EntryView&, auto& m) { m[0][1].value = {Tag::Absent, 0, 0, {}}; }));
+}
+
+TEST(Entry, ANameThatTheTableDoesNotKnowIsRefused) {
+  Fixture f;
+  f.entry.after = f.entry.old = {};
+  const auto next = static_cast<NameId>(f.tables.names("emea", "Contact").size());
+  for (const auto& [name, known] : {std::pair{next - 1, true}, std::pair{next, false}}) {
+    f.changed = {static_cast<NameId>(name)};
+    f.entry.changed_source = f.changed;
+    std::string bytes;
+    put_entry(bytes, f.entry);
+    EntryBatch batch;
+    EXPECT_EQ(batch.add(Rev{5}, bytes, f.tables).ok(), known) << name << " of " << next;
+  }
 }
 
 TEST(Entry, APlatformEventIsReadAsItWasWritten) {

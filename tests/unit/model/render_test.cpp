@@ -60,6 +60,7 @@ struct Example {
               7,
               true,
               false,
+              {},
               {}};
     return e;
   }
@@ -108,6 +109,17 @@ void expect_both_images(const Example& before, const Example& after, bool keep_a
     EXPECT_EQ(got.substr(at + want_before.size(), 10 + want_after.size()),
               R"(,"after":)" + want_after + ',');
   }
+}
+
+TEST(Render, AMultiSelectIsTheArrayOfItsItemsInOrder) {
+  const auto shown = [](std::string_view items) {
+    std::string out;
+    append_json_value(out, ValueView::of_text(items, Tag::Multi));
+    return out;
+  };
+  EXPECT_EQ(shown("b;a;\"c\";d"), R"(["b","a","\"c\"","d"])");
+  EXPECT_EQ(shown("a"), R"(["a"])");
+  EXPECT_EQ(shown(""), "[]");
 }
 
 TEST(Render, BeforeIsAfterWithTheOldValuesPutBack) {

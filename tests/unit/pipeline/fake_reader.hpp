@@ -115,7 +115,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
     if (id != bulk.id) return rejected("no such job", "NOT_FOUND");
     if (polls > 0) return --polls, bulk;
     bulk.state = bulk_ends;
-    bulk.records = job_ids.size();
+    bulk.records = job_ids.size() + bulk_rows_lost;
     return bulk;
   }
   Result<salesforce::BulkJob> wait_for_job(const std::string& id,
@@ -176,6 +176,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::vector<std::pair<EpochMs, EpochMs>> log_asked;
   bool hidden = false;  ///< the user sees no records
   int described = 0, jobs_made = 0, polls = 0, pages_read = 0;
+  std::size_t bulk_rows_lost = 0;  ///< that a Bulk job counts, and no page brings
   salesforce::BulkJob::State bulk_ends = salesforce::BulkJob::State::Complete;
   std::vector<salesforce::Selection> queries;
   std::vector<std::string> aborted, freed;

@@ -257,6 +257,15 @@ TEST_F(IngestTest, AnEventWithoutAReadableHeaderIsAStretchHole) {
   EXPECT_EQ(position(), "r1");
 }
 
+TEST_F(IngestTest, AStretchOfAnUnreadableEventIsNotShortenedByOneOfTheFuture) {
+  const EpochMs stored_at = clock.now_ms();
+  source.say({event({account(1), 5, "A"}, "r1")});
+  source.say({{"\x01", "r2"}});
+  run();
+  ASSERT_EQ(ledger->holes_open(), 1U);
+  EXPECT_EQ(ledger->holes()[0].from_ts, stored_at);
+}
+
 TEST_F(IngestTest, AnEventOfAnotherObjectThanItsSchemaGoesToQuarantine) {
   auto text = test::account_schema();
   text.replace(text.find("AccountChangeEvent"), 18, "ContactChangeEvent");

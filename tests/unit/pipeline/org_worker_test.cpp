@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/ledger/audit_book.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
 namespace headwater {
@@ -69,7 +70,7 @@ std::string row(int number, const std::string& name) {
 
 class OrgWorkerTest : public test::PipelineTest {
  protected:
-  void make(const std::string& expected_id = {}) {
+  void make(const std::string& expected_id = {}, HiddenFields* hidden = nullptr) {
     worker.emplace(OrgWorker::Parts{"emea",
                                     expected_id,
                                     "DE",
@@ -81,7 +82,8 @@ class OrgWorkerTest : public test::PipelineTest {
                                     [this] { ++wakes; },
                                     clock,
                                     part,
-                                    metrics});
+                                    metrics,
+                                    hidden});
   }
   Step run() {
     for (int i = 0; i < 100; ++i) {
@@ -156,6 +158,14 @@ TEST_F(OrgWorkerTest, TheOrgIsBoundItsFactsLearnedAndThenStreamsMayStart) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
+TEST_F(OrgWorkerTest, WhatAnEarlierBuildKnewToBeHiddenIsAmongTheFacts) {
+  ASSERT_TRUE(ledger::AuditBook(*ledger).keep("fields:emea:Account", "+Name\n-Tier__c\n"));
+  HiddenFields hidden("emea", *ledger, clock);
+  make({}, &hidden);
+  run();
+  EXPECT_EQ(ledger->org_facts("emea")->retired, (crm::RetiredPaths{{"Account", {"Tier__c"}}}));
+}
+
 TEST_F(OrgWorkerTest, AnOrgThatShowsNoRecordTypesIsCopiedWithoutTheirNames) {
   api.types = rejected("query RecordType: INVALID_TYPE", "INVALID_TYPE");
   make();
@@ -218,6 +228,26 @@ TEST_F(OrgWorkerTest, WhatAnEventToldWhileTheAnswerWasOnItsWayIsNotOverwritten) 
   ASSERT_TRUE(*ledger->get({"emea", "Account", *RecordId::parse(account(1))}, found));
   EXPECT_EQ(found.entries()[0].after.find(Section::Fields, "name")->text, "told meanwhile");
   EXPECT_TRUE(found.entries()[0].meta.complete);
+}
+
+TEST_F(OrgWorkerTest, WhatWasOnItsWayWhenAProcessEndedIsAskedForAtOnceByTheNext) {
+  make();
+  run();
+  open_holes(1, 2);
+  api.records = {{account(1), row(1, "\"one\"")}, {account(2), row(2, "\"two\"")}};
+  run();
+  ASSERT_EQ(api.asked.size(), 1U);
+  while (rows.pop()) {
+  }  // they get nowhere
+  make();
+  run();
+  ASSERT_EQ(api.asked.size(), 2U) << "though a minute is not over";
+  EXPECT_EQ(api.asked[1], (std::vector{account(1), account(2)}));
+  clock.ms += 1'000;
+  run();
+  EXPECT_EQ(api.asked.size(), 2U) << "now they are on their way";
+  EXPECT_EQ(drain(), 2U);
+  EXPECT_EQ(records_in_doubt(), 0);
 }
 
 TEST_F(OrgWorkerTest, RowsThatWaitInTheLaneAreNotFetchedAgain) {

@@ -133,6 +133,17 @@ TEST_F(ReadTaskTest, ABulkJobThatIsAbortedIsToldAndMadeAgain) {
   EXPECT_EQ(alive(), 3'000U);
 }
 
+TEST_F(ReadTaskTest, ABulkJobWhosePagesBringFewerRowsThanItCountsIsNotRead) {
+  org.add(1, 3'000);
+  org.counted = kBulkRowsMin;
+  org.bulk_rows_lost = 1;
+  const ReadJob job = ask();
+  EXPECT_EQ(trouble(job),
+            "job 1 reads Account: read Bulk job 750-1 for Account: 3000 rows came, but the job "
+            "says 3001; reading the page again");
+  EXPECT_EQ(now(job).state, ReadJob::State::Reading) << "what is missing would count as deleted";
+}
+
 TEST_F(ReadTaskTest, RecordsThatVanishBehindTheirPageAreAskedForByTheNextReading) {
   org.add(1, 3'000);
   create_accounts(1, 3'000);

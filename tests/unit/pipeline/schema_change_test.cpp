@@ -6,6 +6,7 @@
 
 #include "daemon/pipeline/facts_task.hpp"
 #include "daemon/pipeline/ingest.hpp"
+#include "daemon/pipeline/job_planner.hpp"
 #include "schemas/model/render.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 #include "tests/unit/pipeline/no_api.hpp"
@@ -133,7 +134,7 @@ class SchemaChangeTest : public test::PipelineTest {
     make();
   }
   void make() {
-    hidden.emplace("emea", *ledger);
+    hidden.emplace("emea", *ledger, clock);
     ingest.emplace(Ingest::Parts{{"emea", "/data/ChangeEvents"},
                                  salesforce::Start::Earliest,
                                  source,
@@ -245,10 +246,74 @@ TEST_F(SchemaChangeTest, NullOfAFieldThatTheOrgDoesNotShowUsIsNoValue) {
   hear({created(4, test::account(2))});
   EXPECT_EQ(image("Account", test::account(2)).find("Tier__c"), std::string::npos);
   EXPECT_NE(image("Account", test::account(2)).find(R"("Size__c":null)"), std::string::npos);
-  // Shown again, null is null.
+  // Shown again, null is null once the stream has told what was committed before.
   described({"Tier__c", "Size__c", "Gone__c"});
+  Listening by;
+  by.now = clock.ms + 2;
+  by.streams = {{0, clock.ms + 1, "/data/ChangeEvents"}};
+  ASSERT_TRUE(hidden->end_hole(ledger->wide_holes("emea").at(0), by));
   hear({before(5, false, {{"Tier__c", kNull}})});
   says(R"("Tier__c":null)");
+}
+
+TEST_F(SchemaChangeTest, AFieldThatIsShownAgainIsAHoleFromWhenItWasShownLast) {
+  hear({before(1, true, {{"Name", "A"}, {"Tier__c", "tin"}})});
+  described({"Tier__c", "Size__c", "Gone__c"});
+  EXPECT_TRUE(ledger->wide_holes("emea").empty());
+  const EpochMs shown = clock.ms;
+  clock.ms += 3'600'000;
+  described({"Size__c", "Gone__c"});
+  clock.ms += 3'600'000;
+  make();
+  described({"Size__c", "Gone__c"});
+  EXPECT_TRUE(ledger->wide_holes("emea").empty()) << "the record lists it: nothing is to be read";
+  described({"Tier__c", "Size__c", "Gone__c"});
+  const auto holes = ledger->wide_holes("emea");
+  ASSERT_EQ(holes.size(), 1U);
+  EXPECT_EQ(holes[0].cause, "field_hidden");
+  EXPECT_EQ(holes[0].object, "Account");
+  EXPECT_EQ(holes[0].from_ts, shown) << "a start knows it";
+  EXPECT_EQ(holes[0].to_ts, 0) << "what the streams have yet to tell leaves it null";
+  EXPECT_NE(holes[0].detail.find("Tier__c;"), std::string::npos) << holes[0].detail;
+}
+
+TEST_F(SchemaChangeTest, AHoleOfAFieldEndsOnceTheStreamsArePastTheMomentThatItWasShownAgain) {
+  hear({before(1, true, {{"Name", "A"}, {"Tier__c", "tin"}})});
+  described({"Size__c", "Gone__c"});
+  clock.ms += 60'000;
+  described({"Tier__c", "Size__c", "Gone__c"});
+  const auto hole = [&] { return ledger->wide_holes("emea").at(0); };
+  Listening by;
+  by.now = clock.ms + 5'000;
+  by.streams = {{hole().opened_at - 1'000, hole().opened_at - 1'000, "/data/ChangeEvents"}};
+  ASSERT_TRUE(hidden->end_hole(hole(), by));
+  EXPECT_EQ(hole().to_ts, 0) << "it may still tell of the time before";
+  const auto tells_null = [&](int number) {
+    hear({before(number, false, {{"Tier__c", kNull}, {"Gone__c", "x"}})});
+    return image().find(R"("Tier__c":null)") != std::string::npos;
+  };
+  EXPECT_FALSE(tells_null(2)) << "so its null says nothing";
+  make();
+  EXPECT_FALSE(tells_null(3)) << "a start knows that";
+  EXPECT_TRUE(heals_otherwise(hole())) << "nobody reads for it yet";
+  by.streams[0].at_tip = hole().opened_at + 1'000;
+  ASSERT_TRUE(hidden->end_hole(hole(), by));
+  EXPECT_EQ(hole().to_ts, by.now);
+  EXPECT_FALSE(heals_otherwise(hole()));
+  EXPECT_TRUE(tells_null(4)) << "null is null again";
+  described({"Size__c", "Gone__c"});
+  described({"Tier__c", "Size__c", "Gone__c"});
+  EXPECT_EQ(hole().to_ts, 0) << "it began again";
+  // Opened by a clock that was ahead, it waits for no day to come.
+  by.now = hole().opened_at - 86'400'000;
+  ASSERT_TRUE(hidden->end_hole(hole(), by));
+  EXPECT_EQ(hole().to_ts, by.now);
+}
+
+TEST_F(SchemaChangeTest, AFieldOfAnObjectWithoutRecordsIsNoHole) {
+  described({"Size__c", "Gone__c"});
+  described({"Tier__c", "Size__c", "Gone__c"});
+  EXPECT_TRUE(ledger->wide_holes("emea").empty());
 }
 
 TEST_F(SchemaChangeTest, AFieldThatNoDescribeKnewIsHiddenOnlyOnceItWasShownOrIsCustom) {
@@ -263,6 +328,20 @@ TEST_F(SchemaChangeTest, AFieldThatNoDescribeKnewIsHiddenOnlyOnceItWasShownOrIsC
   described({});
   ASSERT_TRUE(hidden->described(object));
   EXPECT_EQ(hidden->of("Account")->size(), 4U) << "Name was";
+}
+
+TEST_F(SchemaChangeTest, WhatTheOrgDoesNotShowUsIsRetiredUntilItDoes) {
+  hear({before(1, true, {{"Name", "A"}, {"Tier__c", "tin"}, {"Size__c", "4"}})});
+  described({"Size__c", "Gone__c"});
+  EXPECT_FALSE(ledger->org_facts("emea")) << "whoever learns the facts adds them";
+  EXPECT_EQ(hidden->all(), (crm::RetiredPaths{{"Account", {"Tier__c"}}}));
+  ASSERT_TRUE(ledger->set_org_facts({"emea", "EUR", "DE", {{"001", "Account"}}}));
+  described({"Gone__c"});
+  EXPECT_EQ(ledger->org_facts("emea")->retired,
+            (crm::RetiredPaths{{"Account", {"Size__c", "Tier__c"}}}));
+  EXPECT_EQ(ledger->org_facts("emea")->object_by_prefix.size(), 1U) << "the others stay";
+  described({"Tier__c", "Size__c", "Gone__c"});
+  EXPECT_EQ(ledger->org_facts("emea")->retired, crm::RetiredPaths());
 }
 
 TEST_F(SchemaChangeTest, SchemasThatFlipFlopAreFetchedAndToldOnce) {

@@ -254,6 +254,120 @@ TEST_F(SilentObjectTest, ObjectWithAStreamOfItsOwnIsThatStreamsBusiness) {
   EXPECT_TRUE(open().empty());
 }
 
+/// What the streams told before a silence is still on its way when the object is back.
+class SilenceBehindTest : public SilentObjectTest {
+ protected:
+  void SetUp() override {
+    SilentObjectTest::SetUp();
+    plan.streams = [this] { return streams; };
+    begin();
+    deselect();
+    later();
+    ASSERT_EQ(cause(), "switched_off");
+  }
+  void back() {
+    select();
+    later(5 * kMinute);
+    settle();
+  }
+  bool lasts() const { return open().size() == 1 && open()[0].to_ts == 0; }
+  /// A stream of Accounts alone is configured, and works.
+  void give_own(bool channel_too) {
+    if (!channel_too) plan.topics.clear();
+    plan.topics.emplace_back("/data/AccountChangeEvent");
+    streams.push_back({0, 0, "/data/AccountChangeEvent"});
+    ASSERT_TRUE(ledger->save_position({"emea", "/data/AccountChangeEvent"}, ReplayId("anchor")));
+    begin();
+    later(5 * kMinute);
+  }
+  StreamProgress& channel() { return streams[0]; }
+  std::vector<StreamProgress> streams{{0, 0, "/data/Sales__chn"}};
+};
+
+TEST_F(SilenceBehindTest, RecordThatWasCreatedBeforeItAndDeletedInItStaysDeleted) {
+  back();
+  EXPECT_TRUE(lasts()) << "its creation is not told yet";
+  EXPECT_TRUE(holes_of_object(*ledger, "emea", "Account").empty()) << "a resync does not answer it";
+  run_to_end(ask());
+  EXPECT_TRUE(lasts());
+  create_accounts(4, 4);  // the stream comes to it
+  org.accounts[account(4)].deleted = true;
+  org.accounts[account(4)].stamp = clock.ms - kHour;
+  channel().newest_commit = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+  EXPECT_EQ(alive(), 3U);
+}
+
+TEST_F(SilenceBehindTest, QuietStreamIsPastWhatWasSettledBeforeItSaidThatItHasNoMore) {
+  select();
+  later(5 * kMinute);
+  channel().at_tip = clock.ms;  // before the selection settled
+  settle();
+  EXPECT_TRUE(lasts());
+  channel().at_tip = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, StreamThatTellsNothingIsWaitedForAsLongAsTheBusKeepsEvents) {
+  back();
+  const EpochMs selected = clock.ms;
+  while (clock.ms < selected + 70 * kHour) later();
+  EXPECT_TRUE(lasts());
+  later(kHour);
+  later(kHour);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, StreamOfAnotherObjectIsNotWaitedFor) {
+  channel().topic = "/data/LeadChangeEvent";
+  back();
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, WithoutAStreamNothingIsWaitedFor) {
+  streams.clear();
+  back();
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, WhatLiesAheadOfOurClockProvesNothing) {
+  channel().newest_commit = channel().at_tip = clock.ms + 24 * kHour;
+  back();
+  EXPECT_TRUE(lasts());
+  channel().at_tip = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, ObjectThatGotAStreamOfItsOwnWaitsForBoth) {
+  give_own(true);
+  EXPECT_TRUE(lasts());
+  channel().at_tip = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(lasts()) << "its own has yet to tell";
+  streams[1].at_tip = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, ObjectWhoseOwnStreamIsAllThatIsLeftIsRepairedToo) {
+  streams.clear();
+  give_own(false);
+  EXPECT_TRUE(lasts());
+  streams[0].at_tip = clock.ms;
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
+TEST_F(SilenceBehindTest, SilenceThatWasNoticedByAClockAheadHoldsNoOwnStreamBack) {
+  clock.ms -= 24 * kHour;
+  give_own(true);
+  later(kMinute);
+  EXPECT_TRUE(open().empty());
+}
+
 TEST_F(SilentObjectTest, RowOfAnEarlierVersionSaysWhatWasTold) {
   ledger::AuditBook book(*ledger);
   ASSERT_TRUE(book.keep("captured:emea", "5000 1\nAccount 0 4000 1 0\nLead 0 5000 1 1\n"));

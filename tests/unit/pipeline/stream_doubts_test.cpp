@@ -79,6 +79,25 @@ TEST_F(StreamDoubtsTest, AnObjectThatIsSwitchedOffIsAHoleThatIsRepairedOnceItIsO
   EXPECT_TRUE(holes_of_object(*ledger, "emea", "Contact").empty()) << "of one object";
 }
 
+TEST_F(StreamDoubtsTest, WhatAStreamThatWasBehindHasNotToldIsInDoubtToo) {
+  const std::string_view id = "0015f00002JUXA8AAP";
+  EventView event;
+  event.type = ChangeType::Delete;
+  event.entity = "Account";
+  event.record_ids = {&id, 1};
+  event.version.commit_number = 1;
+  event.commit_ts = clock.now_ms() - 3 * 3'600'000;
+  ledger::IngestBatch batch;
+  batch.stream = stream;
+  batch.events = {&event, 1};
+  batch.position = ReplayId("p");
+  ASSERT_TRUE(ledger->apply(batch));
+  StreamDoubts doubts(stream, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(gone));
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea")[0].from_ts, event.commit_ts);
+}
+
 TEST_F(StreamDoubtsTest, AStretchIsReadOnceItsStreamGoesOnThoughTheClockWentBack) {
   ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
   ASSERT_TRUE(ledger->open_hole(lost_position()));

@@ -58,6 +58,21 @@ TEST_F(RenderTest, ViolationsHaveAColumnThatIsNullWithoutThem) {
   EXPECT_NE(column().find("transform_error"), std::string::npos);
 }
 
+TEST_F(RenderTest, RetiredFieldsHaveAColumnThatIsNullWithoutThem) {
+  EntryView entry = maker_.add({.op = Op::Create, .rev = 1, .fields = {{"email", "a@b.example"}}});
+  const auto column = [&] {
+    const EntryView* const pointer = &entry;
+    EXPECT_TRUE(renderer_.render({&pointer, 1}).ok());
+    EXPECT_EQ(head_columns()[18], "retired");
+    return std::string(renderer_.upserts(0).columns[18].finish());
+  };
+  EXPECT_EQ(column().find("email"), std::string::npos);
+  std::string retired;
+  put_varint(retired, entry.after[Section::Fields][0].name);
+  entry.meta.retired = retired;
+  EXPECT_NE(column().find(R"(["email"])"), std::string::npos);
+}
+
 TEST_F(RenderTest, AnUpdateThatTouchesNoReferenceSaysNothingOfEdges) {
   maker_.add(
       {.op = Op::Update, .rev = 1, .refs = {{"account", "emea:Account:0015f00002JUXA8AAP"}}});
@@ -145,7 +160,7 @@ TEST(Statements, AnUpsertNamesItsColumnsAndIsGuardedByRev) {
           "insert into \"crm\".\"contact\" as t (\"org\", \"object\", \"id\", \"bu\", \"rev\", "),
       0U)
       << sql;
-  EXPECT_NE(sql.find("u.c27::numeric from (select unnest($1::text[]) c0, "), std::string::npos)
+  EXPECT_NE(sql.find("u.c28::numeric from (select unnest($1::text[]) c0, "), std::string::npos)
       << sql;
   EXPECT_NE(sql.find("on conflict (org, id) do update set \"bu\" = excluded.\"bu\", "),
             std::string::npos)

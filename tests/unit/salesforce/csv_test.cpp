@@ -108,6 +108,13 @@ TEST(Csv, ATornTextIsNoPage) {
   }
 }
 
+TEST(Csv, ACellWithoutQuotesThatTheTextEndsInMayBeCutShort) {
+  ASSERT_TRUE(parse("1,a,whole\n").ok());
+  const auto page = parse("1,a,who");
+  ASSERT_FALSE(page.ok());
+  EXPECT_EQ(page.error().code, "CSV_TORN");
+}
+
 TEST(Csv, ARowOfAnotherShapeIsToldByItsLineAlone) {
   for (const auto* text : {"1,secret\n", "1,2,secret,4\n"}) {
     const auto page = parse(text);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "connectors/salesforce/org_reader.hpp"
+
 namespace headwater::salesforce {
 namespace {
 
@@ -26,6 +28,11 @@ TEST(LimitInfo, IsNotReadFromAnythingElse) {
 TEST(PercentEncoded, LeavesOnlyWhatUrlsAllow) {
   EXPECT_EQ(percent_encoded("aZ09-_.~"), "aZ09-_.~");
   EXPECT_EQ(percent_encoded("a b&c=/\xc3\xa4"), "a%20b%26c%3D%2F%C3%A4");
+}
+
+TEST(SoqlQuoted, ALiteralEndsAtItsOwnQuoteWhateverItHolds) {
+  EXPECT_EQ(soql_quoted("O'Neil \\ Co\r\n"), R"('O\'Neil \\ Co\r\n')");
+  EXPECT_EQ(soql_quoted("\\"), R"('\\')") << "the quote behind it is not escaped";
 }
 
 }  // namespace

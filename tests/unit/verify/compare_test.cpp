@@ -215,6 +215,43 @@ TEST(Compare, ViolationsAreComparedInEveryShape) {
   EXPECT_EQ(held_difference(*read_record(kDocument), held, {}), "");
 }
 
+TEST(Compare, RetiredFieldsAreComparedInEveryShapeButNotWithTheOrg) {
+  const std::string list = R"(["Tier__c"])";
+  const std::string violations = R"("violations":[{"field":"name","rule":"transform_error"}])";
+  const auto with_list = [&](const std::string& before) {
+    return with(
+        kDocument, R"("complete":true)", R"("complete":true)" + before + ",\"retired\":" + list);
+  };
+  const std::string document = with_list("");
+  EXPECT_EQ(sections_of(document), kSections + ",\"retired\":" + list);
+  EXPECT_EQ(sections_of(with_list("," + violations)),
+            kSections + "," + violations + ",\"retired\":" + list);
+  EXPECT_EQ(sections_of(kDocument + R"(,"changed":[],"retired":[])"), kSections);
+  EXPECT_EQ(document_difference(sections_of(document), kSections, false, {}),
+            "retired: should be another value, is nothing");
+  EXPECT_EQ(document_difference(kSections, sections_of(document), true, {}), "")
+      << "the org may show the field again since";
+  const auto record = *read_record(document);
+  Held held;
+  held.text = document;
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  held.text = kDocument;
+  EXPECT_EQ(held_difference(record, held, {}), "retired: should be another value, is nothing");
+  held.shape = Held::Shape::Row;
+  const auto row = [](const std::string& retired) {
+    return R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{},)"
+           R"("retired":)" +
+           retired + R"(},"edges":{"owner":"emea:User:005000000000001AAA"}})";
+  };
+  held.text = row(list);
+  EXPECT_EQ(held_difference(record, held, {}), "");
+  EXPECT_EQ(held_difference(*read_record(kDocument), held, {}),
+            "retired: should be nothing, is another value");
+  held.text = row("null");
+  EXPECT_NE(held_difference(record, held, {}), "");
+  EXPECT_EQ(held_difference(*read_record(kDocument), held, {}), "");
+}
+
 TEST(Compare, ARelationSetThatLacksTheRecordIsADifference) {
   const auto record = *read_record(kDocument);
   Held held;
