@@ -5,6 +5,7 @@
 #include "daemon/inspect.hpp"
 #include "daemon/job_orders.hpp"
 #include "daemon/order_words.hpp"
+#include "schemas/core/json_text.hpp"
 
 namespace headwater {
 namespace {
@@ -35,6 +36,8 @@ void answer(const runtime::Question& question,
             const Clock& clock,
             Orders& orders,
             runtime::Reply reply) {
+  // An answer quotes what was asked, and every answer is JSON.
+  if (!is_utf8(question.line)) return reply(refused("a command is UTF-8 text, and this is not"));
   const auto space = question.line.find(' ');
   const std::string verb = question.line.substr(0, space);
   const std::string rest = space == std::string::npos ? "" : question.line.substr(space + 1);

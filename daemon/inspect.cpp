@@ -4,6 +4,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "daemon/order_words.hpp"
 #include "daemon/pipeline/org_objects.hpp"
 #include "daemon/status.hpp"
 
@@ -15,10 +16,6 @@ namespace json = boost::json;
 /// Bounds of one answer: main's thread, which serves the socket, stays free for milliseconds.
 constexpr std::size_t kPageEntries = 250, kPageBytes = 1U << 20;
 constexpr std::size_t kStretchEntries = 5'000, kStretchBytes = 8U << 20;
-
-std::string refused(const std::string& why) {
-  return json::serialize(json::object{{"error", why}});
-}
 
 std::string version_text(const Version& version) {
   std::string out;

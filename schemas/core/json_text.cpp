@@ -81,6 +81,16 @@ std::size_t utf8_length(std::string_view text) {
   return 4;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length =
+        static_cast<unsigned char>(text.front()) < 0x80 ? 1 : utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 char* write_json_string(char* to, std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();

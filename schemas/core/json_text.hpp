@@ -26,5 +26,7 @@ char* write_json_number(char* to, std::int64_t value);
 /// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none. REQUIRES:
 /// not empty.
 std::size_t utf8_length(std::string_view text);
+/// Well-formed UTF-8 from beginning to end.
+bool is_utf8(std::string_view text);
 
 }  // namespace headwater

@@ -4,6 +4,7 @@
 #include "config/mapping_file.hpp"
 #include "daemon/answer.hpp"
 #include "daemon/ledger/memory_store.hpp"
+#include "schemas/core/json_text.hpp"
 #include "tests/fuzz/json.hpp"
 
 using namespace headwater;
@@ -70,7 +71,7 @@ FUZZ_TARGET(control_answer) {
          orders,
          [&](std::string document) {
            ++replies;
-           HEADWATER_ASSERT(fuzz::is_utf8(document));
+           HEADWATER_ASSERT(is_utf8(document));
            const auto json = fuzz::parsed(document);
            if (may_operate || !json.is_object()) return;
            const auto* bytes = json.as_object().if_contains("payload_hex");

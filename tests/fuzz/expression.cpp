@@ -144,7 +144,7 @@ std::string evaluated(const crm::Program& program, const crm::RawSlots& raw) {
   if (!std::isfinite(value.real)) return "beyond a double";
   std::string json;
   append_json_value(json, value);
-  HEADWATER_ASSERT(fuzz::is_utf8(json));
+  HEADWATER_ASSERT(is_utf8(json));
   fuzz::parsed(json);
   return json;
 }

@@ -16,9 +16,9 @@ namespace {
 void check_text(std::string_view text) {
   std::string json;
   append_json_string(json, text);
-  HEADWATER_ASSERT(json.size() <= json_string_room(text.size()) && fuzz::is_utf8(json));
+  HEADWATER_ASSERT(json.size() <= json_string_room(text.size()) && is_utf8(json));
   const auto value = fuzz::parsed(json);
-  if (fuzz::is_utf8(text)) HEADWATER_ASSERT(value.as_string() == text);
+  if (is_utf8(text)) HEADWATER_ASSERT(value.as_string() == text);
   // Once it is sound it stays as it is.
   const std::string_view sound(value.as_string().data(), value.as_string().size());
   std::string again;

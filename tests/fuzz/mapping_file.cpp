@@ -60,7 +60,7 @@ void project(const std::shared_ptr<const crm::Mapping>& mapping, const std::stri
     projector.project(raw, facts, out);
     std::string json;
     append_hash_input(json, out.bu, out.image(names));
-    HEADWATER_ASSERT(fuzz::is_utf8(json));
+    HEADWATER_ASSERT(is_utf8(json));
     fuzz::parsed(json);
   }
 }

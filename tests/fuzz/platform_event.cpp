@@ -21,6 +21,6 @@ FUZZ_TARGET(platform_event) {
     return;
   }
   HEADWATER_ASSERT(event.fields == again.fields && event.created_at == again.created_at);
-  HEADWATER_ASSERT(fuzz::is_utf8(event.fields));
+  HEADWATER_ASSERT(is_utf8(event.fields));
   fuzz::parsed(std::string(event.fields));
 }

@@ -203,6 +203,11 @@ TEST_F(StatusTest, AnObjectThatTheOrgHasNotIsNotReadAgain) {
   EXPECT_TRUE(ask("resync - Account").as_object().contains("done")) << "we have records of it";
 }
 
+TEST_F(StatusTest, ACommandThatIsNoUtf8IsRefusedAndNotQuoted) {
+  EXPECT_EQ(ask("get emea:Acc\xffunt:" + account(9)).at("error"),
+            "a command is UTF-8 text, and this is not");
+}
+
 TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
   EXPECT_EQ(ask("reboot").at("error"),
             "unknown command; known are status, get, holes, quarantine, resync, jobs");
