@@ -4,7 +4,6 @@
 #include "config/mapping_file.hpp"
 #include "daemon/answer.hpp"
 #include "daemon/ledger/memory_store.hpp"
-#include "schemas/core/json_text.hpp"
 #include "tests/fuzz/json.hpp"
 
 using namespace headwater;

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <string_view>
 
+#include "schemas/core/json_text.hpp"  // is_utf8, which every target of JSON asks for too
 #include "tests/fuzz/fuzz.hpp"
 
 namespace headwater::fuzz {
