@@ -23,6 +23,8 @@ std::string read_pid(int descriptor) {
   return pid;
 }
 
+std::string lock_of(const std::string& directory) { return directory + "/lock"; }
+
 }  // namespace
 
 Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& directory) {
@@ -33,13 +35,13 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& di
         "ledger: create {}: {}; make it writable for this user", directory, error.message()));
   }
   if (created) ::chmod(directory.c_str(), S_IRWXU);
-  const std::string path = directory + "/lock";
+  const std::string path = lock_of(directory);
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) {
     return blocked(fmt::format(
         "ledger: open {}: {}; make it writable for this user", path, std::strerror(errno)));
   }
-  std::unique_ptr<DirectoryLock> lock(new DirectoryLock(descriptor));
+  std::unique_ptr<DirectoryLock> lock(new DirectoryLock(descriptor, directory));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     return blocked(fmt::format("ledger: {} is held by process {}; stop that one first",
                                directory,
@@ -52,6 +54,19 @@ Result<std::unique_ptr<DirectoryLock>> DirectoryLock::take(const std::string& di
     return fatal(fmt::format("ledger: write {}: {}; check the disk", path, std::strerror(errno)));
   }
   return lock;
+}
+
+Result<void> DirectoryLock::still_held() const {
+  struct stat named {};
+  struct stat held {};
+  if (::stat(lock_of(directory_).c_str(), &named) == 0 && ::fstat(descriptor_, &held) == 0 &&
+      named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
+    return {};
+  }
+  return fatal(
+      fmt::format("ledger: {} was removed or replaced while we worked in it; put it back from a "
+                  "backup, or start again: a new one is filled from the org",
+                  directory_));
 }
 
 DirectoryLock::~DirectoryLock() { ::close(descriptor_); }

@@ -324,7 +324,8 @@ class Ledger : public NameTables {
   /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it
   /// owes no more.
   void hold_journal(std::string_view sink, std::optional<Rev> cursor);
-  /// Drops what is neither owed nor within journal_keep. Called now and then by main.
+  /// Drops what is neither owed nor within journal_keep, and looks whether the directory is still
+  /// there. Called now and then by main.
   Result<void> trim();
 
   // ---- doubts

@@ -119,6 +119,9 @@ Result<void> Ledger::Impl::be_born(Rev above) {
 }
 
 Result<void> Ledger::Impl::trim() {
+  if (directory_) {
+    if (auto held = directory_->still_held(); !held) return held;
+  }
   if (!journal_.stage_trim(writer_.batch(), clock_.now_ms())) return {};
   return commit();
 }

@@ -220,6 +220,19 @@ def _(scene):
     scene.over()
 
 
+@cell("daemon", "its state directory removed while it runs", "exits 1 in words; a new ledger reads what the org still has", world={})
+def _(scene):
+    scene.world.drop_state()
+    scene.until("it ends", lambda: scene.daemon.process.poll() is not None, 60)
+    code = scene.daemon.end()
+    scene.told = scene.daemon.last_words()
+    if code != 1 or "was removed or replaced" not in scene.daemon.said():
+        raise Failed(f"a removed state directory ended with {code}: {scene.told}")
+    scene.daemon.start()
+    scene.daemon.up()
+    scene.over()
+
+
 @cell("ledger", "the last 4 kB of its log torn off", "opens at what is whole, reads the rest again", rate=40)
 def _(scene):
     scene.moves(*scene.world.sinks, times=4)

@@ -38,6 +38,26 @@ TEST_F(DirectoryTest, ASecondOneOnTheSameDirectoryIsRefusedWithThePidOfTheFirst)
   EXPECT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
 }
 
+TEST_F(DirectoryTest, NothingMoreIsWrittenOnceTheDirectoryWasRemovedOrReplaced) {
+  for (const bool replaced : {false, true}) {
+    std::filesystem::remove_all(directory);
+    auto ledger = Ledger::open(directory, {}, mapping_of(), clock);
+    ASSERT_TRUE(ledger) << ledger.error().message;
+    ASSERT_TRUE((*ledger)->trim());
+    std::filesystem::rename(directory, directory + ".gone");
+    if (replaced) std::filesystem::copy(directory + ".gone", directory);
+    const auto trimmed = (*ledger)->trim();
+    ASSERT_FALSE(trimmed);
+    EXPECT_EQ(trimmed.error().kind, ErrorKind::Fatal);
+    EXPECT_EQ(trimmed.error().message,
+              "ledger: " + directory +
+                  " was removed or replaced while we worked in it; put it back from a backup, or "
+                  "start again: a new one is filled from the org");
+    EXPECT_FALSE((*ledger)->save_position({"emea", "/data/ChangeEvents"}, ReplayId("abc")));
+    std::filesystem::remove_all(directory + ".gone");
+  }
+}
+
 TEST_F(DirectoryTest, OnlyItsOwnerMayLookInside) {
   ASSERT_TRUE(Ledger::open(directory, {}, mapping_of(), clock));
   struct stat facts {};
