@@ -17,10 +17,14 @@ bool is_headless(const ledger::QuarantineRow& row, const ledger::StreamKey& stre
          row.topic == stream.topic;
 }
 
-/// Null of a field that is hidden from our user is no value.
-void leave_out_hidden(const std::vector<NameId>& hidden, avro::Scratch& scratch, EventView& event) {
-  const auto says_nothing = [&hidden](const Member& member) {
-    return member.value.is_null() && std::binary_search(hidden.begin(), hidden.end(), member.name);
+/// Null of a field that was hidden from our user when it was committed is no value.
+void leave_out_hidden(const std::vector<HiddenFields::Mute>& hidden,
+                      avro::Scratch& scratch,
+                      EventView& event) {
+  const auto says_nothing = [&](const Member& member) {
+    if (!member.value.is_null()) return false;
+    const auto at = std::ranges::lower_bound(hidden, member.name, {}, &HiddenFields::Mute::name);
+    return at != hidden.end() && at->name == member.name && event.commit_ts <= at->until;
   };
   if (std::none_of(event.fields.begin(), event.fields.end(), says_nothing)) return;
   const auto kept = scratch.array<Member>(event.fields.size());

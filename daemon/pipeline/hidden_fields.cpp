@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <sstream>
 
 #include "daemon/ledger/audit_book.hpp"
@@ -19,6 +20,9 @@ std::string row_name(std::string_view org, std::string_view object) {
 
 /// How old the time of the last describe may be that is kept.
 constexpr EpochMs kKeepMs = 10 * 60'000;
+
+/// Mute until the hole has an end.
+constexpr EpochMs kNoEnd = std::numeric_limits<EpochMs>::max();
 
 /// `Tier__c`, `Place__c.Latitude`, a person account's `Tier__pc`.
 bool is_custom(std::string_view path) {
@@ -112,13 +116,16 @@ Result<void> HiddenFields::doubt_shown_again(const std::string& object,
     const bool is_open = std::ranges::any_of(holes, [&](const ledger::Hole& hole) {
       return hole.cause == ledger::kFieldHidden && hole.object == object && hole.to_ts == 0;
     });
-    if (is_open) known.again = before.again;
+    for (const auto& [path, until] : before.again) {
+      if (!known.hidden.contains(path) && (is_open || until != kNoEnd))
+        known.again.emplace(path, until);
+    }
   }
   std::string paths;
   EpochMs from = known.described_at;
   for (const auto& path : before.hidden) {
     if (known.hidden.contains(path)) continue;
-    known.again.insert(path);
+    known.again[path] = kNoEnd;
     paths += (paths.empty() ? "" : ", ") + path;
     const auto since = before.since.find(path);
     from = std::min(from, since == before.since.end() ? 0 : since->second);
@@ -153,8 +160,15 @@ Result<void> HiddenFields::end_hole(ledger::Hole hole, const Listening& by) {
     const std::lock_guard lock(mutex_);
     if (const auto at = objects_.find(hole.object); at != objects_.end()) known = at->second;
   }
-  if (!known.again.empty()) {  // first: else a crash between the two would leave them so for ever
-    known.again.clear();
+  const auto is_open = [](const auto& it) { return it.second == kNoEnd; };
+  if (std::ranges::any_of(known.again, is_open)) {
+    // First: else a crash between the two would leave them so for ever. By the org's clock alone:
+    // ours may have been wrong, then or now.
+    EpochMs told = 0;
+    for (const auto& stream : by.streams) told = std::max(told, stream.newest_commit);
+    for (auto& [path, until] : known.again) {
+      if (until == kNoEnd) until = told;
+    }
     if (auto kept = keep(hole.object, known); !kept) return kept;
     publish(hole.object, std::move(known));
   }
@@ -162,13 +176,14 @@ Result<void> HiddenFields::end_hole(ledger::Hole hole, const Listening& by) {
   return ledger_.open_hole(hole);
 }
 
-/// A line each: `+PATH` shown, `-PATH` hidden, `?PATH` shown again, `~MS PATH` hidden and shown
-/// until then, `@MS` when it was described.
+/// A line each: `+PATH` shown, `-PATH` hidden, `?PATH` shown again, `!MS PATH` the same and mute
+/// until then, `~MS PATH` hidden and shown until then, `@MS` when it was described.
 Result<void> HiddenFields::keep(const std::string& object, const Object& known) {
   std::string text = fmt::format("@{}\n", known.described_at);
   for (const auto& path : known.shown) text += '+' + path + '\n';
   for (const auto& path : known.hidden) text += '-' + path + '\n';
-  for (const auto& path : known.again) text += '?' + path + '\n';
+  for (const auto& [path, until] : known.again)
+    text += until == kNoEnd ? fmt::format("?{}\n", path) : fmt::format("!{} {}\n", until, path);
   for (const auto& [path, ms] : known.since) {
     if (ms != 0) text += fmt::format("~{} {}\n", ms, path);
   }
@@ -181,25 +196,26 @@ void HiddenFields::read_line(std::string_view line, Object& known) {
   line.remove_prefix(1);
   if (kind == '+') known.shown.emplace(line);
   if (kind == '-') known.hidden.emplace(line);
-  if (kind == '?') known.again.emplace(line);
+  if (kind == '?') known.again.emplace(line, kNoEnd);
   EpochMs ms = 0;
   const auto [end, failed] = std::from_chars(line.data(), line.data() + line.size(), ms);
   if (failed != std::errc()) return;
   if (kind == '@') known.described_at = ms;
   const auto used = static_cast<std::size_t>(end - line.data()) + 1;
-  if (kind == '~' && used < line.size()) known.since.emplace(line.substr(used), ms);
+  if (used >= line.size()) return;
+  if (kind == '~') known.since.emplace(line.substr(used), ms);
+  if (kind == '!') known.again.emplace(line.substr(used), ms);
 }
 
 void HiddenFields::publish(const std::string& object, Object known) {
   known.names.reset();
   if (!known.hidden.empty() || !known.again.empty()) {
     NameTable& names = ledger_.names(org_, object);
-    std::vector<NameId> ids;
-    for (const auto* unknown : {&known.hidden, &known.again}) {
-      for (const auto& path : *unknown) ids.push_back(names.intern(path));
-    }
-    std::ranges::sort(ids);
-    known.names = std::make_shared<const std::vector<NameId>>(std::move(ids));
+    std::vector<Mute> mute;
+    for (const auto& path : known.hidden) mute.push_back({names.intern(path), kNoEnd});
+    for (const auto& [path, until] : known.again) mute.push_back({names.intern(path), until});
+    std::ranges::sort(mute, {}, &Mute::name);
+    known.names = std::make_shared<const std::vector<Mute>>(std::move(mute));
   }
   const std::lock_guard lock(mutex_);
   objects_[object] = std::move(known);

@@ -30,9 +30,10 @@ namespace headwater {
 ///
 /// One that is shown again leaves a hole of its object, `field_hidden`: its values changed unheard.
 /// The hole begins when a describe last showed the field (0: none did), or at 0 if the object was
-/// read in whole, for then a row that was read meanwhile lacks it however old it is. Until the hole
-/// has an end, a null of the field still says nothing: what was committed while it was hidden comes
-/// late.
+/// read in whole, for then a row that was read meanwhile lacks it however old it is. What was
+/// committed while it was hidden comes late, and again: until the hole has an end a null of the
+/// field says nothing, and later neither if it was committed no later than what the streams had told
+/// by that end. Such a null that is true is read with the hole.
 ///
 /// The org's worker tells, its streams ask. Thread-safe.
 class HiddenFields {
@@ -47,7 +48,12 @@ class HiddenFields {
   /// beginning is read then. `by.now` is its end.
   Result<void> end_hole(ledger::Hole hole, const Listening& by);
 
-  using Names = std::shared_ptr<const std::vector<NameId>>;  ///< ascending
+  /// Null of it says nothing in an event that was committed no later than this.
+  struct Mute {
+    NameId name = 0;
+    EpochMs until = 0;  ///< the org's clock
+  };
+  using Names = std::shared_ptr<const std::vector<Mute>>;  ///< ascending by name
   /// Null: none.
   Names of(const std::string& object) const;
   /// To all objects, as facts say it.
@@ -59,7 +65,7 @@ class HiddenFields {
   struct Object {
     std::set<std::string, std::less<>> shown, hidden;   ///< paths; shown: by the last describe
     std::map<std::string, EpochMs, std::less<>> since;  ///< of hidden ones: when it was last shown
-    std::set<std::string, std::less<>> again;           ///< shown again, and null says nothing yet
+    std::map<std::string, EpochMs, std::less<>> again;  ///< shown again: mute until, as in Mute
     EpochMs described_at = 0;
     Names names;
   };

@@ -371,7 +371,9 @@ void Simulation::strike_field() {
   const auto known = process.hidden()->of(hidden->object);
   const NameTable& names = process.ledger().names(kOrg, hidden->object);
   const auto name = names.find(hidden->field);
-  if (known && name && std::ranges::binary_search(*known, *name)) org_.mask();
+  if (known && name && std::ranges::binary_search(*known, *name, {}, &HiddenFields::Mute::name)) {
+    org_.mask();
+  }
 }
 
 void Simulation::strike_target(SimTarget& target, std::vector<TargetState>& copies) {
