@@ -197,6 +197,7 @@ Result<Step> ObjectPass::begin() {
   selection.with_deleted = shows_deleted_;
   walk_.emplace(bench_.reader, std::move(selection), terms(), bench_.tools.clock);
   spool_ = std::make_unique<verify::Spool>(kSpoolRunBytes);
+  keys_head_ = bench_.tools.ledger.head();
   return go(Phase::Keys);
 }
 
@@ -285,19 +286,17 @@ void ObjectPass::meet(const std::string& id,
   // One that lies in the recycle bin was deleted, whoever may read what: it asks no brake.
   if (what == What::Gone && !row) {
     if (gone_.size() < gone_max_)
-      gone_[id] = {row, keys_seen_at_};
+      gone_[id] = {row, keys_seen_at_, keys_head_};
     else
       mass_gone_ = true;
   } else if (what != What::Nothing) {
-    suspect_one(id, row, keys_seen_at_);
+    suspect_one(id, {row, keys_seen_at_, keys_head_});
   }
 }
 
-void ObjectPass::suspect_one(const std::string& id,
-                             const std::optional<OrgRow>& row,
-                             EpochMs seen_at) {
+void ObjectPass::suspect_one(const std::string& id, const Sight& sight) {
   const auto [at, fresh] = suspects_.try_emplace(id);
-  at->second.sight = {row, seen_at};
+  at->second.sight = sight;
   if (fresh) ++receipt_.suspects;
 }
 
@@ -306,7 +305,7 @@ Result<Step> ObjectPass::after_merge() {
   // Not one record to be seen, be it in the bin, where we hold some: no way to lose them all.
   if (!gone_.empty() && receipt_.org_side.rows == 0 && receipt_.binned == 0) mass_gone_ = true;
   if (!mass_gone_) {
-    for (const auto& [id, sight] : gone_) suspect_one(id, sight.row, sight.seen_at);
+    for (const auto& [id, sight] : gone_) suspect_one(id, sight);
   }
   salesforce::Selection selection;
   selection.object = order_.object;
@@ -365,7 +364,7 @@ Result<void> ObjectPass::compare(const salesforce::RecordRow& row) {
       });
   if (!read) return read;
   if (differs || !difference.fields.empty())
-    suspect_one(row.id.str(), OrgRow{row.stamp, false}, now());
+    suspect_one(row.id.str(), {OrgRow{row.stamp, false}, now(), {}});
   else if (difference.derived)
     take_derived(row);
   return {};

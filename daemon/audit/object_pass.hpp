@@ -126,7 +126,7 @@ class ObjectPass {
   Result<void> open_holes(const Version& noted);
   Result<void> open_object_hole(std::string cause, std::string detail);
   Result<void> close_object_holes();
-  void suspect_one(const std::string& id, const std::optional<OrgRow>& row, EpochMs seen_at);
+  void suspect_one(const std::string& id, const Sight& sight);
   bool claimed(EpochMs stamp) const { return order_.whole || stamp >= order_.since; }
   void leave(const Healing& healing);
   bool crowded() const { return suspects_.size() >= kSuspectsMax; }
@@ -158,6 +158,7 @@ class ObjectPass {
   std::unique_ptr<verify::Spool> spool_;
   std::optional<verify::Spool::Pair> row_;  // the spool's next
   EpochMs keys_seen_at_ = 0;
+  Rev keys_head_, look_head_;  // of the ledger, before the walk and before the look
   std::string ledger_at_;
   bool ledger_read_ = false;
   std::map<std::string, Suspect> suspects_;

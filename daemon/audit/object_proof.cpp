@@ -55,6 +55,7 @@ Result<Step> ObjectPass::prove() {
 Result<void> ObjectPass::look_again(const std::vector<RecordId>& ids) {
   auto noted = bench_.tools.ledger.note_version(org());
   if (!noted) return noted.error();
+  look_head_ = bench_.tools.ledger.head();
   std::map<std::string, std::optional<ledger::Standing>> before;
   auto read =
       book_.raw(org(), order_.object, ids, [&](std::size_t i, const ledger::RawRecord* record) {
@@ -121,6 +122,7 @@ Result<void> ObjectPass::judge_one(const RecordId& id,
   look.then = suspect.sight;
   if (row != nullptr) look.now.row = OrgRow{row->stamp, row->deleted};
   look.now.seen_at = now();
+  look.now.head = look_head_;
   look.before = before ? &*before : nullptr;
   look.after = after ? &*after : nullptr;
   look.fields_differ = !difference.fields.empty();

@@ -8,9 +8,12 @@ namespace {
 bool lives(const std::optional<OrgRow>& row) { return row && !row->deleted; }
 bool lives(const ledger::Standing* standing) { return standing != nullptr && !standing->deleted; }
 
-bool same_sight(const std::optional<OrgRow>& a, const std::optional<OrgRow>& b) {
-  if (!a || !b) return !a && !b;
-  return a->stamp == b->stamp && a->deleted == b->deleted;
+/// An absence has no stamp: of a record that the ledger was told of since the first one the second
+/// may be another, after a return, and its event on its way.
+bool same_sight(const Sight& then, const Sight& now, const ledger::Standing* after) {
+  if (then.row && now.row)
+    return then.row->stamp == now.row->stamp && then.row->deleted == now.row->deleted;
+  return !then.row && !now.row && (after == nullptr || after->rev <= then.head);
 }
 
 /// Geocoding and lead conversion change a record and do not tell when, nor by whom (salesforce.md
@@ -102,7 +105,7 @@ Verdict judge(const SecondLook& look, What& what) {
   if (what == What::Nothing) return Verdict::Right;
   if (look.hole_open || (look.after != nullptr && look.after->doubted)) return Verdict::Known;
   if (!stood_still(look.before, look.after)) return Verdict::Moves;
-  return same_sight(look.then.row, look.now.row) ? Verdict::Proven : Verdict::Moves;
+  return same_sight(look.then, look.now, look.after) ? Verdict::Proven : Verdict::Moves;
 }
 
 }  // namespace headwater::audit

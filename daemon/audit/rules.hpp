@@ -46,6 +46,7 @@ What suspect(const std::optional<OrgRow>& row, const ledger::Standing* standing)
 struct Sight {
   std::optional<OrgRow> row;
   EpochMs seen_at = 0;  ///< our clock, after the answer came
+  Rev head;             ///< the ledger's, before it was asked for
 };
 /// True if every stream is past what was seen: the event that tells it would have come. By the
 /// org's clock, an event committed `margin` after the record was saved has come; or, by ours, the

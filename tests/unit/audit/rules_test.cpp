@@ -158,7 +158,7 @@ TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {
   moved.rev = Rev{2};
   What what = What::Nothing;
   const auto verdict = [&](SecondLook look) { return judge(look, what); };
-  const Sight alive{OrgRow{5'000, false}, 1}, later{OrgRow{9'000, false}, 2}, absent{{}, 2};
+  const Sight alive{OrgRow{5'000, false}, 1}, later{OrgRow{9'000, false}, 2}, absent{{}, 2, known.rev};
   EXPECT_EQ(verdict({alive, alive, &known, &known, true, false}), Verdict::Proven);
   EXPECT_EQ(what, What::Stale);
   EXPECT_EQ(verdict({alive, alive, &known, &known, false, false}), Verdict::Right);
@@ -173,6 +173,8 @@ TEST(Rules, OnlyWhatStoodStillOnBothSidesIsProven) {
   EXPECT_EQ(verdict({alive, absent, &known, &known, false, false}), Verdict::Moves);
   EXPECT_EQ(verdict({absent, absent, &known, &known, false, false}), Verdict::Proven);
   EXPECT_EQ(what, What::Gone);
+  EXPECT_EQ(verdict({absent, absent, &moved, &moved, false, false}), Verdict::Moves)
+      << "told of since the first look: it may have been there meanwhile";
   EXPECT_EQ(verdict({alive, alive, nullptr, nullptr, false, false}), Verdict::Proven);
   EXPECT_EQ(what, What::Missing);
   EXPECT_EQ(verdict({alive, alive, nullptr, &known, false, false}), Verdict::Right);
