@@ -128,7 +128,7 @@ done
 # Each was a hole of its sink until it was proven right.
 drifted() { headwater --json holes --all | jq -r '.[] | select(.cause == "sink_drift" and .status == "repaired" and .evidence != "") | "\(.sink) \(.id)"' | sort; }
 for hole in "postgres $one" "postgres $two" "redis $three" "kafka $four"; do
-  drifted | grep -qx "$hole" || fail "$hole was no hole, or is none that was proven: $(headwater holes --all)"
+  grep -qx "$hole" <<<"$(drifted)" || fail "$hole was no hole, or is none that was proven: $(headwater holes --all)"
 done
 headwater --json holes | jq -e 'all(.cause != "sink_drift")' >/dev/null || fail "a hole of a sink stays open: $(headwater holes)"
 in_step 30
@@ -178,8 +178,8 @@ released() { [ "$(rows)" = 0 ]; }
 wait_for 30 "the end of the refusal" released || fail "it stays: $(headwater quarantine list)"
 
 prints 0 " audited, " headwater status
-headwater status | grep -Eq '^  demo +[0-9]+ audited, .* findings, ' || fail "status has no line of the org's audits: $(headwater status)"
-headwater status | grep -Eq '^  sinks +2 audited, ' || fail "status has no line of the sinks' audits: $(headwater status)"
+grep -Eq '^  demo +[0-9]+ audited, .* findings, ' <<<"$(headwater status)" || fail "status has no line of the org's audits: $(headwater status)"
+grep -Eq '^  sinks +2 audited, ' <<<"$(headwater status)" || fail "status has no line of the sinks' audits: $(headwater status)"
 
 # A withdrawn read permission deletes nothing and is said; an unknown org or no right is refused.
 org_post /faults '{"hide_records": "Lead"}'

@@ -44,7 +44,7 @@ silent=$(emit '{"op": "update", "object": "Account", "id": "'"$account"'", "sile
 [ "$silent" = "$account" ] || fail "the org did not rename the account"
 org_post /emit '{"raw": {"object": "Account", "change_type": "UPDATE", "record_ids": ["'"$account"'"], "fields": {"Name": "Renamed Out Of Sight"}, "schema_id": "'"$contact_schema"'"}}'
 wait_for 10 "the second quarantine row" quarantine_is 2 || fail "no second quarantine row"
-renamed() { headwater get "demo:Account:$account" | grep -q "Renamed Out Of Sight"; }
+renamed() { grep -q "Renamed Out Of Sight" <<<"$(headwater get "demo:Account:$account")"; }
 wait_for 20 "the refetched record" renamed || fail "the record of an undecodable event was not read again"
 record_hole_closed() { [ "$(headwater --json holes | jq '[.[] | select(.scope == "record")] | length')" = 0 ]; }
 wait_for 10 "the end of the hole" record_hole_closed || fail "its hole is still open: $(headwater holes)"
@@ -69,7 +69,7 @@ stack_status | jq -e '.ledger.records | any(.object == "Invoice__c" and .alive =
 # … one that never can is given up, with a reason that stays …
 bytes_row=$(row_of '.payload_bytes == 3')
 prints 0 "  bytes      00ffee" headwater quarantine show --values "$bytes_row"
-headwater quarantine show "$bytes_row" | grep -q 00ffee && fail "quarantine show tells an event's bytes unasked"
+grep -q 00ffee <<<"$(headwater quarantine show "$bytes_row")" && fail "quarantine show tells an event's bytes unasked"
 prints 1 "row $bytes_row stays:" headwater quarantine retry "$bytes_row"
 prints 0 "row $bytes_row is discarded by" headwater quarantine discard "$bytes_row" --reason "bytes of a test of ours"
 prints 0 ": bytes of a test of ours" headwater quarantine list --all

@@ -28,7 +28,7 @@ contact=$(new Contact '{"LastName":"First"}')
 org_post /retention '{}'
 stack_daemon_start
 wait_for 60 "the hole's end" evidence || fail "the hole stays: $(headwater holes)"
-evidence | grep -q 'read 1 records of Contact saved since' || fail "no evidence: $(evidence)"
+grep -q 'read 1 records of Contact saved since' <<<"$(evidence)" || fail "no evidence: $(evidence)"
 here Contact "$contact" || fail "the stretch is called repaired, but the contact is not here"
 in_step 30
 verify

@@ -70,8 +70,8 @@ stack_daemon_start
 wait_for $patience "the hole's end" closed_hole expired || fail "the hole stays: $(headwater holes)"
 read_in $((2 * patience))
 verify
-closed_hole expired | grep -Eq 'records of Account saved since [^ ]+ from version .* log of deletions from' || fail "no evidence: $(closed_hole expired)"
-closed_hole expired | grep -Eq 'of Lead saved since [^;]* of which [1-9][0-9]* lived here' || fail "what left the recycle bin was not asked for: $(closed_hole expired)"
+grep -Eq 'records of Account saved since [^ ]+ from version .* log of deletions from' <<<"$(closed_hole expired)" || fail "no evidence: $(closed_hole expired)"
+grep -Eq 'of Lead saved since [^;]* of which [1-9][0-9]* lived here' <<<"$(closed_hole expired)" || fail "what left the recycle bin was not asked for: $(closed_hole expired)"
 repaired=$(headwater --json jobs --all | jq 'map(select(.why == "repair").rows) | add')
 [ "$repaired" -lt $((rows / 3)) ] || fail "the repair read $repaired rows of $rows"
 echo "snapshot: a stretch was repaired by $repaired rows of $rows"

@@ -64,14 +64,14 @@ missed=$(emit '{"op": "create", "object": "Account", "fields": {"Name": "Sent Wh
 org_post /retention '{}'
 stack_daemon_start
 wait_for 20 "headwaterd" stack_status || fail "headwaterd did not start"
-hole_shown() { headwater holes | grep -q "stretch expired demo /data/ChangeEvents since"; }
+hole_shown() { grep -q "stretch expired demo /data/ChangeEvents since" <<<"$(headwater holes)"; }
 wait_for 20 "the hole" hole_shown || fail "no hole: $(headwater holes)"
 wait_for_log 5 "position refused: starting at the earliest event kept; what lies between may be missing"
 answers /readyz 503 "stretch hole open since"
 answers /readyz 503 "expired /data/ChangeEvents"
 wait_for_part 10 "$stream" ok
 account=$(emit '{"op": "create", "object": "Account", "fields": {"Name": "After The Hole"}}')
-told() { headwater get "demo:Account:$1" | grep -q "$2"; }
+told() { grep -q "$2" <<<"$(headwater get "demo:Account:$1")"; }
 wait_for 20 "the next account" told "$account" "After The Hole" || fail "the stream does not go on"
 prints 1 "the ledger has never seen this record" headwater get "demo:Account:$missed"
 # It is still there, and once only, after a restart.

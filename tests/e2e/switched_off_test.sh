@@ -32,7 +32,9 @@ goes_on() {
   right "$1"
   change "$kept" "$2"
   until_says "$kept" .fields.company "$2"
-  headwater --json holes --all | jq -r '.[] | select(.cause == "switched_off").evidence' | grep -q "$3" || fail "no evidence: $(headwater --json holes --all)"
+  local evidence
+  evidence=$(headwater --json holes --all | jq -r '.[] | select(.cause == "switched_off").evidence')
+  grep -q "$3" <<<"$evidence" || fail "no evidence: $(headwater --json holes --all)"
 }
 
 stack_daemon_start

@@ -5,7 +5,7 @@ arrows      includes point only to the right: tests -> daemon -> connectors -> c
 libraries   a client library is included only in .cpp files of its own room
 listed      every .cpp stands in a CMakeLists.txt of its folder or one above
 length      a function has at most 70 lines, unless long_functions.txt names it
-words       no unfinished work, no sleeping, no path of one machine
+words       no unfinished work, no sleeping, no path of one machine; no pipe into `grep -q`, which leaves its writer to SIGPIPE
 rooms       every room has a README.md
 metrics     daemon/observe/README.md names every metric, and nothing else
 """
@@ -37,6 +37,7 @@ LIBRARIES = {
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|HA" r"CK)\b|\bX" r"XX(?=[:(])")  # the last is a currency, too
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.$}*-])(/wo" r"rk/|/home/\w|/ro" r"ot/|/Us" r"ers/|/t" r"mp/build)")
+EARLY_READER = re.compile(r"\|\s*grep\s+-\w*q")
 CODE = {".cpp", ".hpp"}
 TEXT = CODE | {".py", ".sh", ".lua", ".sql", ".cmake", ".md", ".yaml", ".yml", ".txt", ".service", ".in", ".proto", ""}
 SKIPPED = {"build", "__pycache__"}
@@ -157,6 +158,8 @@ def check_words(name, text, sleeps, seen):
             yield number, f"{match[0]}: finish it or leave it out"
         if match := MACHINE_PATH.search(line):
             yield number, f"{match[0]}: a path of one machine"
+        if match := EARLY_READER.search(line):
+            yield number, f"{match[0]}: under pipefail its writer may fail by SIGPIPE; grep <<<\"$(...)\""
     if code and name not in sleeps:
         for number, line in enumerate(without_comments(text).splitlines(), 1):
             if match := SLEEP.search(line):

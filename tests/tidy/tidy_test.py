@@ -96,6 +96,10 @@ class TidyTest(unittest.TestCase):
         self.put("daemon/a.cpp", "int f() {\n  std::this_thread::sleep_for(x);\n}\n")
         self.assertFinds("daemon/a.cpp:2: sleep_for")
 
+    def test_a_pipe_into_a_reader_that_leaves_early(self):
+        self.put("tests/e2e/a_test.sh", "told() {\n  ask | gr" "ep -Eq yes\n}\n")
+        self.assertFinds("tests/e2e/a_test.sh:2: | gr" "ep -Eq")
+
     def test_a_path_of_one_machine(self):
         self.put("config/a.md", "see /ho" "me/me/x\n")
         self.assertFinds("config/a.md:1: /ho" "me/m")
