@@ -153,6 +153,10 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
     // One that begins in the future was noted by a clock that was ahead: nobody knows by how much.
     if (job.since < now - kWindowMax || job.since > now) job.since = 0;
   }
+  if (why == ReadJob::Why::Repair) {
+    const auto joined = join_waiting(job);
+    if (!joined || *joined) return joined ? Result<void>() : joined.error();
+  }
   const auto added = tools_.ledger.add_job(job);
   if (!added) return added.error();
   log::info("an object will be read",
@@ -163,6 +167,24 @@ Result<void> JobPlanner::add_job(const std::string& object, ReadJob::Why why) {
              {"since", job.since == 0 ? "" : format_datetime(job.since)},
              {"holes", job.holes.size()}});
   return {};
+}
+
+/// A job that has yet to begin will note a later version than anything that is known now: it answers
+/// these holes too. Else one more would wait with each renewal, for as long as an object cannot be
+/// read. False: there is none.
+Result<bool> JobPlanner::join_waiting(const ReadJob& wanted) {
+  for (const ReadJob& job : tools_.ledger.jobs()) {
+    const bool fits = job.org == wanted.org && job.object == wanted.object && job.where.empty();
+    if (!fits || job.paused || job.state != ReadJob::State::Queued) continue;
+    const auto joined = tools_.ledger.change_job(job.number, [&](ReadJob& it) {
+      it.holes = wanted.holes;
+      it.since = std::min(it.since, wanted.since);  // 0: all
+      it.created_at = tools_.clock.now_ms();        // what was lost lies before that
+    });
+    if (!joined) return joined.error();
+    return true;
+  }
+  return false;
 }
 
 Result<void> JobPlanner::plan_snapshots() {

@@ -76,6 +76,7 @@ class JobPlanner final : public OrgTask {
                      const std::vector<ledger::ReadJob>& jobs,
                      const std::string& beside);
   Result<void> add_job(const std::string& object, ledger::ReadJob::Why why);
+  Result<bool> join_waiting(const ledger::ReadJob& wanted);
   bool anchored() const;
   std::set<std::string> objects_to_read_in() const;
 

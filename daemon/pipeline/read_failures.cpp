@@ -9,10 +9,10 @@ namespace {
 using ledger::ReadJob;
 
 constexpr EpochMs kPause = 5'000, kPauseMax = 15 * 60'000, kBlockedPause = 60'000;
-/// A Bulk job is asked for after this, and then after half as long again each time.
 /// An object that the org does not show so often in a row is one: a deployment takes it away for a
 /// moment.
 constexpr std::uint32_t kHiddenAfter = 3;
+/// A Bulk job is asked for after this, and then after half as long again each time.
 constexpr std::int64_t kLookFirst = 250, kLookMax = 30'000;
 
 /// The field of ours that the org's message names in quotes: `No such column 'X' on entity 'Y'`.
@@ -46,6 +46,8 @@ ReadRemedy remedy_of(const ReadJob& job, const Error& error) {
   } else if (code == "INVALID_TYPE" || code == "NOT_FOUND") {
     out.describe_again = true;
     out.hidden = job.failures + 1 == kHiddenAfter;
+    // What changes of a hidden object is told to nobody, of the records that were read before too.
+    out.from_the_start = out.hidden;
   } else if (code == "URI_TOO_LONG" && !bulk) {
     out.by_bulk = out.from_the_start = true;
   } else if (code == "MALFORMED_QUERY" && !job.where.empty()) {

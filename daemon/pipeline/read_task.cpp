@@ -331,7 +331,8 @@ Result<void> ReadTask::say_unreadable(const std::string& object, const Error& er
       "{}; nothing is deleted for it: give the integration user read permission, the next reading "
       "closes this",
       error.message);
-  hole.from_ts = hole.to_ts = hole.opened_at = tools_.clock.now_ms();
+  // Without an end: it is no renewal that needs another job.
+  hole.from_ts = hole.opened_at = tools_.clock.now_ms();
   return tools_.ledger.open_hole(hole);
 }
 

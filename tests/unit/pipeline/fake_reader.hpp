@@ -42,6 +42,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   }
   Result<salesforce::ObjectDescription> describe(std::string_view object) override {
     ++described;
+    if (describe_error) return *describe_error;
     salesforce::ObjectDescription out;
     out.name = object;
     for (const auto& [name, type] : fields) out.fields.push_back({name, name, type, {}, {}, false});
@@ -167,6 +168,7 @@ class FakeOrg final : public salesforce::OrgApi, public salesforce::OrgReader {
   std::vector<std::string> members = {"AccountChangeEvent"};  ///< of every channel
   std::optional<Error> members_error;
   std::vector<std::string> channels_asked;
+  std::optional<Error> describe_error;
   std::deque<std::optional<Error>> errors;  ///< of the next calls; nothing: that one goes well
   std::function<void(salesforce::QueryPage&)> spoil_page;
   std::optional<std::uint64_t> counted;  ///< what count() says instead

@@ -474,6 +474,57 @@ TEST_F(ReadTaskTest, AnOverflowThatComesAgainWhileItIsRepairedNeedsAnotherJob) {
   EXPECT_EQ(ledger->jobs().size(), 2U);
 }
 
+TEST_F(ReadTaskTest, AnObjectThatStaysHiddenIsWaitedForByTheSameJobs) {
+  create_accounts(1, 3);
+  org.add(1, 3);
+  org.describe_error = rejected("describe Account: HTTP 404 NOT_FOUND", "NOT_FOUND");
+  ledger::Hole hole = overflow();
+  ASSERT_TRUE(ledger->open_hole(hole));
+  const std::int64_t before = clock.ms;
+  while (clock.ms - before < Millis(std::chrono::hours{1}).count()) turn();
+  ASSERT_EQ(ledger->wide_holes("emea").size(), 1U);
+  EXPECT_EQ(ledger->wide_holes("emea")[0].cause, "overflow");
+  EXPECT_TRUE(ledger->wide_holes("emea")[0].detail.starts_with("describe Account: HTTP 404"));
+  EXPECT_EQ(ledger->jobs().size(), 1U);
+  EXPECT_LT(org.described, 30) << "with growing pauses";
+  // The permission is back.
+  org.describe_error.reset();
+  for (int i = 0; i < 20'000 && !ledger->wide_holes("emea").empty(); ++i) turn();
+  EXPECT_TRUE(ledger->wide_holes("emea").empty());
+}
+
+TEST_F(ReadTaskTest, AJobThatHasYetToBeginAnswersWhatItsHoleLacksSinceThen) {
+  create_accounts(1, 3);
+  org.add(1, 3);
+  org.describe_error = rejected("describe Account: HTTP 404 NOT_FOUND", "NOT_FOUND");
+  ledger::Hole hole = overflow();
+  for (std::uint32_t again = 0; again < 20; ++again) {
+    hole.version = {1, 10 + again, 1, 0};
+    ASSERT_TRUE(ledger->open_hole(hole));
+    for (int i = 0; i < 20; ++i) turn();
+  }
+  EXPECT_EQ(ledger->jobs().size(), 1U);
+  org.describe_error.reset();
+  for (int i = 0; i < 20'000 && !ledger->wide_holes("emea").empty(); ++i) turn();
+  ASSERT_TRUE(ledger->wide_holes("emea").empty());
+  EXPECT_TRUE(ledger->closed_holes().at(0).closing.evidence.starts_with("job 1 read 3 records"));
+}
+
+TEST_F(ReadTaskTest, AReadingBeginsAgainOnceItsObjectIsHidden) {
+  org.add(1, 5'000);
+  const ReadJob job = ask();
+  run_until(job, {ReadJob::State::Reading});
+  for (int i = 0; i < 100 && now(job).rows == 0; ++i) turn();
+  ASSERT_GT(now(job).rows, 0U);
+  ASSERT_LT(now(job).rows, 5'000U);
+  for (int i = 0; i < 3; ++i)
+    org.errors.push_back(rejected("sObject type 'Account' is not supported.", "INVALID_TYPE"));
+  while (!org.errors.empty()) turn();
+  EXPECT_EQ(now(job).rows, 0U) << "nobody was told what changed of them meanwhile";
+  run_to_end(job);
+  EXPECT_EQ(now(job).rows, 5'000U);
+}
+
 TEST_F(ReadTaskTest, AStretchThatMayLackAnythingStaysOpenWhereNoObjectIsKnown) {
   org.members.clear();
   ledger::Hole hole = lost_stretch();
