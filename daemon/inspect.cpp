@@ -72,6 +72,7 @@ std::string facts(const std::string& rkey, ledger::Ledger& ledger) {
                                       {"alive", version_text(state.alive)},
                                       {"dead", version_text(state.dead)},
                                       {"newest", version_text(state.newest)},
+                                      {"known_to", format_datetime(state.known_to)},
                                       {"fields", fields}});
 }
 

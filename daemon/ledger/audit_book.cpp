@@ -30,7 +30,7 @@ Standing standing_of(const RecordId& id, const RecordState& state) {
   out.doubted = state.refetch_owed;
   out.complete = state.complete;
   out.newest = state.newest;
-  out.known_to = std::max({state.newest.at_ms, state.base.at_ms, state.alive.at_ms});
+  out.known_to = state.known_to();
   return out;
 }
 

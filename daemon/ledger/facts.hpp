@@ -21,6 +21,7 @@ struct RecordFacts {
   bool complete = false;      ///< a full image was applied
   bool refetch_owed = false;  ///< a record hole is open
   Version base, alive, dead, newest;
+  EpochMs known_to = 0;  ///< newest commit second or SystemModstamp of anything applied
   std::vector<std::pair<std::string, Version>> fields;  ///< those that differ from base
 };
 

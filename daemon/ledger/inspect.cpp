@@ -39,6 +39,7 @@ Result<std::optional<RecordFacts>> StateReader::facts_of(const RecordKey& key) {
   facts.alive = state_.alive;
   facts.dead = state_.dead;
   facts.newest = state_.newest;
+  facts.known_to = state_.known_to();
   NameTable& names = names_.of(key.org, key.object);
   for (const auto& field : state_.fv)
     facts.fields.emplace_back(std::string(names.text(field.name)), field.version);

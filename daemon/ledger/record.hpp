@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct RecordState {
   std::vector<FieldVersion> fv;  ///< sorted by name; only where it differs from base
 
   bool deleted() const { return newer(dead, alive); }
+  /// The newest commit second, or SystemModstamp, of anything that was applied.
+  EpochMs known_to() const { return std::max({newest.at_ms, base.at_ms, alive.at_ms}); }
   /// When the record was last saved without telling LastModifiedDate; 0: that date is the later
   /// one.
   EpochMs touched_at(std::optional<NameId> last_modified) const;

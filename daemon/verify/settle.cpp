@@ -221,6 +221,17 @@ EpochMs Verifier::newest_commit(const json::value& status, const std::string& or
   return least;
 }
 
+/// A record may differ though the ledger was told of all its changes: by a formula, say. By whole
+/// seconds, as events tell them.
+Result<bool> Verifier::lacks_last_change(const std::optional<LedgerRecord>& record,
+                                         const TrueRecord& truth) {
+  if (!record) return true;
+  const auto facts = ledger_.document("facts " + record->rkey);
+  if (!facts) return facts.error();
+  const auto known_to = parse_datetime(facts->at("known_to").as_string()).value_or(0);
+  return known_to / 1'000 < truth.stamp / 1'000;
+}
+
 Result<Verifier::Judgement> Verifier::judge_org(std::size_t org,
                                                 const std::string& rkey,
                                                 std::string& what) {
@@ -258,6 +269,9 @@ Result<Verifier::Judgement> Verifier::judge_org(std::size_t org,
   const auto passed = newest_commit(*status, places_.orgs[org].name);
   // A second is the org's smallest unit: what was saved in the last one may still come.
   if (truth->stamp == 0 || truth->stamp + 1'000 >= passed) return Judgement::Unsettled;
+  const auto lacks = lacks_last_change(*before, *truth);
+  if (!lacks) return lacks.error();
+  if (!*lacks) return Judgement::Different;
   what += fmt::format(
       "; its last change is of {}, and the stream's position has passed {}: the "
       "position is ahead of the data",

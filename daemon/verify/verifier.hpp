@@ -160,6 +160,8 @@ class Verifier {
                                 const std::string& rkey,
                                 std::string& what);
   Result<Judgement> judge_target(std::size_t target, const std::string& rkey, std::string& what);
+  Result<bool> lacks_last_change(const std::optional<LedgerRecord>& record,
+                                 const TrueRecord& truth);
   Result<Judgement> judge_org(std::size_t org, const std::string& rkey, std::string& what);
   Result<Judgement> judge_log(std::size_t log, const std::string& rkey, std::string& what);
   Result<boost::json::value> story_of(const Difference& difference);

@@ -98,8 +98,13 @@ other=$(sql "select id from crm.contact where not is_deleted limit 1")
 emit "{\"op\": \"update\", \"object\": \"Contact\", \"id\": \"$other\", \"fields\": {\"Phone\": \"+49 2\"}}" >/dev/null
 in_step 30
 curl -sf "$org_control/truth" >"$work/truth"
-jq -c --arg id "$id" 'if .id == $id then .fields.Phone = "+49 1" else . end' "$work/truth" >"$work/changed"
+planted() { jq -c --arg id "$id" "if .id == \$id then $1 else . end" "$work/truth" >"$work/changed"; }
+planted '.fields.Phone = "+49 1" | .fields.SystemModstamp |= (sub("[.].*"; "Z") | fromdate + 1 | todate | sub("Z"; ".000+0000"))'
 finds "ledger = org demo" "the position is ahead of the data" "$work/changed"
+# One that no event tells: the ledger knows the record's last change, so no position is to blame.
+planted '.fields.Phone = "+49 1"'
+finds "ledger = org demo" "fields.phone differs" "$work/changed"
+grep -q "ahead of the data" <<<"$(headwater verify --wait 1 --truth "$work/changed" 2>&1)" && fail "a position is blamed for a field"
 grep -v "\"id\":\"$id\"" "$work/truth" >"$work/fewer"
 finds "ledger = org demo" "the org shows no such record" "$work/fewer"
 { cat "$work/truth"; grep "\"id\":\"$id\"" "$work/truth" | sed "s/$id/001000000000001AAA/g"; } >"$work/more"
