@@ -98,30 +98,6 @@ Result<bool> Verifier::settle_round() {
   return moving;
 }
 
-/// Looks once more at the cursors that may only be late. True if some still are.
-Result<bool> Verifier::owed_round() {
-  const auto owed = [this](const std::string& name, const std::string& org) {
-    return owed_cursors_.contains({name, org});
-  };
-  for (const auto& org : places_.orgs) {
-    for (auto& target : places_.targets) {
-      if (!owed(target.name, org.name)) continue;
-      const auto cursor = target.reader->cursor(org.name);
-      if (!cursor) continue;  // told with its records, or as the cursor that did not come
-      if (auto checked = check_cursor(target.name, org.name, *cursor); !checked)
-        return checked.error();
-    }
-    for (auto& log : places_.logs) {
-      if (!owed(log.name, org.name)) continue;
-      const auto cursor = log_cursor(log, org.name);
-      if (!cursor) continue;
-      if (auto checked = check_cursor(log.name, org.name, *cursor); !checked)
-        return checked.error();
-    }
-  }
-  return !owed_cursors_.empty();
-}
-
 /// Looks once for relations that no record states. One that is there at two looks, while its record
 /// stood still, is certain. True if another look is needed.
 Result<bool> Verifier::strays_round() {

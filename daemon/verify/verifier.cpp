@@ -16,8 +16,6 @@ std::string object_of(const std::string& rkey) {
   return rkey.substr(first + 1, second - first - 1);
 }
 
-const char* const kCursor = "cursors and positions";
-
 std::string target_check(const std::string& name) { return name + " = ledger"; }
 constexpr std::string_view kOrgCheck = "ledger = org ";
 std::string org_check(const std::string& name) { return std::string(kOrgCheck) + name; }
@@ -133,7 +131,7 @@ Result<Outcome> Verifier::run() {
   const auto status = ledger_.document("status");
   if (!status) return status.error();
   ledger_id_ = status->at("ledger").at("id").as_string();
-  work(kCursor).check.name = kCursor;
+  work(kCursors).check.name = kCursors;
   if (auto opened = open_places(); !opened) return std::move(opened).error();
   if (auto walked = walk(); !walked) return std::move(walked).error();
   if (auto done = compare_keys(); !done) return std::move(done).error();
@@ -161,7 +159,7 @@ Result<Outcome> Verifier::run() {
   }
   for (const auto& [place, what] : owed_cursors_)
     differ(
-        work(kCursor), "", fmt::format("{} (still so after {} ms)", what, patience_.wait.count()));
+        work(kCursors), "", fmt::format("{} (still so after {} ms)", what, patience_.wait.count()));
   for (auto& [name, done] : works_) {
     done.check.name = name;
     out.checks.push_back(done.check);
@@ -183,46 +181,6 @@ Result<Outcome> Verifier::run() {
   return out;
 }
 
-Result<void> Verifier::check_cursor(const std::string& name,
-                                    const std::string& org,
-                                    const std::optional<Cursor>& cursor) {
-  Work& cursors = work(kCursor);
-  owed_cursors_.erase({name, org});
-  if (!cursor || cursor->ledger.empty()) {
-    owed_cursors_[{name, org}] =
-        fmt::format("{}: it has no cursor of org {}: nothing was written yet", name, org);
-    return {};
-  }
-  // The head is read after the cursor, so that a cursor above it was never given.
-  const auto status = ledger_.document("status");
-  if (!status) return status.error();
-  const auto head = status->at("ledger").at("head_rev").to_number<std::uint64_t>();
-  if (cursor->ledger != ledger_id_)
-    owed_cursors_[{name, org}] =
-        fmt::format("{}: its cursor of org {} is of ledger {}, not of this one ({})",
-                    name,
-                    org,
-                    cursor->ledger,
-                    ledger_id_);
-  else if (cursor->rev.value > head)
-    differ(cursors,
-           "",
-           fmt::format("{}: its cursor of org {} stands at rev {}, but the ledger's last rev is {}",
-                       name,
-                       org,
-                       cursor->rev.value,
-                       head));
-  return {};
-}
-
-Result<std::optional<Cursor>> Verifier::log_cursor(Places::Log& log, const std::string& org) {
-  auto record = log.reader->cursor(log.name, org);
-  if (!record) return std::move(record).error();
-  std::optional<Cursor> cursor;
-  if (*record) cursor = Cursor{org, (*record)->ledger, (*record)->rev, (*record)->epoch};
-  return cursor;
-}
-
 Result<void> Verifier::open_places() {
   for (auto& target : places_.targets) {
     Work& mine = work(target_check(target.name));
@@ -237,7 +195,7 @@ Result<void> Verifier::open_places() {
         failed(mine, cursor.error());
         break;
       }
-      ++work(kCursor).check.compared;
+      ++work(kCursors).check.compared;
       mine.cursors[org.name] = *cursor ? (*cursor)->rev.value : 0;
       if (auto checked = check_cursor(target.name, org.name, *cursor); !checked) return checked;
     }
@@ -255,7 +213,7 @@ Result<void> Verifier::open_places() {
         failed(mine, cursor.error());
         break;
       }
-      ++work(kCursor).check.compared;
+      ++work(kCursors).check.compared;
       mine.cursors[org.name] = *cursor ? (*cursor)->rev.value : 0;
       if (auto checked = check_cursor(log.name, org.name, *cursor); !checked) return checked;
     }

@@ -129,6 +129,8 @@ class Verifier {
     std::set<std::string> unread;  ///< rkeys
   };
 
+  static constexpr const char* kCursors = "cursors and positions";  // the check's name
+
   Work& work(const std::string& name) { return works_[name]; }
   void differ(Work& work, const std::string& rkey, std::string what);
   void suspect(Work& work, const std::string& rkey, std::string what);
