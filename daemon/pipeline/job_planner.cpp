@@ -201,23 +201,42 @@ Result<void> JobPlanner::plan_snapshots() {
   return {};
 }
 
+bool JobPlanner::is_being_read(const std::string& object) const {
+  const auto jobs = tools_.ledger.jobs();
+  return std::ranges::any_of(jobs, [&](const ReadJob& job) {
+    return job.org == tools_.org && job.object == object && job.whole() && job.open();
+  });
+}
+
+/// In turn, but for those of which a stream has just told a new schema.
+std::set<std::string>::const_iterator JobPlanner::next_to_look_at(
+    const std::set<std::string>& objects) {
+  auto at = std::ranges::find_if(objects, [this](const std::string& object) {
+    return tools_.ledger.schema_changes(tools_.org, object) != schemas_looked_at_[object] &&
+           !is_being_read(object);
+  });
+  if (at == objects.end()) {
+    at = objects.upper_bound(reshaped_at_);
+    if (at == objects.end()) at = objects.begin();
+    reshaped_at_ = *at;
+  }
+  schemas_looked_at_[*at] = tools_.ledger.schema_changes(tools_.org, *at);
+  return at;
+}
+
 /// One object a round. A field that the last reading lacked is told by no event for records that
 /// nobody changes, nor are the values of one whose type was changed (salesforce.md section 7.7).
 Result<void> JobPlanner::plan_reshaped() {
   const auto objects = objects_to_read_in();
   if (objects.empty()) return {};
-  auto at = objects.upper_bound(reshaped_at_);
-  if (at == objects.end()) at = objects.begin();
-  reshaped_at_ = *at;
+  const auto at = next_to_look_at(objects);
   const auto last = tools_.ledger.last_snapped(tools_.org, *at);
   const std::int64_t now = tools_.clock.monotonic_ms();
   if (!last || describe_failed_[*at] > now) return {};
   // What could not be queried a moment ago is left alone for a while.
   const auto last_job = tools_.ledger.job(last->job);
   if (last_job && !last_job->left_out.empty() && !left_out_long_ago(*last_job)) return {};
-  for (const ReadJob& job : tools_.ledger.jobs()) {
-    if (job.org == tools_.org && job.object == *at && job.whole() && job.open()) return {};
-  }
+  if (is_being_read(*at)) return {};
   const auto described = tools_.objects.describe(*at);
   if (!described) {
     if (described.error().kind != ErrorKind::Rejected) return described.error();

@@ -56,6 +56,8 @@ class JobPlanner final : public OrgTask {
   Result<void> plan_snapshots();
   Result<void> plan_repairs();
   Result<void> plan_reshaped();
+  std::set<std::string>::const_iterator next_to_look_at(const std::set<std::string>& objects);
+  bool is_being_read(const std::string& object) const;
   /// Objects of which the hole may lack something, and what is to be said of others.
   struct Lacking {
     std::set<std::string> objects;
@@ -84,6 +86,7 @@ class JobPlanner final : public OrgTask {
   const Plan plan_;
   std::int64_t next_ = 0;                                // monotonic ms
   std::string reshaped_at_;                              // object that was looked at last
+  std::map<std::string, std::uint64_t> schemas_looked_at_;  // by object, as the ledger counts them
   std::map<std::string, std::int64_t> describe_failed_;  // not before; monotonic ms
   std::map<Rev, ledger::AnsweredHole> asked_for_;  // holes as they stood when the org was asked
   std::int64_t ask_next_ = 0;                      // which objects there are; monotonic ms

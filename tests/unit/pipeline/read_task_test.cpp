@@ -764,6 +764,24 @@ TEST_F(ReadTaskTest, ObjectsAreReadInOnceEveryStreamThatStartsSoIsAnchored) {
   EXPECT_EQ(ledger->jobs().size(), 3U) << "once";
 }
 
+TEST_F(ReadTaskTest, AnObjectOfWhichAStreamToldAnotherSchemaIsLookedAtOutOfTurn) {
+  plan = {{"Account"}, {"/data/ChangeEvents"}};
+  for (int i = 0; i < 30; ++i) plan.snapshot_objects.push_back("Other" + std::to_string(i) + "__c");
+  make();
+  ASSERT_TRUE(ledger->save_position({"emea", "/data/ChangeEvents"}, ReplayId("p")));
+  for (int i = 0; i < 3'000; ++i) turn();
+  ASSERT_EQ(ledger->jobs().size(), 31U);
+  org.fields.push_back({"Region__c", "string"});
+  for (const std::string object : {"Other7__c", "Account", "Other20__c"}) {
+    ledger->schema_changed("emea", object);
+    const std::int64_t before = clock.ms;
+    const auto jobs = ledger->jobs().size();
+    while (ledger->jobs().size() == jobs && clock.ms - before < 60'000) turn();
+    EXPECT_EQ(ledger->jobs().back().object, object);
+    EXPECT_LE(clock.ms - before, 2'000);
+  }
+}
+
 TEST_F(ReadTaskTest, NothingIsReadInBeforeTheLastOfSeveralStreamsIsAnchored) {
   org.add(1, 3);
   plan = {{"Account"}, {"/data/AccountChangeEvent", "/data/ContactChangeEvent"}};
