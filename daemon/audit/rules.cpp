@@ -55,13 +55,11 @@ bool passed(std::span<const StreamProgress> streams,
             const Sight& sight,
             Millis margin,
             EpochMs now) {
-  const EpochMs saved = sight.row ? sight.row->stamp : sight.seen_at;
-  return !streams.empty() &&
-         std::all_of(streams.begin(), streams.end(), [&](const StreamProgress& stream) {
-           const bool same_clock = sight.row || stream.newest_commit <= now + margin.count();
-           return (same_clock && stream.newest_commit > saved + margin.count()) ||
-                  stream.at_tip > sight.seen_at + margin.count();
-         });
+  Moment moment{sight.seen_at + margin.count()};
+  if (sight.row) moment.org = sight.row->stamp + margin.count();
+  return !streams.empty() && std::ranges::all_of(streams, [&](const StreamProgress& stream) {
+    return is_past(stream, moment, now, margin);
+  });
 }
 
 Unheard unheard(EpochMs stamp, const ledger::Standing& standing) {

@@ -48,11 +48,9 @@ struct Sight {
   EpochMs seen_at = 0;  ///< our clock, after the answer came
   Rev head;             ///< the ledger's, before it was asked for
 };
-/// True if every stream is past what was seen: the event that tells it would have come. By the
-/// org's clock, an event committed `margin` after the record was saved has come; or, by ours, the
-/// stream said `margin` after we saw it that there is no more. Of a record that is nowhere to be
-/// seen no time is known but ours: of that an event which lies ahead of `now` proves nothing, for
-/// one of the two clocks is wrong.
+/// True if every stream is past what was seen, by `margin`: the event that tells it would have
+/// come. When a record was saved the org tells; of one that is nowhere to be seen no time is known
+/// but ours.
 bool passed(std::span<const StreamProgress> streams,
             const Sight& sight,
             Millis margin,

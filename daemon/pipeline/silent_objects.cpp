@@ -68,10 +68,7 @@ bool have_told(const Listening& by, const std::string& object, EpochMs until) {
   return std::ranges::all_of(by.streams, [&](const StreamProgress& stream) {
     const std::string only = object_of_topic(stream.topic);
     if (!only.empty() && only != object) return true;
-    const auto is_past = [&](EpochMs at, EpochMs slack) {
-      return at > until && at <= by.now + slack;
-    };
-    return is_past(stream.newest_commit, by.settle.count()) || is_past(stream.at_tip, 0);
+    return is_past(stream, {until}, by.now, by.settle);
   });
 }
 

@@ -31,10 +31,8 @@ struct Listening {
   Millis settle{0};  ///< a change of what is selected takes effect so late at most
   EpochMs now = 0;   ///< our clock
 };
-/// True if the streams that may carry the object are past that time. By the org's clock an event
-/// that was committed later has come; or, by ours, the stream said later that it has no more. What
-/// lies ahead of our clock proves nothing: one of the two is wrong. What a stream has not told
-/// within retention it never will.
+/// True if the streams that may carry the object are past that time of our clock. What a stream has
+/// not told within retention it never will.
 bool have_told(const Listening& by, const std::string& object, EpochMs until);
 
 /// When a hole was opened; 0, nobody knows: by a clock that was ahead.
