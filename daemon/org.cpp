@@ -123,14 +123,18 @@ void Org::add_audit(const Audits& audits) {
     return ledger_.last_snapped(name, object).has_value();
   };
   ObjectsAsked asked{config_.snapshot_objects, {}};
-  for (const auto& stream : config_.streams) asked.topics.push_back(stream.topic);
+  bool reads_in = false;
+  for (const auto& stream : config_.streams) {
+    asked.topics.push_back(stream.topic);
+    reads_in = reads_in || stream.snapshot;
+  }
   audit::Bench bench{worker_->tools(),
                      *audit_reader_,
                      audits.options,
                      [this] { return progress(); },
                      audits.sweep_share_max};
   worker_->add(std::make_unique<audit::AuditTask>(
-      audit::AuditTask::Parts{std::move(bench), audits.desk, std::move(asked), whole}));
+      audit::AuditTask::Parts{std::move(bench), audits.desk, std::move(asked), whole, reads_in}));
 }
 
 }  // namespace headwater

@@ -79,18 +79,23 @@ EpochMs AuditTask::due_at(const std::string& object, bool hidden) const {
   return last->second.ended_at + std::min(every, kRetryMs);
 }
 
-/// It is read in for the first time: what it has yet to read is not missing. Or it is read again
-/// just now. But a job that a person paused, or that does not get on, holds back no audit.
+/// It is, or will be, read in for the first time: what has yet to be read is not missing. Or it is
+/// read again just now. But a job that a person paused or cancelled, or that does not get on, holds
+/// back no audit.
 bool AuditTask::being_read(const std::string& object) const {
   const auto& ledger = parts_.bench.tools.ledger;
   const std::string& org = parts_.bench.tools.org;
   const bool first = !ledger.last_snapped(org, object);
-  const auto jobs = ledger.jobs();
-  return std::ranges::any_of(jobs, [&](const ledger::ReadJob& job) {
-    if (!job.open() || job.org != org || job.object != object) return false;
+  const auto& asked = parts_.asked.snapshot_objects;
+  bool waits = first && parts_.reads_in && std::ranges::find(asked, object) != asked.end();
+  for (const ledger::ReadJob& job : ledger.jobs()) {
+    if (job.org != org || job.object != object) continue;
+    waits = waits && !job.whole();
+    if (!job.open()) continue;
     const bool reads_in = first && job.why == ledger::ReadJob::Why::Snapshot;
-    return reads_in || (!job.paused && job.failures == 0);
-  });
+    if (reads_in || (!job.paused && job.failures == 0)) return true;
+  }
+  return waits;
 }
 
 Result<Step> AuditTask::step() {

@@ -26,6 +26,7 @@ class AuditTask final : public OrgTask {
     ObjectsAsked asked;
     /// True: the ledger read all records of the object in once, so it claims every one.
     std::function<bool(const std::string& object)> whole;
+    bool reads_in = false;  ///< a stream starts with a snapshot of the objects asked for
   };
   explicit AuditTask(Parts parts);
 

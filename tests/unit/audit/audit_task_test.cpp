@@ -32,7 +32,8 @@ class AuditTest : public test::PipelineTest {
         {*tools, org, audit_options, [this] { return progress(); }, options.sweep_share_max},
         desk,
         asked,
-        [this](const std::string&) { return whole; }});
+        [this](const std::string&) { return whole; },
+        reads_in});
   }
 
   std::vector<StreamProgress> progress() const {
@@ -219,8 +220,8 @@ class AuditTest : public test::PipelineTest {
 
   test::FakeOrg org;
   std::vector<StreamProgress> streams{
-      {kStart + 1'000'000'000, kQuiet}};  // far past everything
-  bool whole = false;
+      {kStart + 1'000'000'000, kQuiet}};  // past everything
+  bool whole = false, reads_in = false;
   int pages_read = 0;
   AuditOptions audit_options;
   Desk desk;
@@ -1068,6 +1069,28 @@ TEST_F(AuditTest, TheScheduleWaitsForAnObjectThatIsBeingReadIn) {
   EXPECT_TRUE(Receipts(*ledger).list("emea", "Account")->empty());
   ASSERT_TRUE(ledger->change_job(
       added->number, [](ledger::ReadJob& open) { open.state = ledger::ReadJob::State::Done; }));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U);
+}
+
+TEST_F(AuditTest, TheScheduleWaitsForAnObjectThatHasYetToBeReadIn) {
+  ten_accounts();
+  reads_in = true;
+  asked = {{"Account"}, {}};
+  make_task();
+  ASSERT_TRUE(step());  // it begins to listen; no stream says yet where a reading may begin
+  clock.ms = kStart + 24 * 3'600'000;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
+  EXPECT_TRUE(Receipts(*ledger).list("emea", "Account")->empty());
+  // The person who cancels its job wants no reading, and is audited.
+  ledger::ReadJob job;
+  job.org = "emea";
+  job.object = "Account";
+  job.why = ledger::ReadJob::Why::Snapshot;
+  const auto added = ledger->add_job(job);
+  ASSERT_TRUE(added);
+  ASSERT_TRUE(ledger->change_job(
+      added->number, [](ledger::ReadJob& it) { it.state = ledger::ReadJob::State::Cancelled; }));
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(step());
   EXPECT_EQ(Receipts(*ledger).list("emea", "Account")->size(), 1U);
 }
