@@ -58,6 +58,10 @@ last=$(headwater --json jobs --all | jq 'max_by(.number).rows')
 [ "$last" -gt 0 ] && [ "$(metric headwater_snapshot_rows_total)" = $((counted + last)) ] ||
   fail "the metric tells of $(metric headwater_snapshot_rows_total) rows, not of $counted and $last"
 
+# Of a stream that never told anything nobody knows since when it may lack something: all would be read.
+org_post /load '{"transactions": 5, "rate": 0}'
+in_step $patience
+
 # A position that is lost: what was saved since is read again, not the day before, with evidence. Some of it left the recycle bin.
 lead() { printf '{"op": "%s", "object": "Lead", "ids": ["%s"]}' "$1" "$2"; }
 stack_daemon_kill TERM
