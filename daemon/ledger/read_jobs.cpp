@@ -224,7 +224,23 @@ const ReadJob& ReadJobs::add(ReadJob job) {
   Held& held = jobs_[job.number];
   held.job = std::move(job);
   held.dirty = true;
+  forget_surplus(held.job);
   return held.job;
+}
+
+/// Holes that one of them answered are answered by the newer ones, or have the object read again.
+void ReadJobs::forget_surplus(const ReadJob& added) {
+  std::vector<std::uint64_t> ended;
+  for (const auto& [number, held] : jobs_) {
+    const bool same = held.job.org == added.org && held.job.object == added.object;
+    if (same && !held.job.open()) ended.push_back(number);
+  }
+  const std::size_t kept = std::min(ended.size(), kEndedJobsOfObjectMax);
+  ended.resize(ended.size() - kept);
+  for (const std::uint64_t number : ended) {
+    jobs_.erase(number);
+    forgotten_.push_back(number);
+  }
 }
 
 const ReadJob* ReadJobs::find(std::uint64_t number) const {
@@ -296,6 +312,8 @@ void ReadJobs::snapped(const ReadJob& job) {
 void ReadJobs::stage(StoreBatch& batch) {
   const std::lock_guard lock(mutex_);
   std::string bytes;
+  for (const std::uint64_t number : forgotten_) batch.erase(Family::Meta, number_key(number));
+  forgotten_.clear();
   const EpochMs now = clock_.now_ms();
   for (auto at = jobs_.begin(); at != jobs_.end();) {
     const ReadJob& job = at->second.job;

@@ -16,6 +16,8 @@ namespace headwater::ledger {
 
 /// How long a job that ended is kept: holes of a stretch wait for the last of theirs.
 inline constexpr EpochMs kEndedJobKeptMs = 7LL * 24 * 3'600'000;
+/// So many of one object at most, the newest: a flood of holes has it read each second.
+inline constexpr std::size_t kEndedJobsOfObjectMax = 100;
 
 /// The read jobs, in memory and as `job:` rows, and what each object's last complete reading was
 /// (`snapped:` rows). Changes go to the batch at stage(). Changing calls: under the write lock.
@@ -40,13 +42,14 @@ class ReadJobs {
 
   /// True while a confirmed job of the object is open.
   bool brake_released(std::string_view org, std::string_view object) const;
-  /// Open ones, and those that ended within a week; by number.
+  /// Open ones, and those that ended within a week and are kept; by number.
   std::vector<ReadJob> list() const;
   std::optional<ReadJob> get(std::uint64_t number) const;
   std::optional<Snapped> last_snapped(std::string_view org, std::string_view object) const;
   std::vector<std::string> snapped_objects(std::string_view org) const;
 
  private:
+  void forget_surplus(const ReadJob& added);
   struct Held {
     ReadJob job;
     bool dirty = false;
@@ -64,6 +67,7 @@ class ReadJobs {
   std::map<std::uint64_t, Held> jobs_;
   std::map<std::string, Snapped, std::less<>> snapped_;
   std::vector<std::string> snapped_dirty_;
+  std::vector<std::uint64_t> forgotten_;  // numbers; their rows go at the next stage()
   std::uint64_t last_number_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/ledger/read_job.hpp"
 
 #include "daemon/ledger/audit_book.hpp"
+#include "daemon/ledger/read_jobs.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
@@ -301,6 +302,28 @@ TEST_F(ReadJobTest, EndedJobsAreKeptForAWeek) {
   crash_and_open();
   EXPECT_EQ(ledger->jobs().size(), 3U);
   EXPECT_FALSE(ledger->job(job.number));
+}
+
+TEST_F(ReadJobTest, OfAnObjectThatIsReadAgainAndAgainTheNewestAreKept) {
+  const ReadJob open = begin();
+  ReadJob other;
+  other.org = "emea";
+  other.object = "Contact";
+  const auto contact = ledger->add_job(other)->number;
+  for (std::size_t i = 0; i < kEndedJobsOfObjectMax + 20; ++i) {
+    const ReadJob job = begin();
+    ASSERT_TRUE(ledger->change_job(job.number, [&](ReadJob& it) {
+      it.state = ReadJob::State::Done;
+      it.ended_at = clock.now_ms();
+    }));
+  }
+  const auto last = begin().number;
+  crash_and_open();
+  EXPECT_EQ(ledger->jobs().size(), kEndedJobsOfObjectMax + 3);
+  EXPECT_TRUE(ledger->job(open.number)) << "it is open";
+  EXPECT_TRUE(ledger->job(contact)) << "it is of another object";
+  EXPECT_TRUE(ledger->job(last - kEndedJobsOfObjectMax));
+  EXPECT_FALSE(ledger->job(last - kEndedJobsOfObjectMax - 1));
 }
 
 TEST_F(ReadJobTest, ANumberIsGivenOnceThoughItsJobIsForgotten) {
