@@ -35,6 +35,7 @@ void answer(const runtime::Question& question,
             ledger::Ledger& ledger,
             const Clock& clock,
             Orders& orders,
+            AuditOrders& audits,
             runtime::Reply reply) {
   // An answer quotes what was asked, and every answer is JSON.
   if (!is_utf8(question.line)) return reply(refused("a command is UTF-8 text, and this is not"));
@@ -49,9 +50,10 @@ void answer(const runtime::Question& question,
     return reply(orders.close_hole(rest.substr(kClose.size()), question.peer));
   if (verb == "holes") return reply(holes_json(ledger, rest == "all"));
   if (verb == "resync") return reply(resync(rest, question.peer, sources, ledger));
+  if (verb == "audit") return reply(audits.answer(rest, question.peer));
   if (verb == "jobs") return reply(jobs(rest, question.peer, ledger, clock));
   if (auto told = inspect(verb, rest, ledger)) return reply(std::move(*told));
-  reply(refused("unknown command; known are status, get, holes, quarantine, resync, jobs"));
+  reply(refused("unknown command; known are status, get, holes, quarantine, resync, jobs, audit"));
 }
 
 }  // namespace headwater

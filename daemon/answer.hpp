@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/audit_orders.hpp"
 #include "daemon/orders.hpp"
 #include "daemon/status.hpp"
 
@@ -14,6 +15,7 @@ void answer(const runtime::Question& question,
             ledger::Ledger& ledger,
             const Clock& clock,
             Orders& orders,
+            AuditOrders& audits,
             runtime::Reply reply);
 
 }  // namespace headwater

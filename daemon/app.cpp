@@ -222,15 +222,12 @@ bool App::Impl::filling(const std::string& sink) const {
 Result<void> App::Impl::open_doors() {
   std::vector<std::string> names;
   for (const auto& org : orgs) names.push_back(org->name);
-  audit_orders = std::make_unique<AuditOrders>(desk, *ledger, std::move(names));
+  audit_orders = std::make_unique<AuditOrders>(desk, *ledger, health, std::move(names));
   orders = std::make_unique<Orders>(
       *ledger, clock, [this](RetryRequest& request) { return try_again(request); });
   auto socket = runtime::ControlServer::open(
       io, config.control_socket, [this](const runtime::Question& question, runtime::Reply reply) {
-        static constexpr std::string_view kAudit = "audit ";
-        if (question.line.starts_with(kAudit))
-          return reply(audit_orders->answer(question.line.substr(kAudit.size()), question.peer));
-        answer(question, sources(), *ledger, clock, *orders, std::move(reply));
+        answer(question, sources(), *ledger, clock, *orders, *audit_orders, std::move(reply));
       });
   if (!socket) return socket.error();
   control = std::move(socket).value();

@@ -102,6 +102,13 @@ std::string AuditOrders::show(std::string_view line) const {
   std::from_chars(word.data(), word.data() + word.size(), run);
   auto told = desk_.run_json(run);
   if (!told) return refused(fmt::format("there is no audit {}: ask for its receipts", word));
+  const auto parts = health_.parts();
+  for (const auto& org : desk_.awaited(run)) {
+    const auto worker = std::ranges::find(parts, "org " + org, &observe::Part::Snapshot::name);
+    if (worker != parts.end() && worker->state == observe::PartState::Fatal)
+      return refused(fmt::format(
+          "audit {} does not end: {} is fatal: {}", run, worker->name, worker->sentence));
+  }
   return *told;
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/audit/desk.hpp"
 #include "daemon/ledger/ledger.hpp"
+#include "daemon/observe/health.hpp"
 #include "daemon/runtime/control.hpp"
 
 namespace headwater {
@@ -12,7 +13,8 @@ namespace headwater {
 /// What a person asks of the audit, over the control socket. Main's thread.
 ///
 ///   audit start by=WHO org=NAME|* object=NAME|* [repair] [full]   -> {"run": N}
-///   audit show N                          -> {"run","done","doing","receipts"}
+///   audit show N                          -> {"run","done","doing","receipts"}; refused once an
+///       org that still has to audit has stopped for good
 ///   audit receipts org=NAME|* object=NAME|*  -> [receipts, oldest first]
 ///   audit drift by=WHO sink=NAME KEY WHAT\tKEY WHAT…  -> {"restated": N}: the sink holds these
 ///   records
@@ -23,8 +25,11 @@ namespace headwater {
 /// need the right to operate.
 class AuditOrders {
  public:
-  AuditOrders(audit::Desk& desk, ledger::Ledger& ledger, std::vector<std::string> orgs)
-      : desk_(desk), ledger_(ledger), orgs_(std::move(orgs)) {}
+  AuditOrders(audit::Desk& desk,
+              ledger::Ledger& ledger,
+              const observe::Health& health,
+              std::vector<std::string> orgs)
+      : desk_(desk), ledger_(ledger), health_(health), orgs_(std::move(orgs)) {}
   /// `arguments`: what follows `audit`. The answer is a JSON document.
   std::string answer(const std::string& arguments, const runtime::Peer& peer);
 
@@ -39,6 +44,7 @@ class AuditOrders {
 
   audit::Desk& desk_;
   ledger::Ledger& ledger_;
+  const observe::Health& health_;
   const std::vector<std::string> orgs_;
 };
 

@@ -44,8 +44,7 @@ std::uint64_t Desk::place(std::span<const std::string> orgs, Order order) {
 
 std::optional<std::string> Desk::run_json(std::uint64_t number) const {
   const std::lock_guard lock(mutex_);
-  const auto run = std::find_if(
-      runs_.begin(), runs_.end(), [number](const Run& one) { return one.number == number; });
+  const auto run = std::ranges::find(runs_, number, &Run::number);
   if (run == runs_.end()) return std::nullopt;
   json::object doing;
   for (const auto& org : run->orgs_open) {
@@ -56,6 +55,13 @@ std::optional<std::string> Desk::run_json(std::uint64_t number) const {
                                       {"done", run->orgs_open.empty()},
                                       {"doing", std::move(doing)},
                                       {"receipts", parsed(run->receipts)}});
+}
+
+std::vector<std::string> Desk::awaited(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto run = std::ranges::find(runs_, number, &Run::number);
+  if (run == runs_.end()) return {};
+  return {run->orgs_open.begin(), run->orgs_open.end()};
 }
 
 std::string Desk::status_json() const {

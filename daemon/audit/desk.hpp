@@ -32,6 +32,8 @@ class Desk {
   std::uint64_t place(std::span<const std::string> orgs, Order order);
   /// Main: `{"run","done","doing","receipts"}`; nothing: no such run, or too long ago.
   std::optional<std::string> run_json(std::uint64_t run) const;
+  /// Main: the orgs that are not through with a run.
+  std::vector<std::string> awaited(std::uint64_t run) const;
   /// Main: for /status: the last receipt of each object without its findings, and what is being
   /// done.
   std::string status_json() const;

@@ -20,13 +20,10 @@ Error unclear(const std::string& line) {
       line.substr(0, line.find(' '))));
 }
 
-}  // namespace
-
-Result<json::value> LedgerView::document(const std::string& line) {
-  auto reply = ask_(line);
-  if (!reply) return std::move(reply).error();
+/// The answer as JSON; what the daemon said where it could not answer.
+Result<json::value> read(const std::string& line, const std::string& reply) {
   boost::system::error_code broken;
-  auto value = json::parse(*reply, broken);
+  auto value = json::parse(reply, broken);
   if (broken) return unclear(line);
   if (value.is_object() && value.as_object().contains("error"))
     return rejected(fmt::format("the daemon, asked for `{}`: {}",
@@ -35,16 +32,26 @@ Result<json::value> LedgerView::document(const std::string& line) {
   return value;
 }
 
+}  // namespace
+
+Result<json::value> LedgerView::document(const std::string& line) {
+  auto reply = ask_(line);
+  if (!reply) return std::move(reply).error();
+  return read(line, *reply);
+}
+
 Result<LedgerView::Page> LedgerView::page(const std::string& after) {
   const auto line = after.empty() ? "records" : "records " + after;
   auto reply = ask_(line);
   if (!reply) return std::move(reply).error();
   // {"last":"…","records":[ and one record a line.
   const auto begin = reply->find('\n');
+  if (begin == std::string::npos) {
+    const auto said = read(line, *reply);
+    return said ? unclear(line) : said.error();
+  }
   boost::system::error_code broken;
-  const auto head = begin == std::string::npos
-                        ? json::value()
-                        : json::parse(reply->substr(0, begin) + "]}", broken);
+  const auto head = json::parse(reply->substr(0, begin) + "]}", broken);
   if (broken || !head.is_object() || !head.as_object().contains("last")) return unclear(line);
   Page page;
   page.last = head.at("last").as_string();

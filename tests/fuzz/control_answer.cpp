@@ -60,6 +60,8 @@ FUZZ_TARGET(control_answer) {
   const StatusSources sources{*ledger, health, {}, {{"emea", "/data/ChangeEvents"}}, "1", 0};
   Orders orders(
       *ledger, clock, [](RetryRequest&) -> Result<void> { return blocked("nobody is there"); });
+  audit::Desk desk;
+  AuditOrders audits(desk, *ledger, health, {"emea"});
   const bool may_operate = (how & 2) != 0;
   const Rev before = ledger->head();
   int replies = 0;
@@ -68,6 +70,7 @@ FUZZ_TARGET(control_answer) {
          *ledger,
          clock,
          orders,
+         audits,
          [&](std::string document) {
            ++replies;
            HEADWATER_ASSERT(is_utf8(document));

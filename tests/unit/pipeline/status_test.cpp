@@ -15,6 +15,8 @@ using test::account;
 
 class StatusTest : public test::PipelineTest {
  protected:
+  audit::Desk desk;
+
   StatusSources sources() const {
     return {*ledger, health, {}, {{"emea", test::kTopic}}, "1.2.3", clock.now_ms()};
   }
@@ -22,9 +24,14 @@ class StatusTest : public test::PipelineTest {
   boost::json::value ask(const std::string& line, runtime::Peer peer = {0, "root", true}) {
     std::string said;
     Orders orders(*ledger, clock, [this](RetryRequest& request) { return try_again(request); });
-    answer({line, std::move(peer)}, sources(), *ledger, clock, orders, [&](std::string document) {
-      said = std::move(document);
-    });
+    AuditOrders audits(desk, *ledger, health, {"emea"});
+    answer({line, std::move(peer)},
+           sources(),
+           *ledger,
+           clock,
+           orders,
+           audits,
+           [&](std::string document) { said = std::move(document); });
     boost::json::parse_options deep;
     deep.max_depth = 256;
     return boost::json::parse(said, {}, deep);
@@ -208,9 +215,20 @@ TEST_F(StatusTest, ACommandThatIsNoUtf8IsRefusedAndNotQuoted) {
             "a command is UTF-8 text, and this is not");
 }
 
+TEST_F(StatusTest, AnAuditWhoseOrgHasStoppedForGoodDoesNotLetOneWait) {
+  auto& worker = health.add("org emea", std::chrono::seconds{60});
+  EXPECT_EQ(ask("audit start by=ada org=* object=*").at("run").as_int64(), 1);
+  EXPECT_FALSE(ask("audit show 1").at("done").as_bool());
+  worker.fail(fatal("ledger: scan: Corruption"));
+  EXPECT_EQ(error("audit show 1"),
+            "audit 1 does not end: org emea is fatal: ledger: scan: Corruption");
+  desk.finished(1, "emea");
+  EXPECT_TRUE(ask("audit show 1").at("done").as_bool()) << "it was through before";
+}
+
 TEST_F(StatusTest, WhatCannotBeAnsweredIsSaidAsAnError) {
   EXPECT_EQ(ask("reboot").at("error"),
-            "unknown command; known are status, get, holes, quarantine, resync, jobs");
+            "unknown command; known are status, get, holes, quarantine, resync, jobs, audit");
   EXPECT_EQ(ask("get emea:Account:" + account(9)).at("error"),
             "the ledger has never seen this record; if org emea has it, `headwater resync Account "
             "--ids FILE` reads it");

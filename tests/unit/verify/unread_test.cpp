@@ -81,5 +81,15 @@ TEST(VerifyUnread, ARecordThatCannotBeReadIsNamedAndTheOthersAreCompared) {
   EXPECT_NE(text.find(std::string(kPoison) + ": field Due__c holds no date"), std::string::npos);
 }
 
+TEST(VerifyUnread, WhatTheDaemonCannotReadOfItsLedgerIsSaidInItsWords) {
+  LedgerView view([](const std::string&) -> Result<std::string> {
+    return std::string(R"({"error":"ledger: scan: Corruption; check the disk"})");
+  });
+  const auto page = view.page({});
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().message,
+            "the daemon, asked for `records`: ledger: scan: Corruption; check the disk");
+}
+
 }  // namespace
 }  // namespace headwater::verify
