@@ -46,7 +46,7 @@ What suspect(const std::optional<OrgRow>& row, const ledger::Standing* standing)
 struct Sight {
   std::optional<OrgRow> row;
   EpochMs seen_at = 0;  ///< our clock, after the answer came
-  Rev head;             ///< the ledger's, before it was asked for
+  Rev head = {};        ///< the ledger's, before it was asked for
 };
 /// True if every stream is past what was seen, by `margin`: the event that tells it would have
 /// come. When a record was saved the org tells; of one that is nowhere to be seen no time is known
