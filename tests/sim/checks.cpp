@@ -512,7 +512,7 @@ void Watch::check_row(ledger::Ledger& ledger,
   const EntryView& entry = batch.entries()[0];
   const auto told = latest_.find(key);
   const bool refused = told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
-  if (refused) return;
+  if (refused) return check_quarantined(ledger, target, *RecordKey::parse(key));
   const auto row = target.state().rows.find(key);
   if (row == target.state().rows.end()) {
     broken(fmt::format("rest: {} does not have {}", target.name(), key));
@@ -539,6 +539,19 @@ void Watch::check_row(ledger::Ledger& ledger,
     broken(fmt::format(
         "rest: the relations of {} in {} are not those of the ledger", key, target.name()));
   }
+}
+
+/// What a target refuses for good is written down.
+void Watch::check_quarantined(const ledger::Ledger& ledger,
+                              const SimTarget& target,
+                              const RecordKey& key) {
+  const auto rows = ledger.quarantined(ledger.quarantine_open());
+  const bool is_kept = std::ranges::any_of(rows, [&](const ledger::QuarantineRow& row) {
+    return row.stage == "sink." + target.name() && row.org == key.org && row.object == key.object &&
+           row.id == key.id.view();
+  });
+  if (!is_kept)
+    broken(fmt::format("rest: {} refused {}, and no row says so", target.name(), key.str()));
 }
 
 /// By the consumers' rule: revs at or below the last one of a partition are late repeats.

@@ -85,6 +85,9 @@ class Watch {
                  const SimTarget& target,
                  std::size_t number,
                  const std::string& key);
+  static void check_quarantined(const ledger::Ledger& ledger,
+                                const SimTarget& target,
+                                const RecordKey& key);
   void check_history(const SimTarget& target, std::size_t number);
   void check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto);
   void check_owed(const SimTarget& target);

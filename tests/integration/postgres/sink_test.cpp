@@ -1,5 +1,7 @@
 // What a batch leaves in the tables.
 
+#include <fmt/format.h>
+
 #include "sink_fixture.hpp"
 
 namespace headwater::postgres {
@@ -254,6 +256,38 @@ TEST_F(Sink, HolesAndQuarantineAreMirroredWhileTheyAreOpen) {
   ASSERT_TRUE(sink->write({closed, {&later, 1}, Mode::Follow}).ok());
   EXPECT_EQ(sql("select count(*) from crm.hole") + sql("select count(*) from crm.quarantine"),
             "00");
+}
+
+TEST_F(Sink, WhatIsToldAgainIsMirroredAsItIsNow) {
+  auto sink = open_sink();
+  const auto tell = [&](std::uint64_t rev, int attempts) {
+    EntryView hole, row;
+    hole.kind = EntryKind::Hole;
+    row.kind = EntryKind::Quarantine;
+    hole.org = row.org = "emea";
+    hole.ts_ms = row.ts_ms = 1'772'366'400'000;
+    hole.rkey = "emea:o:Account";
+    row.rkey = "emea:Contact:x:sink.pg:22003";
+    const std::string hole_row = fmt::format(
+        R"({{"id":11,"org":"emea","scope":"object","cause":"overflow","attempts":{}}})", attempts);
+    const std::string row_row = fmt::format(
+        R"({{"id":12,"org":"emea","object":"Contact","stage":"sink.pg","reason_code":"22003","reason":"r","attempts":{},"last_seen":"2026-03-0{}T12:00:00.000Z"}})",
+        attempts,
+        attempts);
+    hole.row = hole_row;
+    row.row = row_row;
+    hole.meta.rev = Rev{rev};
+    row.meta.rev = Rev{rev + 1};
+    const CursorMove move{"emea", Rev{rev + 1}, 0};
+    const std::array told{hole, row};
+    const auto written = sink->write({told, {&move, 1}, Mode::Follow});
+    ASSERT_TRUE(written.ok()) << written.error().message;
+  };
+  tell(11, 1);
+  tell(13, 2);
+  EXPECT_EQ(sql("select attempts from crm.hole"), "2");
+  EXPECT_EQ(sql("select attempts, last_seen at time zone 'UTC' from crm.quarantine"),
+            "2|2026-03-02 12:00:00");
 }
 
 TEST_F(Sink, AHoleThatClosedAndOpenedInOneBatchIsMirroredAsTheNewOne) {

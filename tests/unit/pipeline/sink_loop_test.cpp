@@ -272,10 +272,31 @@ TEST_F(SinkLoopTest, AForeignTargetGetsAllStatesThenFollowsWithoutASeam) {
   EXPECT_EQ(target.writes.front().mode, Mode::Materialize);
   EXPECT_EQ(target.writes.back().mode, Mode::Follow);
   EXPECT_EQ(target.writes.back().keys, (std::vector{key(21), key(20)}));
+  EXPECT_TRUE(target.writes.back().whole_relations) << "of the one that changed no state told";
   EXPECT_EQ(target.cursors["emea"].rev, ledger->head());
   EXPECT_EQ(target.cursors["emea"].ledger, ledger->id());
   EXPECT_TRUE(loop->caught_up());
   EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(SinkLoopTest, MirrorsThatAPassingFailureKeptBackAreToldBeforeTheStates) {
+  create_accounts(1, 2);
+  ledger::QuarantineRow row;
+  row.org = "emea";
+  row.stage = "decode";
+  row.replay_id = "r1";
+  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  target.cursors["emea"] = foreign_cursor("emea");
+  target.fail = [this](const Batch&) -> std::optional<Error> {
+    if (target.tries == 1) return transient("target: write: connection reset");
+    return std::nullopt;
+  };
+  make();
+  clock.ms = run().until_ms;
+  run();
+  ASSERT_EQ(target.writes.front().keys.size(), 1U);
+  EXPECT_NE(target.writes.front().keys.front().find("decode"), std::string::npos);
+  EXPECT_EQ(target.writes.at(1).keys, keys(1, 2));
 }
 
 TEST_F(SinkLoopTest, AKnownCursorIsFollowedFromWhereItStands) {
@@ -345,6 +366,27 @@ TEST_F(SinkLoopTest, ATransientFailureReopensAndWritesTheSameEntriesAgain) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
+TEST_F(SinkLoopTest, AWriteThatGoesWellShortensTheNextPause) {
+  follow_from_head();
+  make();
+  const auto pause = [this](int times) {
+    std::int64_t last = 0;
+    for (int i = 0; i < times; ++i) {
+      last = run().until_ms - clock.ms;
+      clock.ms += last;
+    }
+    return last;
+  };
+  for (int number : {1, 2, 3}) {
+    create_accounts(number, number);
+    target.fail = [](const Batch&) { return transient("target: write: connection reset"); };
+    EXPECT_LE(pause(1), 200);
+    pause(11);
+    accept_all();
+    run();
+  }
+}
+
 TEST_F(SinkLoopTest, ARefusedEntryIsFoundInFewWritesAndItsNeighboursLand) {
   target.entries_max = 1'024;
   follow_from_head();
@@ -397,12 +439,14 @@ TEST_F(SinkLoopTest, ARecordThatLostAnEntryGetsItsRelationsWholeNextTime) {
 
 TEST_F(SinkLoopTest, TheCursorPassesARefusedEntryOnlyOnceItIsInQuarantine) {
   follow_from_head();
+  make();
+  run();  // opened: the ledger's next write is the row's
   const Rev before = ledger->head();
   create_accounts(1, 1);
   refuse(key(1));
-  make();
   disk->tear_write(1);
   EXPECT_EQ(run().next, Step::Next::Done) << "the ledger cannot write";
+  EXPECT_GT(target.tries, 0);
   EXPECT_EQ(target.cursors["emea"].rev, before);
 }
 
@@ -679,6 +723,23 @@ TEST_F(SinkLoopTest, ARetryAtASinkThatIsNotOpenTriesNothingAndSaysWhy) {
   const int tries = target.tries;
   EXPECT_EQ(try_again(row), "error: sink target is not open: target: away; nothing was tried");
   EXPECT_EQ(target.tries, tries);
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
+}
+
+TEST_F(SinkLoopTest, ARetryWhileStatesAreSentTriesNothingAndSaysWhy) {
+  create_accounts(1, 20);
+  ledger::QuarantineRow row;
+  row.org = "emea";
+  row.object = "Account";
+  row.id = account(1);
+  row.stage = "sink.target";
+  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  target.cursors["emea"] = foreign_cursor("emea");
+  make();
+  loop->step();  // opens
+  EXPECT_EQ(try_again(ledger->quarantined().at(0)),
+            "error: sink target is being sent record states; nothing was tried");
+  EXPECT_EQ(target.rewritten(), std::vector<std::string>{});
   EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
 }
 
