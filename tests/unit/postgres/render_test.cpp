@@ -39,6 +39,15 @@ TEST_F(RenderTest, EachRecordHasOneRowInKeyOrder) {
   EXPECT_TRUE(renderer_.upserts(1).empty());
 }
 
+TEST_F(RenderTest, WhatARecordLacksIsNullThoughTheOneBeforeItHasIt) {
+  maker_.add({.op = Op::Create, .id = kAnn, .rev = 1, .fields = {{"email", "a@b.example"}}});
+  maker_.add({.op = Op::Create, .id = kBob, .rev = 2});
+  render();
+  const std::string_view emails = renderer_.upserts(0).columns.back().finish();
+  EXPECT_NE(emails.find("a@b.example"), std::string::npos);
+  EXPECT_EQ(emails.find("a@b.example"), emails.rfind("a@b.example"));
+}
+
 TEST_F(RenderTest, ViolationsHaveAColumnThatIsNullWithoutThem) {
   EntryView entry = maker_.add({.op = Op::Create, .rev = 1, .fields = {{"email", "a@b.example"}}});
   const auto column = [&] {
