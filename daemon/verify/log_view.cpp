@@ -132,7 +132,6 @@ void LogView::tell(LogStory& story, const Fact& fact) const {
     return;
   }
   ++story.changes;
-  story.cut |= fact.cut;
   const auto complain = [&](std::string what) {
     if (story.fault.empty()) story.fault = std::move(what);
   };
@@ -170,6 +169,9 @@ Result<void> LogView::keep(std::string_view key, const Fact& fact) {
 
 Result<void> LogView::read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling) {
   const bool changes = std::string_view(kind) == "changes.";
+  if (changes)
+    for (const auto& [topic, partitions] : extent.first)
+      for (const auto first : partitions) lost_beginning_ |= first > 0;
   auto& end = changes ? changes_end_ : records_end_;
   Result<void> kept;
   std::map<std::string, std::vector<Fact>, std::less<>> told;  // of watched ones

@@ -21,7 +21,6 @@ struct LogStory {
   std::uint64_t last_rev = 0;     ///< of the last accepted one
   bool last_deletes = false;      ///< it was a delete
   std::uint64_t last_digest = 0;  ///< of its after-image
-  bool cut = false;               ///< its partition has lost its beginning to retention
   std::string fault;              ///< the first break in its order, empty: none
   // records topics: several, of an object that another mapping moved to another entity
   struct Latest {
@@ -74,6 +73,10 @@ class LogView {
   /// REQUIRES: watched.
   const LogStory& watched(const std::string& rkey) const { return watched_.at(rkey); }
 
+  /// Some partition of a changes topic has lost its beginning to retention: a record of which no
+  /// change is there may have had some.
+  bool lost_beginning() const { return lost_beginning_; }
+
   std::uint64_t messages() const { return messages_; }
   std::uint64_t accepted() const { return accepted_; }
   std::uint64_t late_repeats() const { return late_repeats_; }
@@ -88,6 +91,7 @@ class LogView {
 
   kafka::LogReader& reader_;
   const bool history_;
+  bool lost_beginning_ = false;
   Spool spool_;
   std::optional<Spool::Pair> ahead_;
   kafka::TopicEnds changes_end_, records_end_;

@@ -289,7 +289,7 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
     what = fmt::format("{}: {}", kind, rev_difference(held, rev, cursor));
     return held < rev && rev > cursor ? Judgement::Moving : Judgement::Different;
   };
-  const bool tell_changes = place.history && !(story.changes == 0 && story.cut);
+  const bool tell_changes = place.history && !(story.changes == 0 && logs_[log]->lost_beginning());
   if (tell_changes && story.last_rev != rev && (lives || story.last_rev != 0))
     return behind(story.last_rev, "changes");
   const auto* held = story.newest();
