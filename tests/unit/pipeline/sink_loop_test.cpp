@@ -109,6 +109,15 @@ class FakeSink final : public Sink {
 
 class SinkLoopTest : public test::PipelineTest {
  protected:
+  /// One row that is of no record: an event that could not be decoded.
+  void quarantine_event() {
+    ledger::QuarantineRow row;
+    row.org = "emea";
+    row.stage = "decode";
+    row.reason_code = "undecodable";
+    row.replay_id = "r1";
+    ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  }
   void make(std::vector<std::string> orgs = {"emea"}) {
     loop.emplace(SinkLoop::Parts{"target",
                                  std::move(orgs),
@@ -236,12 +245,7 @@ TEST_F(SinkLoopTest, ANewTargetGetsTheWholeHistoryWhileTheJournalHasIt) {
 
 TEST_F(SinkLoopTest, AForeignTargetIsToldWhatIsOpenBesideTheStates) {
   create_accounts(1, 2);
-  ledger::QuarantineRow row;
-  row.org = "emea";
-  row.stage = "decode";
-  row.reason_code = "undecodable";
-  row.replay_id = "r1";
-  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  quarantine_event();
   target.cursors["emea"] = foreign_cursor("emea");
   make();
   run();
@@ -281,11 +285,7 @@ TEST_F(SinkLoopTest, AForeignTargetGetsAllStatesThenFollowsWithoutASeam) {
 
 TEST_F(SinkLoopTest, MirrorsThatAPassingFailureKeptBackAreToldBeforeTheStates) {
   create_accounts(1, 2);
-  ledger::QuarantineRow row;
-  row.org = "emea";
-  row.stage = "decode";
-  row.replay_id = "r1";
-  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  quarantine_event();
   target.cursors["emea"] = foreign_cursor("emea");
   target.fail = [this](const Batch&) -> std::optional<Error> {
     if (target.tries == 1) return transient("target: write: connection reset");
@@ -812,12 +812,7 @@ TEST_F(SinkLoopTest, WhatShouldPassAndLastsForAMinuteIsRedUntilItPasses) {
 
 TEST_F(SinkLoopTest, AMirrorThatIsTakenIsNotGreenYet) {
   create_accounts(1, 2);
-  ledger::QuarantineRow row;
-  row.org = "emea";
-  row.stage = "decode";
-  row.reason_code = "undecodable";
-  row.replay_id = "r1";
-  ASSERT_TRUE(ledger->quarantine({&row, 1}));
+  quarantine_event();
   target.cursors["emea"] = foreign_cursor("emea");
   target.fail = [](const Batch& batch) -> std::optional<Error> {
     for (const EntryView& entry : batch.entries) {

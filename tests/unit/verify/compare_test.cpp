@@ -184,6 +184,12 @@ TEST(Compare, AFieldThatLostItsColumnIsComparedWhereFieldsWithoutOneStand) {
   EXPECT_EQ(held_difference(record, held, {}), "name differs");
 }
 
+/// kDocument as a row of a table has it, one list beside.
+std::string row_with(const std::string& list, const std::string& value) {
+  return R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{},")" +
+         list + "\":" + value + R"(},"edges":{"owner":"emea:User:005000000000001AAA"}})";
+}
+
 TEST(Compare, ViolationsAreComparedInEveryShape) {
   const std::string list = R"([{"field":"name","rule":"transform_error"}])";
   const std::string document =
@@ -202,15 +208,10 @@ TEST(Compare, ViolationsAreComparedInEveryShape) {
   held.text = kDocument;
   EXPECT_NE(held_difference(record, held, {}), "");
   held.shape = Held::Shape::Row;
-  const auto row = [](const std::string& violations) {
-    return R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{},)"
-           R"("violations":)" +
-           violations + R"(},"edges":{"owner":"emea:User:005000000000001AAA"}})";
-  };
-  held.text = row(list);
+  held.text = row_with("violations", list);
   EXPECT_EQ(held_difference(record, held, {}), "");
   EXPECT_NE(held_difference(*read_record(kDocument), held, {}), "");
-  held.text = row("null");
+  held.text = row_with("violations", "null");
   EXPECT_NE(held_difference(record, held, {}), "");
   EXPECT_EQ(held_difference(*read_record(kDocument), held, {}), "");
 }
@@ -238,16 +239,11 @@ TEST(Compare, RetiredFieldsAreComparedInEveryShapeButNotWithTheOrg) {
   held.text = kDocument;
   EXPECT_EQ(held_difference(record, held, {}), "retired: should be another value, is nothing");
   held.shape = Held::Shape::Row;
-  const auto row = [](const std::string& retired) {
-    return R"({"row":{"name":"Ann","updated_at":"2026-01-01T00:00:00+00:00","extra":{},"raw":{},)"
-           R"("retired":)" +
-           retired + R"(},"edges":{"owner":"emea:User:005000000000001AAA"}})";
-  };
-  held.text = row(list);
+  held.text = row_with("retired", list);
   EXPECT_EQ(held_difference(record, held, {}), "");
   EXPECT_EQ(held_difference(*read_record(kDocument), held, {}),
             "retired: should be nothing, is another value");
-  held.text = row("null");
+  held.text = row_with("retired", "null");
   EXPECT_NE(held_difference(record, held, {}), "");
   EXPECT_EQ(held_difference(*read_record(kDocument), held, {}), "");
 }
