@@ -21,6 +21,15 @@ void protect_memory() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+/// Every file of the ledger stays open, and a journal or a state at its size has more of them than a
+/// shell's usual soft limit of 1024. Nothing here uses select(2), which would break above that.
+void take_all_descriptors() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -36,6 +45,7 @@ int main(int argc, char** argv) {
     return cli.exit(e) == 0 ? 0 : kExitUsage;  // 0: help or version was asked for
   }
   protect_memory();
+  take_all_descriptors();
 
   headwater::config::Problems problems;
   auto config = headwater::DaemonConfig::load(config_path, problems);

@@ -21,8 +21,11 @@ stack_pids+=($!)
 wait_for 10 "the notify socket" test -S "$work/notify"
 notified() { grep -q -- "$1" "$work/notified"; }
 export NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=1000000
+ulimit -Sn 512
 stack_daemon_start
 wait_for 20 "READY=1" notified '^READY=1' || fail "notified: $(cat "$work/notified")"
+# A big ledger keeps more files open than a shell's soft limit allows.
+awk '/^Max open files/ {exit $4 != $5}' "/proc/$daemon_pid/limits" || fail "not all descriptors: $(grep '^Max open' "/proc/$daemon_pid/limits")"
 wait_for 20 "a status" notified '^STATUS=in step at rev ' || fail "notified: $(cat "$work/notified")"
 fed() { [ "$(grep -c '^WATCHDOG=1' "$work/notified")" -ge 3 ]; }
 wait_for 5 "the watchdog's food" fed || fail "notified: $(cat "$work/notified")"

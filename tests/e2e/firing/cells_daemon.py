@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -360,3 +361,19 @@ def _(scene):
 @cell("daemon", "its clock set ahead a day, and back", "revs go on upwards, no guard refuses in silence", world={"config": CLIENT_CREDENTIALS})
 def _(scene):
     off_by(scene, 86_400)
+
+
+@cell("daemon", "no descriptor left while it runs", "waits where it cannot connect, goes on once there are some again")
+def _(scene):
+    def allow(most):
+        pid = scene.daemon.process.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard if most is None else most, hard))
+
+    scene.kept.callback(allow, None)
+    allow(20)
+    scene.servers.redis.call("client", "kill", "type", "normal", "skipme", "yes")
+    # Nobody can ask it for its status: a question needs a descriptor too.
+    scene.logged("redis 127.0.0.1", "Too many open files")
+    scene.kept.close()
+    scene.over()

@@ -206,3 +206,60 @@ def _(scene):
     scene.sink_is("postgres", "blocked", "column is missing")
     scene.others_move("postgres")
     scene.over()
+
+
+@cell("postgres", "its synchronous standby gone: no commit returns", "gives up at its deadline, others go on, nothing quarantined", rate=10)
+def _(scene):
+    """The server commits, and holds rows locked and unseen, until somebody tells it to wait no longer."""
+    sql = scene.servers.postgres.sql
+    sql("alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()")
+
+    def mend():
+        # Of this session, or its own commit would wait too.
+        sql("alter system reset synchronous_standby_names", "select pg_reload_conf()")
+
+    scene.kept.callback(mend)
+    scene.sink_is("postgres", "waiting", "postgres")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "statements time out (the role's statement_timeout)", "waits and says so, nothing quarantined, others go on")
+def _(scene):
+    postgres = scene.servers.postgres
+    postgres.sql("alter role headwater set statement_timeout = '1ms'", "alter role headwater set lock_timeout = '1ms'")
+    scene.kept.callback(postgres.sql, "alter role headwater reset all")
+    postgres.end_sessions()
+    scene.moves(*scene.world.sinks)  # the daemon's own deadline holds for its sessions, whatever the role's is
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "serializable by default, readers at work", "what the server rolls back is written again")
+def _(scene):
+    postgres = scene.servers.postgres
+    postgres.sql("alter role headwater set default_transaction_isolation = 'serializable'",
+                 "alter role postgres set default_transaction_isolation = 'serializable'")
+    scene.kept.callback(postgres.sql, "alter role headwater reset all", "alter role postgres reset all")
+    postgres.end_sessions()
+    for _ in range(20):
+        postgres.sql("begin; select count(*), max(rev) from crm.account; select max(rev) from crm.cursor; "
+                     "update crm.account set name = name where false; commit")
+    scene.moves(*scene.world.sinks)
+    scene.kept.close()
+    scene.over()
+
+
+@cell("postgres", "the cursor's row locked by someone else", "waits and says so, others go on, nothing quarantined")
+def _(scene):
+    session = subprocess.Popen(["psql", "-Xq", f"postgresql://postgres@127.0.0.1:{scene.servers.postgres.port}/crm"],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    scene.kept.callback(session.wait)
+    scene.kept.callback(session.terminate)
+    session.stdin.write("begin; select * from crm.cursor for update;\n")
+    session.stdin.flush()
+    scene.sink_is("postgres", "waiting", "lock timeout")
+    scene.others_move("postgres")
+    scene.kept.close()
+    scene.over()

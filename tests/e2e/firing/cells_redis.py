@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 from .cell import cell
 from .servers import Redis
@@ -199,3 +200,48 @@ def _(scene):
     scene.others_move("redis")
     scene.kept.close()
     scene.over()
+
+
+@cell("redis", "paused by an operator (CLIENT PAUSE)", "gives up at its deadline, then goes on; what was paused arrives too")
+def _(scene):
+    scene.servers.redis.call("client", "pause", "9000", "all")
+    scene.sink_is("redis", "waiting", "redis 127.0.0.1")
+    scene.others_move("redis")
+    scene.over()
+
+
+@cell("redis", "no connection left (maxclients)", "waits and says so, nothing quarantined, others go on")
+def _(scene):
+    """Whoever comes first has the one place there is: the server is asked over a connection that stays."""
+    redis = scene.servers.redis
+    operator = subprocess.Popen(["redis-cli", "-p", str(redis.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, text=True)
+
+    def say(line):
+        operator.stdin.write(line + "\n")
+        operator.stdin.flush()
+
+    def mend():
+        say("config set maxclients 1000")
+        operator.stdin.close()
+        operator.wait()
+
+    scene.kept.callback(mend)
+    say("config set maxclients 1")
+    say("client kill type normal skipme yes")
+    scene.sink_is("redis", "waiting", "max number of clients")
+    scene.others_move("redis")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("redis", "a key deleted by someone behind its back", "found by the audit of the sinks, and written again")
+def _(scene):
+    redis = scene.servers.redis
+    victim = scene.org.emit("create", "Account", {"Name": "Evicted"})
+    key = f"crm:{{demo:Account:{victim}}}:rec"
+    scene.until("it is there", lambda: redis.call("exists", key) == "1")
+    redis.call("del", key)
+    scene.over()
+    said = scene.world.command("--config", scene.daemon.config + ".running", "audit", "--sinks", "--repair")
+    scene.until("the key is there again", lambda: redis.call("exists", key) == "1", told=lambda: said)
