@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "connectors/redis/client.hpp"
 #include "tests/integration/redis/sink_fixture.hpp"
 
 namespace headwater::redis {
@@ -107,6 +108,28 @@ TEST_F(RedisFaults, ASilentHolderIsTakenOverAndThenFenced) {
     EXPECT_THAT(fenced.error().message, HasSubstr("holder two:/state"));
   }
   EXPECT_EQ(cursor_rev(), "7");
+}
+
+TEST_F(RedisFaults, ATakeoverIsToldThoughARecordIsRefusedAsWell) {
+  RedisSink ours(config_of(server_), holder("one:/state"));
+  open(ours);
+  server_.run({"HSET", "crm:cursor:emea", "updated_at", "1000"});  // long ago
+  RedisSink rival(config_of(server_), holder("two:/state", "LEDGER2"));
+  open(rival);
+  server_.run({"SET", kAnnKey, "mine"});
+  const auto fenced = write(ours, {entry(8)});
+  ASSERT_FALSE(fenced);
+  EXPECT_EQ(fenced.error().kind, ErrorKind::Fatal) << fenced.error().message;
+}
+
+TEST_F(RedisFaults, AClaimIsFreeOnceItsHolderWasSilentForTheWait) {
+  RedisSink ours(config_of(server_), holder("one:/state"));
+  open(ours);
+  const auto wait = std::chrono::duration_cast<std::chrono::seconds>(config_of(server_).claim_wait);
+  const auto since = SystemClock().now_ms() / 1000 - wait.count() - 1;
+  server_.run({"HSET", "crm:cursor:emea", "updated_at", std::to_string(since)});
+  RedisSink rival(config_of(server_), holder("two:/state"));
+  EXPECT_EQ(open(rival).size(), 1U);
 }
 
 TEST_F(RedisFaults, TheFirstMaterializedBatchMakesTheCursorOurs) {
@@ -252,6 +275,15 @@ TEST_F(RedisFaults, AForeignKeyInTheWayRejectsItsRecordAlone) {
   must(write(sink, {{.op = Op::Create, .id = "0035f00000ABCDfAAP", .rev = 8}}));
 }
 
+TEST_F(RedisFaults, AForeignKeyInTheFeedsPlaceIsToldAsAFailure) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  server_.run({"SET", "crm:feed", "mine"});
+  const auto untold = write(sink, {entry(7)});
+  ASSERT_FALSE(untold);
+  EXPECT_THAT(untold.error().message, HasSubstr("headwater_feed: WRONGTYPE"));
+}
+
 TEST_F(RedisFaults, ADeadServerIsTransientWithItsAddress) {
   RedisSink sink(config_of(server_), holder());
   open(sink);
@@ -278,6 +310,21 @@ TEST_F(RedisFaults, ASilentServerIsGivenUpAtTheTimeout) {
   ASSERT_FALSE(silent);
   EXPECT_EQ(silent.error().kind, ErrorKind::Transient);
   EXPECT_THAT(silent.error().message, HasSubstr("no answer within the timeout"));
+}
+
+TEST_F(RedisFaults, EachCallHasTheWholeTimeoutHoweverOldTheConnectionIs) {
+  const Millis timeout{500};
+  auto client = Client::connect(config_of(server_).endpoint, timeout);
+  ASSERT_TRUE(client);
+  const auto now = [] { return SystemClock().monotonic_ms(); };
+  const std::int64_t opened = now();
+  std::int64_t asked = opened;
+  while (asked <= opened + timeout.count()) {
+    asked = now();
+    const auto reply = client->run({"PING"});
+    if (now() - asked >= timeout.count()) GTEST_SKIP() << "this machine stood still meanwhile";
+    ASSERT_TRUE(reply) << reply.error().message;
+  }
 }
 
 TEST_F(RedisFaults, EveryOrgHasACursorOfItsOwn) {

@@ -1,4 +1,5 @@
 #include "schemas/core/json_text.hpp"
+#include "connectors/redis/library.hpp"
 #include "tests/integration/redis/sink_fixture.hpp"
 
 namespace headwater::redis {
@@ -165,6 +166,30 @@ TEST_F(RedisSinkTest, ARecordChangedWhileStatesWereWrittenGetsAllItsRelations) {
   EXPECT_EQ(members(kBolt), "[" + kAnn + ", 1000]");
   EXPECT_THAT(server_.run({"XREVRANGE", "crm:feed", "+", "-", "COUNT", "1"}),
               HasSubstr("op, reset, rev, 70"));
+}
+
+TEST_F(RedisSinkTest, ARecordThatStandsOneRevBelowWhatItsEntryBuildsOnIsReadFirst) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  must(write(sink, {{.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}}}));
+  must(write(sink, {{.rev = 9, .refs = {{"account", kBolt}}, .before_rev = 8}}));
+  EXPECT_EQ(server_.hash(kAnnKey)["j@"], "9");
+  EXPECT_EQ(members(kAcme), "[]");
+}
+
+TEST_F(RedisSinkTest, ARecordOfTheSecondCallThatLacksItsGroundIsReadAndWritten) {
+  RedisSink sink(config_of(server_), holder());
+  open(sink);
+  must(write(sink, {{.op = Op::Create, .rev = 7, .refs = {{"account", kAcme}}}}));
+  std::vector<EntrySpec> specs;
+  for (std::uint64_t i = 0; i < kCallItemsMax + 20; ++i) {
+    specs.push_back({.op = Op::Create, .id = "0035f00000" + std::to_string(10'000 + i) + "AAA"});
+    specs.back().rev = 100 + i;
+  }
+  specs.push_back({.rev = 900, .refs = {{"account", kBolt}}, .before_rev = 50});
+  must(write(sink, specs));
+  EXPECT_EQ(server_.hash(kAnnKey)["j@"], "900");
+  EXPECT_EQ(members(kAcme), "[]");
 }
 
 TEST_F(RedisSinkTest, ARecordThatHoldsWhatItsEntryBuildsOnIsWrittenInOneRoundTrip) {

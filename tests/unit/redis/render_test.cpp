@@ -147,6 +147,13 @@ TEST_F(RedisRender, AReadWithoutABeforeLeavesWhatTheRecordHeldThere) {
   EXPECT_NE(words(pipeline_)[0].find("crm:{" + left + "}:rel:account"), std::string::npos);
 }
 
+TEST_F(RedisRender, ARunThatBeginsWithAReadAsksForWhatTheRecordHeldThere) {
+  maker_.add({.op = Op::Read, .rev = 9, .refs = {{"account", kAcme}}});
+  maker_.add({.rev = 10, .refs = {{"account", kAcme}}, .before_rev = 9});
+  renderer_.coalesce({maker_.entries(), {}, Mode::Follow});
+  EXPECT_THAT(renderer_.needs_held(), ElementsAre(0));
+}
+
 TEST_F(RedisRender, ARunBuildsOnWhatStoodBeforeItsFirstEntry) {
   maker_.add({.rev = 7, .before_rev = 4});
   maker_.add({.rev = 9, .before_rev = 7});
