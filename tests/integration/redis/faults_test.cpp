@@ -122,6 +122,16 @@ TEST_F(RedisFaults, ATakeoverIsToldThoughARecordIsRefusedAsWell) {
   EXPECT_EQ(fenced.error().kind, ErrorKind::Fatal) << fenced.error().message;
 }
 
+TEST_F(RedisFaults, AnotherHolderOfTheSameEpochIsATakeover) {
+  RedisSink ours(config_of(server_), holder("one:/state"));
+  open(ours);
+  // An older copy of the server came back, where another claims the epoch that we had.
+  server_.run({"HSET", "crm:cursor:emea", "holder", "two:/state"});
+  const auto fenced = write(ours, {entry(8)});
+  ASSERT_FALSE(fenced);
+  EXPECT_EQ(fenced.error().code, "FENCED");
+}
+
 TEST_F(RedisFaults, AClaimIsFreeOnceItsHolderWasSilentForTheWait) {
   RedisSink ours(config_of(server_), holder("one:/state"));
   open(ours);

@@ -229,6 +229,23 @@ TEST_F(HoleTest, AStretchThatIsRenewedEndsLaterThoughTheClockWentBack) {
   EXPECT_EQ(ledger->holes().at(0).to_ts, 1'772'366'000'000 + 86'400'000 + 1);
 }
 
+TEST_F(HoleTest, AStretchWhoseBeginningNobodyKnewIsNotRenewedWithOne) {
+  Hole stretch = lost_stretch();
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  stretch.from_ts = 1'772'366'000'000;
+  ASSERT_TRUE(ledger->open_hole(stretch));
+  EXPECT_EQ(ledger->holes().at(0).from_ts, 0) << "all of it is read";
+}
+
+TEST_F(HoleTest, AStretchThatTwoEventsOfOneResponseOpenIsOne) {
+  const std::vector<Hole> twice{lost_stretch(), lost_stretch()};
+  IngestBatch batch;
+  batch.stream = stream;
+  batch.holes = twice;
+  ASSERT_TRUE(ledger->apply(batch));
+  EXPECT_EQ(ledger->holes_open(), 1U);
+}
+
 TEST_F(HoleTest, DueOnesComeOldestFirstAndPostponedOnesLater) {
   apply({updated(1, {{"Name", "A"}}, kOther)});
   clock.us += 1'000'000;

@@ -1,5 +1,7 @@
 #include "daemon/ledger/read_job.hpp"
 
+#include <array>
+
 #include "daemon/ledger/audit_book.hpp"
 #include "daemon/ledger/read_jobs.hpp"
 #include "tests/unit/ledger/fixture.hpp"
@@ -222,6 +224,19 @@ TEST_F(ReadJobTest, WhatSinksAloneHoldUnderTheBrakeGoesWhenAPersonConfirms) {
   EXPECT_EQ(doubts(), 0U);
 }
 
+TEST_F(ReadJobTest, AConfirmedJobThatEndedReleasesNoBrake) {
+  ReadJob word;
+  word.confirmed = true;
+  const ReadJob confirmed = begin(word);
+  ASSERT_TRUE(chunk(confirmed, 1, 1, 30, true));
+  settle(confirmed);
+  ASSERT_EQ(now(confirmed).state, ReadJob::State::Done);
+  std::vector<TestRow> gone;
+  for (int i = 1; i <= 30; ++i) gone.push_back({id(i), {}, 0, false});
+  apply_rows(*ledger->note_version("emea"), gone);
+  EXPECT_EQ(ledger->counts()[0].alive, 20U);
+}
+
 TEST_F(ReadJobTest, AnOverflowHoleAndItsMassDeleteAreTwo) {
   Hole overflow;
   overflow.scope = Hole::Scope::Object;
@@ -285,6 +300,43 @@ TEST_F(ReadJobTest, AnOrgThatWasMovedToAnotherInstanceLeavesAStretch) {
   EXPECT_EQ(hole.topic, stream.topic);
   EXPECT_EQ(hole.from_ts, 1'772'366'400'000 + 1'000'000);
   EXPECT_EQ(hole.to_ts, first.ts);
+}
+
+TEST_F(ReadJobTest, APauseAWordAndABrakeEachOutliveARestart) {
+  static constexpr std::array kFlags{&ReadJob::paused, &ReadJob::confirmed, &ReadJob::braked};
+  for (const auto set : kFlags) {
+    ReadJob job;
+    job.*set = true;
+    const auto number = begin(job).number;
+    crash_and_open();
+    const ReadJob read = ledger->job(number).value();
+    for (const auto flag : kFlags) EXPECT_EQ(read.*flag, flag == set);
+  }
+}
+
+TEST_F(ReadJobTest, AChunkThatIsAppliedEndsTheFailuresBeforeIt) {
+  const ReadJob job = begin();
+  ASSERT_TRUE(ledger->change_job(job.number, [](ReadJob& it) {
+    it.failures = 3;
+    it.error = "no answer";
+  }));
+  ASSERT_TRUE(chunk(job, 1, 1, 2));
+  EXPECT_EQ(now(job).failures, 0U);
+  EXPECT_EQ(now(job).error, "");
+}
+
+TEST_F(ReadJobTest, TheTypesOfItsLastReadingAreThoseOfTheFieldsThatWereNotLeftOut) {
+  ReadJob fields;
+  fields.fields = "Name,Area__c,Since__c";
+  fields.types = "string,location,date";
+  fields.left_out = "Area__c";
+  const ReadJob job = begin(fields);
+  ASSERT_TRUE(chunk(job, 1, 1, 2, true));
+  settle(job);
+  const auto snapped = ledger->last_snapped("emea", "Account");
+  ASSERT_TRUE(snapped);
+  EXPECT_EQ(snapped->fields, "Name,Since__c");
+  EXPECT_EQ(snapped->types, "string,date");
 }
 
 TEST_F(ReadJobTest, EndedJobsAreKeptForAWeek) {
