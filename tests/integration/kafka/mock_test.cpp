@@ -33,6 +33,20 @@ TEST_F(KafkaMock, EveryEntryGoesToChangesAndTheLastImageToRecords) {
   EXPECT_EQ(kafka.revs("records.contact"), range(7, 9));
 }
 
+TEST_F(KafkaMock, TheOrgsIdIsToldFromTheWriteOnThatKnowsIt) {
+  std::string known;
+  kafka.options.org_id = [&known](std::string_view) { return known; };
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 1)).ok());
+  known = "00D5f000000AbCdEAK";
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(2, 2)).ok());
+  std::string told;
+  for (const auto& message : kafka.read("changes.contact")) told += *message.value;
+  EXPECT_NE(told.find(R"("org_id":null)"), std::string::npos);
+  EXPECT_NE(told.find(R"("org_id":"00D5f000000AbCdEAK")"), std::string::npos);
+}
+
 TEST_F(KafkaMock, ADeletionIsAnEnvelopeOnChangesAndATombstoneOnRecords) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());

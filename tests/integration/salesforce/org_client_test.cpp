@@ -157,7 +157,8 @@ TEST_F(OrgClientTest, AnAnswerTooLargeIsAskedForInHalves) {
   for (int i = 0; i < 24; ++i) ids.push_back(id(i));
   const auto records = client_.fetch("Account", ids, {});
   ASSERT_TRUE(records.ok()) << records.error().message;
-  EXPECT_EQ(records->size(), 24u);
+  ASSERT_EQ(records->size(), 24u);
+  for (std::size_t i = 0; i < 24; ++i) EXPECT_EQ((*records)[i].id, ids[i]);
   EXPECT_EQ(calls_, 3);
 }
 
@@ -167,6 +168,15 @@ TEST_F(OrgClientTest, AnExpiredSessionIsRenewedOnce) {
   EXPECT_TRUE(client_.fetch("Account", ids, {}).ok());
   EXPECT_EQ(seen_token_, "Bearer token-2");
   EXPECT_EQ(server_.logins(), 2);
+}
+
+TEST_F(OrgClientTest, RefusalsAreCountedAnewOnceACallWentWell) {
+  const std::vector<RecordId> ids{id(1)};
+  for (int hour = 0; hour < 4; ++hour) {
+    refusals_ = 2;  // a fresh token is refused once
+    EXPECT_EQ(client_.fetch("Account", ids, {}).error().kind, ErrorKind::Transient);
+    EXPECT_TRUE(client_.fetch("Account", ids, {}).ok());
+  }
 }
 
 TEST_F(OrgClientTest, FreshTokensRefusedAgainAndAgainAreBlocked) {

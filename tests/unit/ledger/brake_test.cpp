@@ -64,6 +64,12 @@ TEST_F(BrakeTest, AMassOfUnstatedDeletesIsBrakedAndSaid) {
   EXPECT_EQ(ledger->counts()[0].deleted, 11U);
 }
 
+TEST_F(BrakeTest, AClockThatWentBackBeginsTheHourAnew) {
+  clock.us -= 86'400LL * 1'000'000;
+  apply_rows(*ledger->note_version("emea"), {gone.back()});
+  EXPECT_EQ(ledger->counts()[0].deleted, 11U);
+}
+
 TEST_F(BrakeTest, EventsThatTellTheDeletionsLaterCloseTheHole) {
   // The refetch was faster than the bus: the ten that were let go are told too, and say nothing
   // new.

@@ -273,6 +273,40 @@ TEST_F(LedgerTest, StatesAreReadInRevOrderWithTheirOwnRevs) {
   EXPECT_EQ(batch.entries().size(), 1U);
 }
 
+TEST_F(LedgerTest, ARecordThatIsFirstHeardOfAsDeletedIsNotCountedAsIncomplete) {
+  apply({deleted(1)});
+  EXPECT_EQ(ledger->counts().at(0).incomplete, 0U);
+  apply_rows(*ledger->note_version("emea"), {{kAcme, {{"Name", "A"}}}});
+  EXPECT_EQ(ledger->counts().at(0).alive, 1U);
+  EXPECT_EQ(ledger->counts().at(0).incomplete, 0U);
+}
+
+TEST_F(LedgerTest, MoreStatesThanOnePassKeepsAreAllReadInTheOrderOfTheirRevs) {
+  constexpr int kAll = 100'500, kEach = 1'500;
+  for (int first = kAll; first > 0; first -= kEach) {
+    Event event = created(1 + kAll - first, {{"Name", "A"}});
+    event.ids.clear();
+    // The last by key has the least rev: no order of the store helps.
+    for (int i = first; i > first - kEach; --i)
+      event.ids.push_back(RecordId::parse("0015f0000" + std::to_string(100'000 + i))->str());
+    apply({event});
+  }
+  const Rev head = ledger->head();
+  EntryBatch batch;
+  std::size_t seen = 0;
+  Rev at;
+  do {
+    batch.clear();
+    ASSERT_TRUE(ledger->read_states("emea", at, head, 1'000, 1 << 30, batch));
+    for (const EntryView& entry : batch.entries()) {
+      ASSERT_GT(entry.meta.rev, at);
+      at = entry.meta.rev;
+      ++seen;
+    }
+  } while (!batch.entries().empty());
+  EXPECT_EQ(seen, kAll);
+}
+
 TEST_F(LedgerTest, AStateReadSaysTheSameAsTheLastEntry) {
   apply({created(1, {{"Name", "A"}, {"Odd__c", "x"}})});
   apply({updated(2, {{"Name", "A2"}})});

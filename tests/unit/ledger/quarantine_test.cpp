@@ -62,6 +62,15 @@ TEST_F(QuarantineTest, AnEventIsKeptWithItsBytesAndToldOnceHoweverOftenItComes) 
             "\"last_seen\":\"2026-03-01T12:00:00.000Z\",\"status\":\"open\"}");
 }
 
+TEST_F(QuarantineTest, ARowThatComesAgainKeepsWhenItWasSeenFirst) {
+  put(event("r1", "bytes"));
+  const EpochMs first = clock.now_ms();
+  clock.us += 60'000'000;
+  put(event("r1", "bytes"));
+  EXPECT_EQ(ledger->quarantined().at(0).first_seen, first);
+  EXPECT_EQ(ledger->quarantined().at(0).last_seen, clock.now_ms());
+}
+
 TEST_F(QuarantineTest, ASecondEventOfARecordDoesNotTakeTheFirstOnesBytes) {
   QuarantineRow first = event("r1", "first bytes");
   QuarantineRow second = event("r2", "second bytes");
@@ -115,6 +124,15 @@ TEST_F(QuarantineTest, AnEventThatComesAgainAfterItWasClosedIsANewRow) {
   EXPECT_FALSE(*ledger->close_quarantined(row, closing(Closing::How::Retried)))
       << "an old number never closes a newer row";
   EXPECT_EQ(ledger->quarantine_open(), 1U);
+}
+
+TEST_F(QuarantineTest, ATryOfARowThatWasClosedIsNoneOfTheRowAfterIt) {
+  put(event("r1", "bytes"));
+  const QuarantineRow row = ledger->quarantined().at(0);
+  ASSERT_TRUE(ledger->close_quarantined(row, closing(Closing::How::Discarded)));
+  put(event("r1", "bytes"));
+  EXPECT_FALSE(*ledger->retry_failed(row, rejected("still ends early")));
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
 }
 
 TEST_F(QuarantineTest, AGreaterRevReleasesWhatOneStageKeepsOfOneRecord) {

@@ -116,7 +116,7 @@ TEST(Csv, ACellWithoutQuotesThatTheTextEndsInMayBeCutShort) {
 }
 
 TEST(Csv, ARowOfAnotherShapeIsToldByItsLineAlone) {
-  for (const auto* text : {"1,secret\n", "1,2,secret,4\n"}) {
+  for (const auto* text : {"1,secret\n", "1,2,secret,4\n", "\"\"\n"}) {
     const auto page = parse(text);
     ASSERT_FALSE(page.ok()) << text;
     EXPECT_EQ(page.error().code, "CSV_SHAPE");

@@ -5,6 +5,9 @@
 
 #include <map>
 
+#include "connectors/salesforce/csv.hpp"
+#include "connectors/salesforce/describe.hpp"
+
 namespace headwater::salesforce {
 namespace {
 
@@ -125,6 +128,19 @@ TEST(RowDecoder, AMisfitNamesTheFieldAndNeverItsValue) {
       "is described and read again");
 }
 
+TEST(RowDecoder, AMisfitInACellIsToldAsInARecord) {
+  const ObjectDescription object = invoice();
+  const std::vector<std::string> columns{"Id", "Due__c"};
+  CsvParser parser(columns, 1 << 20);
+  ASSERT_TRUE(parser.feed("a0D30000001n7PiEAI,tomorrow\n").ok());
+  const auto page = parser.finish();
+  ASSERT_TRUE(page.ok());
+  RecordRow row;
+  const auto done = RowDecoder(object).decode(*page, 0, columns, row);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().kind, ErrorKind::Rejected);
+}
+
 TEST(RowDecoder, ARowThatCannotBeReadStillSaysWhichRecordItIs) {
   Decoded d;
   const auto done =
@@ -153,11 +169,14 @@ TEST(RowDecoder, WhatIsNoRecordIsRejected) {
 
 TEST(RowDecoder, ARowIsReusedWithoutWhatWasInIt) {
   Decoded d;
-  ASSERT_TRUE(d.decode(R"({"Id":"a0D30000001n7PiEAI","Name":"a","Paid__c":true})").ok());
+  ASSERT_TRUE(d.decode(R"({"Id":"a0D30000001n7PiEAI","Name":"a","Paid__c":true,
+                          "IsDeleted":true,"SystemModstamp":"2024-04-26T18:38:23.000+0000"})")
+                  .ok());
   ASSERT_TRUE(d.decode(R"({"Id":"001Dp00000JJkkHIAT","Name":"b"})").ok());
   EXPECT_EQ(d.row.id.view(), "001Dp00000JJkkHIAT");
   EXPECT_EQ(d.row.stamp, 0);
   EXPECT_EQ(d.fields.size(), 1u);
+  EXPECT_FALSE(d.row.deleted);
 }
 
 TEST(RowDecoder, APersonAccountHasNoPlainName) {
