@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "daemon/ledger/audit_book.hpp"
 #include "daemon/observe/log.hpp"
 
 namespace headwater {
@@ -126,6 +128,7 @@ Result<bool> Refusals::count_again(const EntryView& entry, const Error& error) {
 }
 
 Result<void> Refusals::quarantine(const EntryView& entry, const Error& error) {
+  answer(entry.rkey, rejected("refused again: " + error.message, error.code));
   const auto counted = count_again(entry, error);
   if (!counted) return counted.error();
   if (*counted) return {};
@@ -163,9 +166,11 @@ Result<void> Refusals::accepted(Entries entries, bool history) {
   for (const EntryView& entry : entries) {
     const auto refused = refused_.find(entry.rkey);
     if (refused == refused_.end() || entry.meta.rev < refused->second) continue;
+    const auto awaited = awaited_.find(entry.rkey);
+    const bool retried = awaited != awaited_.end();
     ledger::Closing closing;
-    closing.how = ledger::Closing::How::Released;
-    closing.by = stage_;
+    closing.how = retried ? ledger::Closing::How::Retried : ledger::Closing::How::Released;
+    closing.by = retried ? awaited->second.by : stage_;
     closing.evidence =
         fmt::format("{} accepted rev {} of the record{}",
                     sink_,
@@ -173,46 +178,97 @@ Result<void> Refusals::accepted(Entries entries, bool history) {
                     history ? "; its history lacks the change that was refused" : "");
     auto released = release(entry, closing);
     if (!released) return released.error();
+    answer(entry.rkey, closing.evidence);
     log::info("what the sink refused of a record is made good by a later change",
               {{"sink", sink_}, {"key", entry.rkey}, {"rows", *released}});
   }
   return {};
 }
 
-Result<std::string> Refusals::write_again(Sink& sink,
-                                          const RetryRequest& request,
-                                          const CursorMove& stay,
-                                          std::optional<Error>& trouble) {
+std::optional<Error> Refusals::try_again(Sink& sink,
+                                         const RetryRequest& request,
+                                         const CursorMove& stay) {
   const ledger::QuarantineRow& row = request.row;
-  if (row.id.empty() && !row.payload.empty()) return write_event(sink, request, stay, trouble);
+  std::optional<Error> trouble;
+  if (row.id.empty() && !row.payload.empty()) {
+    request.done(write_event(sink, request, stay, trouble));
+  } else if (!sink.needs_history()) {
+    request.done(write_again(sink, request, stay, trouble));
+  } else if (auto told = tell_again(request, stay, trouble); !told) {
+    request.done(told.error());
+  }
+  return trouble;
+}
+
+void Refusals::failed(const Error& error) {
+  for (const auto& [rkey, request] : std::exchange(awaited_, {}))
+    request.done(transient(fmt::format(
+        "the record is on its way to {}: {}; the row closes by itself once it is accepted",
+        sink_,
+        error.message)));
+}
+
+/// The row's record as the ledger has it, if the sink has come past that.
+Result<EntryView> Refusals::newest(const ledger::QuarantineRow& row,
+                                   const CursorMove& stay,
+                                   EntryBatch& state,
+                                   std::optional<Error>& trouble) const {
   const auto id = RecordId::parse(row.id);
   if (!id) return rejected("the row is of no record: all that can be done is to discard it");
-  EntryBatch state;
   const auto found = ledger_.get({row.org, row.object, *id}, state);
   if (!found) return *(trouble = found.error());
   if (!*found) return rejected("the ledger has no such record: discard the row");
   const EntryView& entry = state.entries().front();
-  if (entry.meta.rev > stay.rev) {
-    // Not ahead of its time: the journal is about to bring it.
-    return transient(
-        fmt::format("rev {} of the record is on its way to {}, which stands at {}: the row closes "
-                    "by itself once it is accepted",
-                    entry.meta.rev.value,
-                    sink_,
-                    stay.rev.value));
-  }
-  const auto written = sink.write(Batch{{&entry, 1}, {&stay, 1}, Mode::Rewrite, true});
-  if (written) {
-    ledger::Closing closing;
-    closing.how = ledger::Closing::How::Retried;
-    closing.by = request.by;
-    closing.evidence = fmt::format(
-        "{} accepted rev {} of the record when it was written again", sink_, entry.meta.rev.value);
-    const auto closed = release(entry, closing);
-    if (!closed) return *(trouble = closed.error());
-    return closing.evidence;
-  }
-  return refused_again(row, written.error(), trouble);
+  if (entry.meta.rev <= stay.rev) return entry;
+  // Not ahead of its time: the journal is about to bring it.
+  return transient(
+      fmt::format("rev {} of the record is on its way to {}, which stands at {}: the row closes "
+                  "by itself once it is accepted",
+                  entry.meta.rev.value,
+                  sink_,
+                  stay.rev.value));
+}
+
+Result<std::string> Refusals::write_again(Sink& sink,
+                                          const RetryRequest& request,
+                                          const CursorMove& stay,
+                                          std::optional<Error>& trouble) {
+  EntryBatch state;
+  const auto entry = newest(request.row, stay, state, trouble);
+  if (!entry) return entry.error();
+  const auto written = sink.write(Batch{{&*entry, 1}, {&stay, 1}, Mode::Rewrite, true});
+  if (!written) return refused_again(request.row, written.error(), trouble);
+  ledger::Closing closing;
+  closing.how = ledger::Closing::How::Retried;
+  closing.by = request.by;
+  closing.evidence = fmt::format(
+      "{} accepted rev {} of the record when it was written again", sink_, entry->meta.rev.value);
+  const auto closed = release(*entry, closing);
+  if (!closed) return *(trouble = closed.error());
+  return closing.evidence;
+}
+
+Result<void> Refusals::tell_again(const RetryRequest& request,
+                                  const CursorMove& stay,
+                                  std::optional<Error>& trouble) {
+  EntryBatch state;
+  const auto entry = newest(request.row, stay, state, trouble);
+  if (!entry) return entry.error();
+  const RecordKey keys[] = {key_of(*entry)};
+  if (const auto told = ledger::AuditBook(ledger_).restate(keys); !told)
+    return *(trouble = told.error());
+  const std::string rkey(entry->rkey);
+  Rev& refused = refused_[rkey];
+  refused = std::max(refused, request.row.entry_rev);
+  awaited_.insert_or_assign(rkey, request);
+  return {};
+}
+
+void Refusals::answer(std::string_view rkey, const Result<std::string>& what) {
+  const auto awaited = awaited_.find(rkey);
+  if (awaited == awaited_.end()) return;
+  awaited->second.done(what);
+  awaited_.erase(awaited);
 }
 
 /// A platform event is in no state: the entry itself was kept. It comes behind those that were

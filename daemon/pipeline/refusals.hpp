@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "connectors/sink.hpp"
 #include "daemon/ledger/ledger.hpp"
@@ -53,15 +54,28 @@ class Refusals {
   /// says so.
   Result<void> accepted(Entries entries, bool history);
 
-  /// Writes a row's record again, as its newest image; a platform event as it was. What came of it
-  /// in a sentence; `trouble`, if the sink or the ledger failed with more than a refusal of this
-  /// record.
+  /// Writes a row's record again, as its newest image; a platform event as it was. Where history is
+  /// owed the record is told again instead, under a new rev that comes by the journal, since a rev
+  /// behind newer ones is a repeat to whoever counts. Answers the request: now, or once that rev is
+  /// accepted or refused. What it returns is more than a refusal of this record: the sink or the
+  /// ledger failed.
+  std::optional<Error> try_again(Sink& sink, const RetryRequest& request, const CursorMove& stay);
+  /// The sink failed: whoever waits for a record told again is answered.
+  void failed(const Error& error);
+
+ private:
   Result<std::string> write_again(Sink& sink,
                                   const RetryRequest& request,
                                   const CursorMove& stay,
                                   std::optional<Error>& trouble);
-
- private:
+  Result<void> tell_again(const RetryRequest& request,
+                          const CursorMove& stay,
+                          std::optional<Error>& trouble);
+  Result<EntryView> newest(const ledger::QuarantineRow& row,
+                           const CursorMove& stay,
+                           EntryBatch& state,
+                           std::optional<Error>& trouble) const;
+  void answer(std::string_view rkey, const Result<std::string>& what);
   enum class Verdict : std::uint8_t { Takes, Refuses, Unknown };
   Result<Verdict> probe(Sink& sink,
                         const EntryView& refused,
@@ -85,6 +99,7 @@ class Refusals {
   ledger::Ledger& ledger_;
   const Clock& clock_;
   std::map<std::string, Rev, std::less<>> refused_;  // record key -> newest rev that was refused
+  std::map<std::string, RetryRequest, std::less<>> awaited_;  // told again, by record key
   unsigned in_a_row_ = 0;  // refused with none of the last one's kind accepted between
   EntryKind refused_kind_ = EntryKind::Record;  // of the last one
 };

@@ -77,8 +77,7 @@ Step SinkLoop::serve(const RetryRequest& request) {
                               opened_ ? "is being sent record states" : "is not open: " + why)));
     return Step::again();
   }
-  std::optional<Error> trouble;
-  request.done(refusals_.write_again(*sink_, request, stay(*cursor), trouble));
+  const auto trouble = refusals_.try_again(*sink_, request, stay(*cursor));
   return trouble ? retry(*trouble) : Step::again();
 }
 
@@ -87,6 +86,7 @@ Step SinkLoop::retry(const Error& error) {
   opened_ = false;
   publish(oldest_unwritten());
   tell_failure(error);
+  refusals_.failed(error);
   if (error.kind == ErrorKind::Fatal) {
     metrics_.fenced.add();
     sink_->close();

@@ -664,6 +664,71 @@ TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
   EXPECT_EQ(closed->closing.evidence, said);
 }
 
+TEST_F(SinkLoopTest, WhereHistoryIsOwedARetryTellsTheRecordAgainUnderANewRev) {
+  target.history = true;
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 3);
+  run();
+  const auto row = ledger->quarantined().at(0);
+
+  std::string said;
+  const RetryRequest wish{row, "alice", [&](const Result<std::string>& what) {
+                            said = what ? *what : "error: " + what.error().message;
+                          }};
+  const auto retry = [&] {
+    said.clear();
+    RetryRequest request = wish;
+    EXPECT_TRUE(loop->try_again(request));
+    run();
+    return said;
+  };
+  EXPECT_EQ(retry(), "error: refused again: target: write: refused");
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 2U) << "no row beside it";
+
+  accept_all();
+  const Rev head = ledger->head();
+  EXPECT_EQ(retry(),
+            "target accepted rev " + std::to_string(head.value + 1) +
+                " of the record; its history lacks the change that was refused");
+  auto got = target.keys();
+  std::erase_if(got, is_quarantine_row);
+  EXPECT_EQ(got.back(), key(2));
+  EXPECT_TRUE(target.rewritten().empty()) << "a rev behind newer ones is a repeat";
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+  const auto closed = ledger->quarantine_row(row.rev);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->closing.how, ledger::Closing::How::Retried);
+  EXPECT_EQ(closed->closing.by, "alice");
+}
+
+TEST_F(SinkLoopTest, ARecordToldAgainToATargetThatGoesAwayIsAnsweredAndClosesItsRowLater) {
+  target.history = true;
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(key(2));
+  create_accounts(2, 2);
+  run();
+  const auto row = ledger->quarantined().at(0);
+  target.fail = [](const Batch&) { return transient("target: away"); };
+  std::string said;
+  RetryRequest request{
+      row, "alice", [&](const Result<std::string>& what) { said = what.error().message; }};
+  EXPECT_TRUE(loop->try_again(request));
+  const Step step = run();
+  EXPECT_EQ(said,
+            "the record is on its way to target: target: away; the row closes by itself once it "
+            "is accepted");
+  EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
+  accept_all();
+  clock.ms = step.until_ms;
+  run();
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
 TEST_F(SinkLoopTest, ARefusedPlatformEventIsKeptAndARetryWritesItAsItWas) {
   follow_from_head();
   PlatformEventView event;
