@@ -271,6 +271,23 @@ TEST_F(KafkaMock, ARefusalToldLateIsRejectedAndTheSinkGoesOn) {
   EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{1, 2, 3, 5, 6}));
 }
 
+TEST_F(KafkaMock, AMessageThatIsRefusedAtOnceGivesItsMemoryBack) {
+  TopicEnds ends{{"crm.changes.contact", std::vector<std::int64_t>(3)}};
+  auto producer = Producer::create(kafka.config, {}, ends);
+  ASSERT_TRUE(producer.ok());
+  HeaderPool& pool = (*producer)->header_pool();
+  const auto value =
+      (*producer)->values().keep(std::string(kafka.config.message_bytes_max + 1, 'x'));
+  const auto refused = (*producer)->produce((*producer)->topic("crm.changes.contact"),
+                                            "key",
+                                            value,
+                                            pool.take(pool.shape({}), {}),
+                                            std::chrono::steady_clock::now());
+  EXPECT_EQ(refused.error().kind, ErrorKind::Rejected);
+  (*producer)->shrink();
+  EXPECT_EQ((*producer)->values().chunks(), 0U);
+}
+
 TEST_F(KafkaMock, ARetriableErrorIsRiddenOut) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());

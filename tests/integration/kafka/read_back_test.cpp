@@ -160,6 +160,23 @@ TEST_F(KafkaReadBack, ATopicThatLacksAMessageInAnyPartitionHasLostTheCursor) {
   EXPECT_NE(warning.find(" in partition 2, had "), std::string::npos) << warning;
 }
 
+TEST_F(KafkaReadBack, ACursorThatIsFoundLostInTheMiddleOfAWriteIsToldToTheLoop) {
+  auto sink = opened();
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  auto record = cursor();
+  ++record.ends.at("crm.changes.contact")[0];  // more than the topic holds by now
+  std::string json;
+  append_cursor_json(json, record);
+  produce("cursors", cursor_key(kafka.options.name, "emea"), json, 0);
+  broker.fail_produce(10 /* MSG_SIZE_TOO_LARGE */, 2);
+  EXPECT_EQ(kafka.write(*sink, kafka.updates(10, 10)).error().kind, ErrorKind::Rejected);
+  const auto lost = kafka.write(*sink, kafka.updates(11, 11));
+  ASSERT_FALSE(lost.ok()) << "it would go on behind a hole";
+  EXPECT_EQ(lost.error().kind, ErrorKind::Transient);
+  EXPECT_NE(lost.error().message.find("cursor of emea was lost"), std::string::npos);
+}
+
 TEST_F(KafkaReadBack, ATopicWithMorePartitionsThanBeforeHasLostTheCursor) {
   auto sink = opened();
   ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());

@@ -1,5 +1,5 @@
-#include "schemas/core/json_text.hpp"
 #include "connectors/redis/library.hpp"
+#include "schemas/core/json_text.hpp"
 #include "tests/integration/redis/sink_fixture.hpp"
 
 namespace headwater::redis {

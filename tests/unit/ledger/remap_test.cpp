@@ -65,6 +65,17 @@ TEST_F(RemapTest, AnotherMappingTellsWhatChangedAsUpdatesWithBefore) {
   EXPECT_EQ(ledger->head(), after);
 }
 
+TEST_F(RemapTest, AnEventBehindAReloadedMappingBuildsOnWhatThatTold) {
+  ASSERT_TRUE(ledger->set_mapping(mapping_of(kTier)));
+  settle();
+  const auto remapped = entries(head);
+  ASSERT_EQ(remapped.size(), 2U);
+  const Rev told = remapped[0].meta.rev;
+  ASSERT_EQ(remapped[0].id, kAcme);
+  apply({updated(3, {{"Name", "A2"}})});
+  EXPECT_EQ(entries().back().before.rev, told);
+}
+
 TEST_F(RemapTest, ABusinessUnitAloneIsTold) {
   open(mapping_of("orgs:\n  emea: {bu: uk}\n"));
   const auto told = entries(head);

@@ -66,6 +66,14 @@ TEST_F(FirstEverTest, StretchStaysOpenWhileTheOrgCannotSayWhichObjectsThereAre) 
   EXPECT_EQ(contacts(), 1U);
 }
 
+TEST_F(FirstEverTest, StretchStaysOpenWhileTheQuotaIsUsedUp) {
+  org.members_error = blocked("the org's API requests are used up", "REQUEST_LIMIT_EXCEEDED");
+  begin();
+  turns(100);
+  EXPECT_FALSE(closed()) << "that the org did not answer is no word on what it captures";
+  EXPECT_TRUE(ledger->jobs().empty());
+}
+
 TEST_F(FirstEverTest, WithoutSightOfTheSetupEveryObjectThatMayBeCapturedIsReadAndThatIsSaid) {
   org.members_error = rejected("sObject type is not supported", "INVALID_TYPE");
   org.listed.push_back({"AccountChangeEvent", "", false, true});

@@ -431,6 +431,22 @@ TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain)
   EXPECT_EQ(ledger->holes_open(), 0U);
 }
 
+TEST_F(SchemaChangeTest, ASchemaIsInUseForAnHourAfterItsNewestEvent) {
+  const auto create = [](std::int64_t number, int account) {
+    return test::FakeSource::Event{
+        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(account)),
+        "r" + std::to_string(number),
+        "before"};
+  };
+  hear({create(1, 1)});
+  hear({after(8'000, {{"New__c", "x"}})});
+  hear({create(8'000 + 3'599, 2)});
+  EXPECT_EQ(ledger->holes_open(), 1U);
+  hear({after(2, {{"New__c", "x"}})});  // one of hours ago comes again
+  hear({create(8'000 + 3'600, 3)});
+  EXPECT_EQ(ledger->holes_open(), 2U);
+}
+
 TEST_F(SchemaChangeTest, AStartInTheMiddleOfADeploymentKnowsBothSchemas) {
   const auto create = [](std::int64_t number) {
     return test::FakeSource::Event{
@@ -454,6 +470,20 @@ TEST_F(SchemaChangeTest, AStartInTheMiddleOfADeploymentKnowsBothSchemas) {
          "r8002",
          "after"}});
   EXPECT_EQ(ledger->holes_open(), 1U) << "what went out of use says nothing of what lacks";
+}
+
+TEST_F(SchemaChangeTest, AnUndeleteOfTwoRecordsPutsBothInDoubtFromWhenItWasCommitted) {
+  const std::string one = test::account(1), two = test::account(2);
+  std::string event = event_of(kBefore, 3, false, {}, "Account", one, ChangeType::Undelete);
+  const std::string alone = Bytes().texts({one}).out;
+  event.replace(event.find(alone), alone.size(), Bytes().texts({one, two}).out);
+  hear({{event, "r3", "before"}});
+  auto holes = ledger->holes();
+  std::erase_if(holes, [](const ledger::Hole& hole) { return hole.cause != "undeleted"; });
+  ASSERT_EQ(holes.size(), 2U);
+  EXPECT_EQ(holes[0].id, one);
+  EXPECT_EQ(holes[1].id, two);
+  EXPECT_EQ(holes[0].from_ts, 1'772'366'403'000);
 }
 
 TEST_F(SchemaChangeTest, AnUndeleteOverwritesNoValueWithWhatItLeavesEmpty) {
