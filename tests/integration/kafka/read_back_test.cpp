@@ -177,6 +177,23 @@ TEST_F(KafkaReadBack, ACursorThatIsFoundLostInTheMiddleOfAWriteIsToldToTheLoop) 
   EXPECT_NE(lost.error().message.find("cursor of emea was lost"), std::string::npos);
 }
 
+TEST_F(KafkaReadBack, WhatWasOwedBeforeTheTopicsWereLostIsNotToldAfter) {
+  auto sink = opened();
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  auto record = cursor();
+  record.ends.at("crm.changes.contact")[0] += 100;  // more than the topic holds by then
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(10, 12)).ok());  // its cursor is owed
+  std::string json;
+  append_cursor_json(json, record);
+  produce("cursors", cursor_key(kafka.options.name, "emea"), json, 0);
+  const auto cursors = sink->open(kafka.orgs);
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  ASSERT_EQ(cursors->front().rev, Rev{0});
+  ASSERT_TRUE(sink->idle().ok());
+  EXPECT_EQ(cursor().rev, Rev{0}) << "a crash now would take the topics for whole";
+}
+
 TEST_F(KafkaReadBack, ATopicWithMorePartitionsThanBeforeHasLostTheCursor) {
   auto sink = opened();
   ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());

@@ -11,6 +11,7 @@ TEST(Time, ReadsWhatSalesforcePrints) {
   EXPECT_EQ(parse_datetime("2024-04-26T18:38:23.000+0000"), 1714156703000);
   EXPECT_EQ(parse_datetime("2024-04-26T18:38:23.000Z"), 1714156703000);
   EXPECT_EQ(parse_datetime("2024-04-26T20:38:23+02:00"), 1714156703000);
+  EXPECT_EQ(parse_datetime("2024-04-26T13:08:23-0530"), 1714156703000);
   EXPECT_EQ(parse_date("2024-06-30"), 1719705600000 / kMsPerDay);
   EXPECT_EQ(parse_time_of_day("14:30:00.000Z"), 52'200'000);
 }

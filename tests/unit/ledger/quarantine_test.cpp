@@ -170,6 +170,13 @@ TEST_F(QuarantineTest, AFailedRetryIsCountedAndToldWithItsReason) {
   EXPECT_FALSE(*ledger->retry_failed(row, rejected("too late")));
 }
 
+TEST_F(QuarantineTest, AFailedTryIsWhenItsRowWasSeenLast) {
+  put(event("r1", "bytes"));
+  clock.us += 60'000'000;
+  ASSERT_TRUE(ledger->retry_failed(ledger->quarantined().at(0), rejected("still ends early")));
+  EXPECT_EQ(ledger->quarantined().at(0).last_seen, clock.now_ms());
+}
+
 TEST_F(QuarantineTest, BytesTooManyForAMessageAreCountedButNotTold) {
   put(event("r1", std::string(kPayloadToldMax + 1, 'x')));
   EXPECT_EQ(entries()[0].row.find("payload_hex"), std::string::npos);
