@@ -332,6 +332,17 @@ TEST_F(KafkaMock, AnotherHolderIsRefusedUntilTheCursorIsOld) {
   EXPECT_TRUE(kafka.read("changes.contact").empty());
 }
 
+TEST_F(KafkaMock, AHolderThatWasTakenOverNeverClaimsAgainThoughItsRivalFellSilent) {
+  auto sink = kafka.sink("here");
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  kafka.clock.advance_ms(31'000);
+  ASSERT_TRUE(kafka.sink("there", "L2")->open(kafka.orgs).ok());
+  kafka.clock.advance_ms(31'000);
+  const auto again = sink->open(kafka.orgs);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().kind, ErrorKind::Fatal);
+}
+
 /// Calls `between` once when it is first asked: while a sink opens, that is after its look at the
 /// cursors topic and before its claim.
 class MeetingClock final : public Clock {

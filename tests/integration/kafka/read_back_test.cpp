@@ -2,6 +2,7 @@
 // passed in part, cut topics, late images in several places. Against librdkafka's mock cluster.
 #include <set>
 
+#include "connectors/kafka/records_reader.hpp"
 #include "tests/integration/kafka/sink_fixture.hpp"
 
 namespace headwater::kafka {
@@ -182,7 +183,7 @@ TEST_F(KafkaReadBack, WhatWasOwedBeforeTheTopicsWereLostIsNotToldAfter) {
   ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
   ASSERT_TRUE(sink->idle().ok());
   auto record = cursor();
-  record.ends.at("crm.changes.contact")[0] += 100;  // more than the topic holds by then
+  record.ends.at("crm.changes.contact")[0] += 100;              // more than the topic holds by then
   ASSERT_TRUE(kafka.write(*sink, kafka.updates(10, 12)).ok());  // its cursor is owed
   std::string json;
   append_cursor_json(json, record);
@@ -219,6 +220,18 @@ TEST_F(KafkaReadBack, ARecordThatMovesToAnotherEntityLeavesATombstoneWhereItWas)
   EXPECT_EQ(kafka.last_record(key(1)), std::nullopt);
   ASSERT_EQ(kafka.read("records.account").size(), 1U);
   EXPECT_TRUE(kafka.read("records.account")[0].value.has_value());
+}
+
+TEST_F(KafkaReadBack, AnImageThatLivesOnInAnotherTopicIsWhatStandsThere) {
+  broker.create_topic("crm.records.account", 3);
+  produce("records.account", key(1), R"({"is":"old"})", 5);
+  produce("records.contact", key(1), R"({"is":"new"})", 9);
+  RecordsReader reader(kafka.config, kafka.options.name);
+  ASSERT_TRUE(reader.open().ok());
+  const std::vector<RecordName> names{{key(1), ""}};
+  const auto held = reader.read(names);
+  ASSERT_TRUE(held.ok() && (*held)[0]);
+  EXPECT_EQ((*held)[0]->text, R"({"is":"old"})") << "its tombstone is missing";
 }
 
 TEST_F(KafkaReadBack, HeadersAreThoseOfTheEntryNotOfTheOneBefore) {

@@ -86,6 +86,13 @@ TEST(HeaderPool, AValueOfAnotherSizeIsNotWrittenOver) {
   EXPECT_EQ(text_of(pool.take(shape, list({{"rev", "100"}, {"id", ""}}))), "org=emea rev=100 id= ");
 }
 
+TEST(HeaderPool, AShorterValueLeavesNothingOfTheOneBefore) {
+  HeaderPool pool;
+  auto& shape = pool.shape(list({{"org", "emea"}}));
+  pool.give_back(pool.take(shape, list({{"rev", "100"}})));
+  EXPECT_EQ(text_of(pool.take(shape, list({{"rev", "7"}}))), "org=emea rev=7 ");
+}
+
 TEST(HeaderPool, ShapesDoNotMix) {
   HeaderPool pool;
   auto& update = pool.shape(list({{"op", "u"}}));

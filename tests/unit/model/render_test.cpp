@@ -142,6 +142,21 @@ TEST(Render, BeforeIsAfterWithTheOldValuesPutBack) {
   }
 }
 
+TEST(Render, BeforeHasItsOwnUnitAndWasNotMerged) {
+  const Example example;
+  EntryView was = example.entry();
+  was.bu = "fr";
+  EntryView is = example.entry();
+  is.has_before = true;
+  is.before = is.meta;
+  is.before_bu = was.bu;
+  is.merged_into = "0015f00002JUXA9AAP";
+  std::string want, got;
+  append_record_json(want, was);
+  EnvelopeWriter().append(got, is, {"1", "00D"});
+  EXPECT_NE(got.find(R"("before":)" + want + ','), std::string::npos) << got;
+}
+
 TEST(Render, EnvelopeOfADeleteCarriesTheLastImage) {
   const Example example;
   EntryView e = example.entry();

@@ -513,6 +513,20 @@ TEST_F(SinkLoopTest, WhatAProbeCannotShowFillsNoQuarantineInAMoment) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
+TEST_F(SinkLoopTest, MirrorsThatAreTakenBetweenRefusalsEndNoRunOfThem) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse(keys(2, 151));
+  for (int i = 2; i <= 151; ++i) {
+    create_accounts(i, i);
+    run();  // the refusal, then its row as an entry of its own
+  }
+  EXPECT_EQ(ledger->quarantine_open(), 100U);
+  EXPECT_EQ(part.state(), PartState::Blocked);
+}
+
 TEST_F(SinkLoopTest, HistoryThatWouldTakeWhatItHoldsLetsAPoisonedRunPass) {
   target.history = true;
   target.would_take = true;
@@ -579,6 +593,22 @@ TEST_F(SinkLoopTest, AProbeThatFindsTheTargetGoneQuarantinesNothing) {
   };
   run();
   EXPECT_EQ(part.state(), PartState::Waiting);
+  EXPECT_EQ(ledger->quarantine_open(), 0U);
+}
+
+TEST_F(SinkLoopTest, ARefusedChangeThatStatesWrittenWholeBringWithThemClosesItsRow) {
+  follow_from_head();
+  create_accounts(1, 1);
+  make();
+  run();
+  refuse({key(2)});
+  create_accounts(2, 2);
+  run();
+  ASSERT_EQ(ledger->quarantine_open(), 1U);
+  accept_all();
+  target.cursors["emea"] = foreign_cursor("emea");
+  make();
+  run();
   EXPECT_EQ(ledger->quarantine_open(), 0U);
 }
 

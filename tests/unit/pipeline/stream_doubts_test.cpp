@@ -79,6 +79,28 @@ TEST_F(StreamDoubtsTest, AnObjectThatIsSwitchedOffIsAHoleThatIsRepairedOnceItIsO
   EXPECT_TRUE(holes_of_object(*ledger, "emea", "Contact").empty()) << "of one object";
 }
 
+TEST_F(StreamDoubtsTest, ALimitThatIsUsedUpAgainClosesAgain) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  StreamDoubts doubts(stream, *ledger, clock);
+  for (int day = 0; day < 2; ++day) {
+    ASSERT_TRUE(doubts.refused(limit));
+    ASSERT_EQ(ledger->holes_open(), 1U);
+    ASSERT_TRUE(doubts.works());
+    EXPECT_EQ(ledger->holes_open(), 0U);
+  }
+}
+
+TEST_F(StreamDoubtsTest, AnObjectThatIsOnAgainIsSoFromThenOnThoughTheDaemonStartsAnew) {
+  ASSERT_TRUE(ledger->save_position(stream, ReplayId("p")));
+  StreamDoubts doubts(stream, *ledger, clock);
+  ASSERT_TRUE(doubts.refused(gone));
+  ASSERT_TRUE(doubts.works());
+  const EpochMs since = clock.ms;
+  clock.ms += 3'600'000;
+  ASSERT_TRUE(StreamDoubts(stream, *ledger, clock).works());
+  EXPECT_EQ(ledger->wide_holes("emea").at(0).to_ts, since);
+}
+
 TEST_F(StreamDoubtsTest, WhatAStreamThatWasBehindHasNotToldIsInDoubtToo) {
   const std::string_view id = "0015f00002JUXA8AAP";
   EventView event;
