@@ -197,6 +197,9 @@ Result<void> KafkaSink::write_transaction(Org& org, const Batch& batch) {
     const Rev after{rewrite ? 0 : org.committed};
     if (auto sent = send_entries(lane, batch.entries, &org, after, until); !sent)
       return std::move(sent).error();
+    // Delivered first: the record names the ends behind them, so that whatever the topics lose of
+    // this very transaction shows at the next open.
+    if (auto delivered = lane.producer->wait(until); !delivered) return delivered;
     org.record.ledger = holder_.ledger;
     org.record.rev = move->rev;
     org.record.highest = std::max(org.record.highest, move->rev);

@@ -337,6 +337,30 @@ TEST_F(KafkaTransactions, ALivingHolderIsNotFencedByTheLookOfARival) {
   EXPECT_TRUE(kafka->write(*sink, kafka->updates(1, 3)).ok());
 }
 
+TEST_F(KafkaTransactions, ATopicMadeAnewIsFilledAgainBySinksThatCommittedItsEntries) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 9)).ok());
+  broker()->delete_topic(topic("changes.contact"));
+  const auto cursors = sink->open(kafka->orgs);
+  ASSERT_TRUE(cursors.ok()) << cursors.error().message;
+  EXPECT_EQ(cursors->front().rev.value, 0U);
+  const auto written = kafka->write(*sink, kafka->updates(1, 9));
+  ASSERT_TRUE(written.ok()) << written.error().message;
+  EXPECT_EQ(kafka->revs("changes.contact", true), range(1, 9));
+}
+
+TEST_F(KafkaTransactions, ATouchKeepsTheClaimFresh) {
+  auto sink = kafka->sink("here");
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 3)).ok());
+  kafka->clock.advance_ms(31'000);
+  ASSERT_TRUE(kafka->touch(*sink, 3).ok());
+  const auto rival = kafka->sink("there", "L2")->open(kafka->orgs);
+  ASSERT_FALSE(rival.ok());
+  EXPECT_EQ(rival.error().kind, ErrorKind::Blocked);
+}
+
 TEST_F(KafkaTransactions, OrgsAreOneTransactionEach) {
   const std::vector<std::string> two{"apac", "emea"};
   auto sink = kafka->sink();
