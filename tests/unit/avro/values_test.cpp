@@ -103,6 +103,8 @@ TEST_F(ValuesTest, ArraysOfStringsAreMulti) {
   auto bytes =
       Bytes().number(1).number(3).number(1).text("A").number(0).number(1).text("B").number(0);
   EXPECT_EQ(read(nullable, "MultiEnum", bytes), ValueView::of_text("A;B", Tag::Multi));
+  auto first_null = Bytes().number(1).number(2).number(0).number(1).text("B").number(0);
+  EXPECT_EQ(read(nullable, "MultiEnum", first_null), ValueView::of_text("B", Tag::Multi));
   EXPECT_TRUE(read(nullable, "MultiEnum", Bytes().number(0)).is_null());
 }
 
