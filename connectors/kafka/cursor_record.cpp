@@ -63,6 +63,7 @@ void append_cursor_json(std::string& out, const CursorRecord& record) {
   out += R"(,"holder":)";
   append_json_string(out, record.holder);
   append_member(out, R"(,"epoch":)", static_cast<std::int64_t>(record.epoch));
+  append_member(out, R"(,"claim":)", static_cast<std::int64_t>(record.claim));
   append_member(out, R"(,"rev":)", static_cast<std::int64_t>(record.rev.value));
   append_member(out, R"(,"highest":)", static_cast<std::int64_t>(record.highest.value));
   append_time(out, R"(,"commit_ts":)", record.commit_ts);
@@ -97,6 +98,7 @@ std::optional<CursorRecord> parse_cursor_json(std::string_view text) {
   record.ledger = text_of(object, "ledger");
   record.holder = text_of(object, "holder");
   record.epoch = static_cast<std::uint64_t>(*epoch);
+  record.claim = static_cast<std::uint64_t>(number_of(object, "claim").value_or(0));
   record.rev = Rev{static_cast<std::uint64_t>(*rev)};
   const auto highest = static_cast<std::uint64_t>(number_of(object, "highest").value_or(0));
   record.highest = std::max(record.rev, Rev{highest});

@@ -20,6 +20,7 @@ struct CursorRecord {
   std::string ledger;
   std::string holder;
   std::uint64_t epoch = 0;
+  std::uint64_t claim = 0;  ///< drawn at each claim; 0: written before there was one
   Rev rev;
   Rev highest;             ///< no message below `ends` has a greater rev, whoever wrote it
   EpochMs commit_ts = 0;   ///< of the entry at rev, 0: unknown
@@ -27,11 +28,11 @@ struct CursorRecord {
   TopicEnds ends;
 };
 
-/// True if `later` is a claim that lost: of two holders that claim at the same instant, both with
-/// the same epoch, the first in the log has won. The other one sees that and stops; its record says
-/// nothing.
+/// True if `later` is a claim that lost: of two that claim at the same instant, both with the same
+/// epoch, the first in the log has won. The other one sees that and stops; its record says nothing.
+/// They may even have the same name: machines cloned with all they are.
 inline bool lost_claim(const CursorRecord& held, const CursorRecord& later) {
-  return later.epoch == held.epoch && later.holder != held.holder;
+  return later.epoch == held.epoch && (later.holder != held.holder || later.claim != held.claim);
 }
 
 std::string cursor_key(std::string_view sink, std::string_view org);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <thread>
 
 #include "connectors/claim.hpp"
@@ -16,6 +17,12 @@ constexpr std::int64_t kLateCheckAfterMs = 30'000;
 
 bool exists(const PartitionCounts& counts, const TopicSpec& topic) {
   return counts.contains(topic.name);
+}
+
+/// Such that no two claims are alike. Within 2^53, as it travels in JSON.
+std::uint64_t draw_claim() {
+  std::random_device device;
+  return 1 + ((static_cast<std::uint64_t>(device()) << 32U | device()) >> 12U);
 }
 
 }  // namespace
@@ -273,6 +280,7 @@ Result<void> KafkaSink::claim() {
     org.foreign = !org.record.ledger.empty() && org.record.ledger != holder_.ledger;
     org.committed = 0;
     org.record.epoch += 1;
+    org.record.claim = draw_claim();
     org.record.holder = holder_.holder;
     Lane& lane = config_.transactions ? lanes_.at(name) : lanes_.begin()->second;
     if (config_.transactions) {
@@ -294,9 +302,10 @@ Result<void> KafkaSink::claim() {
   return {};
 }
 
-/// Kafka takes every claim, so the log's order decides: refused if another holder's claim that we
-/// had not seen when we looked stands before ours. A record of an older epoch between the two is
-/// its loss: it will see ours.
+/// Kafka takes every claim, so the log's order decides: refused if another claim that we had not
+/// seen when we looked stands before ours. A record of an older epoch between the two is its loss:
+/// it will see ours. One of our own name is a clone, or the last word of our last life: seen now,
+/// it is taken over like any other of ours.
 Result<void> KafkaSink::check_claim(const Org& org, std::int64_t looked, std::int64_t ours) {
   if (config_.transactions || looked >= ours) return {};  // the broker itself lets one through
   const Range between{topics_.cursors().name, 0, looked, ours};
@@ -305,11 +314,17 @@ Result<void> KafkaSink::check_claim(const Org& org, std::int64_t looked, std::in
       read_ranges(*reader_, {&between, 1}, config_.timeout, [&](const ReadMessage& message) {
         if (message.key != org.key || !message.value) return;
         auto record = parse_cursor_json(*message.value);
-        if (!record || record->holder == holder_.holder || record->epoch < org.record.epoch) return;
+        if (!record || record->claim == org.record.claim || record->epoch < org.record.epoch)
+          return;
         if (!winner || !lost_claim(*winner, *record)) winner = std::move(record);
       });
   if (!done) return done;
-  return winner ? Result<void>(held_by(org, *winner)) : done;
+  if (!winner) return done;
+  if (winner->holder != holder_.holder) return held_by(org, *winner);
+  return transient(
+      fmt::format("kafka: {} in {} was claimed in our name at the same instant; looking again",
+                  org.key,
+                  topics_.cursors().name));
 }
 
 // ---- read-back

@@ -377,6 +377,25 @@ TEST_F(KafkaMock, OfTwoThatClaimAtTheSameInstantExactlyOneWrites) {
   EXPECT_EQ(kafka.revs("changes.contact"), range(1, 3));
 }
 
+TEST_F(KafkaMock, OfTwoOfOneNameThatClaimAtTheSameInstantOneWritesAndTheOtherStops) {
+  // A machine cloned with its id, its paths and its ledger.
+  auto first = kafka.sink("here", "L1");
+  const MeetingClock clock([&] { ASSERT_TRUE(first->open(kafka.orgs).ok()); });
+  KafkaSink second(kafka.config, {"L1", "here"}, kafka.options, clock);
+  const auto refused = second.open(kafka.orgs);
+  ASSERT_EQ(kafka.read("cursors").size(), 2U) << "both have claimed";
+  ASSERT_FALSE(refused.ok()) << "its claim stands second";
+  EXPECT_EQ(refused.error().kind, ErrorKind::Transient);
+
+  ASSERT_TRUE(second.open(kafka.orgs).ok()) << "what it sees is in its own name";
+  ASSERT_TRUE(kafka.write(second, kafka.updates(1, 3)).ok());
+  kafka.clock.advance_ms(1'100);
+  const auto late = kafka.write(*first, kafka.updates(1, 3));
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().kind, ErrorKind::Fatal);
+  EXPECT_EQ(kafka.revs("changes.contact"), range(1, 3));
+}
+
 TEST_F(KafkaMock, AClaimThatLostIsNoOnesCursor) {
   auto first = kafka.sink("there", "L2");
   const MeetingClock clock([&] { ASSERT_TRUE(first->open(kafka.orgs).ok()); });

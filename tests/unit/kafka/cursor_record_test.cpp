@@ -10,6 +10,7 @@ CursorRecord sample() {
   record.ledger = "01J0";
   record.holder = "m1:/var/lib/headwater";
   record.epoch = 3;
+  record.claim = 77;
   record.rev = Rev(1769904000123456);
   record.highest = Rev(1769904000999999);
   record.commit_ts = 1772366400000;
@@ -23,7 +24,7 @@ TEST(KafkaCursorRecord, IsOneLineOfJson) {
   append_cursor_json(out, sample());
   EXPECT_EQ(
       out,
-      R"({"ledger":"01J0","holder":"m1:/var/lib/headwater","epoch":3,"rev":1769904000123456,)"
+      R"({"ledger":"01J0","holder":"m1:/var/lib/headwater","epoch":3,"claim":77,"rev":1769904000123456,)"
       R"("highest":1769904000999999,"commit_ts":"2026-03-01T12:00:00.000Z","updated_at":"2026-03-01T12:00:00.310Z",)"
       R"("ends":{"crm.changes.contact":[12,0,7],"crm.quarantine":[]}})");
 }
@@ -36,6 +37,7 @@ TEST(KafkaCursorRecord, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->ledger, sample().ledger);
   EXPECT_EQ(back->holder, sample().holder);
   EXPECT_EQ(back->epoch, 3U);
+  EXPECT_EQ(back->claim, 77U);
   EXPECT_EQ(back->rev, sample().rev);
   EXPECT_EQ(back->highest, sample().highest);
   EXPECT_EQ(back->commit_ts, sample().commit_ts);
