@@ -4,11 +4,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "schemas/core/result.hpp"
 #include "schemas/core/time.hpp"
 
 namespace headwater {
+
+/// The code of what a holder meets whose target another one has taken over.
+inline constexpr std::string_view kTakenOver = "FENCED";
+
+/// Fatal: another holder has the target, and this one never claims again by itself.
+inline Error taken_over(std::string message) {
+  return fatal(std::move(message), std::string(kTakenOver));
+}
 
 /// First word of the code of a refused claim; the milliseconds follow.
 inline constexpr std::string_view kClaimRefused = "HELD";

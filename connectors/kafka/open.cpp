@@ -196,7 +196,7 @@ Result<void> KafkaSink::check_holders() {
 
 Error KafkaSink::held_by(const Org& org, const CursorRecord& record) const {
   if (org.held) {
-    return fatal(
+    return taken_over(
         fmt::format("kafka: {} in {} was taken over by {}; this sink stays stopped until a restart",
                     org.key,
                     topics_.cursors().name,

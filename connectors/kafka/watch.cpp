@@ -4,6 +4,7 @@
 #include <functional>
 #include <unordered_set>
 
+#include "connectors/claim.hpp"
 #include "connectors/kafka/sink.hpp"
 
 namespace headwater::kafka {
@@ -54,7 +55,7 @@ Result<void> KafkaSink::check_rivals(Client& reader) {
   cursors_seen_ = fresh.to;
   cursors_seen_at_ = clock_.monotonic_ms();
   if (rival.empty()) return put_on_top(covered);
-  return fatal(fmt::format(
+  return taken_over(fmt::format(
       "kafka: {} has taken over our cursor in {}; this sink stays stopped until a restart",
       rival,
       topic));

@@ -407,14 +407,12 @@ Error PostgresSink::Impl::fenced() {
 /// The end of this sink, for as long as the process lives.
 Error PostgresSink::Impl::overtaken(std::string_view doing, std::string_view rival) {
   close();
-  fenced_ =
-      fatal(fmt::format(
-                "postgres: {}: fenced: {} has claimed the cursor of sink {}; nothing was written; "
-                "this sink stops until the daemon is started again, so stop the other one first",
-                doing,
-                rival,
-                name_),
-            std::string(kFenced));
+  fenced_ = taken_over(fmt::format(
+      "postgres: {}: fenced: {} has claimed the cursor of sink {}; nothing was written; this sink "
+      "stops until the daemon is started again, so stop the other one first",
+      doing,
+      rival,
+      name_));
   return *fenced_;
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "connectors/claim.hpp"
 #include "schemas/core/shown.hpp"
 
 namespace headwater::redis {
@@ -18,7 +19,7 @@ struct Meaning {
 constexpr std::size_t kCodeBytesMax = 40;
 
 constexpr std::array kMeanings = {
-    Meaning{"FENCED",
+    Meaning{kTakenOver,
             ErrorKind::Fatal,
             "another daemon has taken over this target; stop one of the two, then restart"},
     Meaning{"CURSOR",

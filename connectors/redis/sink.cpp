@@ -157,13 +157,12 @@ Result<Cursor> RedisSink::claim(const std::string& org) {
   if (reply->size() == 3 && reply->at(0).text() == "held") {
     if (was_ours_) {
       // Ours was the target, so this is no claim that waits for its turn.
-      fenced_ = fatal(
+      fenced_ = taken_over(
           fmt::format("redis {}: claim {}: another daemon has taken over this target ({}); stop "
                       "one of the two, then restart",
                       client_->server(),
                       key,
-                      reply->at(1).text()),
-          "FENCED");
+                      reply->at(1).text()));
       return *fenced_;
     }
     const auto age = reply->at(2).integer();
@@ -294,7 +293,7 @@ Result<void> RedisSink::send_and_check() {
     }
   }
   if (!first) return {};
-  if (first->code == "FENCED") fenced_ = first;
+  if (first->code == kTakenOver) fenced_ = first;
   return *first;
 }
 

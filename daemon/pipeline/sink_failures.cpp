@@ -88,7 +88,7 @@ Step SinkLoop::retry(const Error& error) {
   tell_failure(error);
   refusals_.failed(error);
   if (error.kind == ErrorKind::Fatal) {
-    metrics_.fenced.add();
+    if (error.code == kTakenOver) metrics_.fenced.add();
     sink_->close();
     return Step::done();
   }

@@ -956,14 +956,26 @@ TEST_F(SinkLoopTest, ARefusedClaimIsTriedAgainWhenTheHoldersSilenceIsLongEnough)
 TEST_F(SinkLoopTest, FatalEndsTheLoopAndCloses) {
   follow_from_head();
   create_accounts(1, 1);
-  target.fail = [](const Batch&) { return fatal("target: fenced"); };
+  target.fail = [](const Batch&) { return taken_over("target: fenced"); };
   make();
   EXPECT_EQ(run().next, Step::Next::Done);
+  EXPECT_NE(metrics.text().find("headwater_sink_fenced_total{sink=\"target\"} 1"),
+            std::string::npos);
   EXPECT_EQ(part.state(), PartState::Fatal);
   EXPECT_GE(target.closed, 1);
   loop->stop();
   EXPECT_EQ(part.state(), PartState::Fatal) << "stays red";
   EXPECT_EQ(target.idled, 0) << "a fenced sink writes nothing more";
+}
+
+TEST_F(SinkLoopTest, WhatEndsASinkWithoutARivalIsNotCountedAsATakeover) {
+  follow_from_head();
+  create_accounts(1, 1);
+  target.fail = [](const Batch&) { return fatal("ledger: read: corruption"); };
+  make();
+  EXPECT_EQ(run().next, Step::Next::Done);
+  EXPECT_NE(metrics.text().find("headwater_sink_fenced_total{sink=\"target\"} 0"),
+            std::string::npos);
 }
 
 TEST_F(SinkLoopTest, QuietIsToldOfAgainAfterAReopen) {
