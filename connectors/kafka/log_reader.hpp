@@ -16,6 +16,7 @@ namespace headwater::kafka {
 /// transactions. Never writes, joins no group. One thread; librdkafka stays inside.
 class LogReader {
  public:
+  virtual ~LogReader() = default;
   /// Transient, Blocked: the brokers cannot be reached or refuse us.
   static Result<std::unique_ptr<LogReader>> open(const KafkaConfig& config);
 
@@ -24,17 +25,20 @@ class LogReader {
   struct Extent {
     TopicEnds first, ends;
   };
-  Result<Extent> extent(const std::string& kind);
+  virtual Result<Extent> extent(const std::string& kind);
   /// Every message from `from` to `to`, partitions side by side, each in its order. A topic or
   /// partition that `from` lacks is read from its beginning.
-  Result<void> read(const TopicEnds& from,
-                    const TopicEnds& to,
-                    const std::function<void(const ReadMessage&)>& each);
+  virtual Result<void> read(const TopicEnds& from,
+                            const TopicEnds& to,
+                            const std::function<void(const ReadMessage&)>& each);
   /// The newest cursor record of the sink and org; nothing: there is none.
-  Result<std::optional<CursorRecord>> cursor(const std::string& sink, const std::string& org);
+  virtual Result<std::optional<CursorRecord>> cursor(const std::string& sink,
+                                                     const std::string& org);
+
+ protected:
+  explicit LogReader(const KafkaConfig& config) : config_(config) {}
 
  private:
-  explicit LogReader(const KafkaConfig& config) : config_(config) {}
   const KafkaConfig config_;
   std::unique_ptr<Client> client_;
 };

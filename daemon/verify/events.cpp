@@ -70,17 +70,25 @@ Result<void> Verifier::events_of_log(Places::Log& log, EventView& view, Check& c
   const auto at = view.add_place(std::move(place));
   auto extent = log.reader->extent("events.");
   if (!extent) return std::move(extent).error();
-  std::map<std::string, std::uint64_t> seen;  // topic/partition/org -> last accepted rev
+  ConsumerRule rule;
   std::uint64_t events = 0, late = 0;
   Result<void> added;
   const auto done =
       log.reader->read(extent->first, extent->ends, [&](const kafka::ReadMessage& message) {
-        auto& last = seen[fmt::format("{}/{}/{}", message.topic, message.partition, message.org)];
-        if (message.rev <= last) {
-          ++late;
-          return;
-        }
-        last = message.rev;
+        const auto says = rule.take(message);
+        if (says == ConsumerRule::Says::Late) ++late;
+        if (says == ConsumerRule::Says::Again)
+          differ(work(kEvents),
+                 "",
+                 fmt::format("{}: the event with rev {} at offset {} of partition {} of {} came "
+                             "behind rev {}, where readers drop it",
+                             log.name,
+                             message.rev,
+                             message.offset,
+                             message.partition,
+                             message.topic,
+                             rule.behind()));
+        if (says != ConsumerRule::Says::Taken) return;
         ++events;
         const auto event = event_of(message);
         if (!event)

@@ -60,26 +60,32 @@ std::string LogStory::lives_on_in() const {
 
 /// One message, as small as it can be kept.
 struct LogView::Fact {
-  std::uint64_t rev = 0, before = 0, digest = 0;
+  std::uint64_t rev = 0, before = 0, digest = 0, epoch = 0;
+  std::uint64_t behind = 0;  ///< of a dropped change: the rev that it stands behind
   std::uint32_t topic = 0;  ///< records: its number
   std::uint32_t partition = 0;
   bool change = false, begins = false, deletes = false, cut = false, broken = false;
   bool before_left_out = false;  ///< the message was too long with it
+  bool state = false;            ///< not what changed, but what the record is
+  bool dropped = false;          ///< readers do not take it
+  bool late = false;             ///< dropped, and may be there
 };
 
-std::optional<LogView::Fact> LogView::fact_of_change(const kafka::ReadMessage& message, bool cut) {
-  ++messages_;
-  auto& last = seen_[fmt::format("{}/{}/{}", message.topic, message.partition, message.org)];
-  if (message.rev <= last) {
-    ++late_repeats_;
-    return std::nullopt;
-  }
-  last = message.rev;
-  ++accepted_;
+LogView::Fact LogView::fact_of_change(const kafka::ReadMessage& message, bool cut) {
+  const auto says = rule_.take(message);
   Fact fact;
   fact.change = true;
   fact.cut = cut;
   fact.rev = message.rev;
+  fact.epoch = message.epoch;
+  if (says == ConsumerRule::Says::Taken) {
+    ++accepted_;
+  } else {
+    fact.dropped = true;
+    fact.behind = rule_.behind();
+    fact.late = says == ConsumerRule::Says::Late;
+    if (fact.late) ++late_repeats_;
+  }
   boost::system::error_code broken;
   const auto value = message.value.value_or("");
   const auto envelope = json::parse({value.data(), value.size()}, broken);
@@ -95,7 +101,8 @@ std::optional<LogView::Fact> LogView::fact_of_change(const kafka::ReadMessage& m
   fact.before = rev_of(object, "before");
   // A whole state follows nothing. That of a deleted record, sent after a ledger was born anew or a
   // topic was lost, is a delete with no image before it.
-  fact.begins = op == "r" || op == "c" || (fact.deletes && fact.before == 0);
+  fact.state = op == "r" || (fact.deletes && fact.before == 0);
+  fact.begins = fact.state || op == "c";
   fact.digest = kafka::is_shortened(value) ? kShortened : digest_of(after_sections(value));
   fact.before_left_out = fact.before == 0 && object.contains("truncated");
   return fact;
@@ -131,7 +138,9 @@ void LogView::tell(LogStory& story, const Fact& fact) const {
     at->digest = fact.digest;
     return;
   }
+  if (fact.dropped) return tell_dropped(story, fact);
   ++story.changes;
+  if (fact.state) story.passed_by.clear();
   const auto complain = [&](std::string what) {
     if (story.fault.empty()) story.fault = std::move(what);
   };
@@ -152,6 +161,24 @@ void LogView::tell(LogStory& story, const Fact& fact) const {
   story.last_rev = fact.rev;
   story.last_deletes = fact.deletes;
   story.last_digest = fact.digest;
+  story.last_epoch = fact.epoch;
+}
+
+/// A change that readers drop. A copy that they took was told just before.
+void LogView::tell_dropped(LogStory& story, const Fact& fact) {
+  const bool twice = fact.rev == story.last_rev;
+  // A writer repeats nothing of its own.
+  if (fact.late && !(twice && fact.epoch == story.last_epoch)) return;
+  if (twice && story.fault.empty())
+    story.fault = fmt::format("the change with rev {} came twice, in epoch {} and in epoch {}",
+                              fact.rev,
+                              story.last_epoch,
+                              fact.epoch);
+  else if (!twice && story.passed_by.empty() && !(fact.state && fact.cut))
+    story.passed_by = fmt::format(
+        "the change with rev {} came behind rev {} of its partition, where readers drop it",
+        fact.rev,
+        fact.behind);
 }
 
 /// Changes of one record come out in the order of their revs, whichever topics they stand in;
@@ -180,13 +207,11 @@ Result<void> LogView::read_kind(const char* kind, kafka::LogReader::Extent exten
         const auto first = extent.first.find(message.topic);
         const bool cut = first != extent.first.end() &&
                          first->second.at(static_cast<std::size_t>(message.partition)) > 0;
-        const auto fact =
-            changes ? fact_of_change(message, cut) : std::optional<Fact>(fact_of_record(message));
-        if (!fact) return;
+        const auto fact = changes ? fact_of_change(message, cut) : fact_of_record(message);
         if (spooling) {
-          if (kept) kept = keep(message.key, *fact);
+          if (kept) kept = keep(message.key, fact);
         } else if (watched_.contains(message.key)) {
-          told[std::string(message.key)].push_back(*fact);
+          told[std::string(message.key)].push_back(fact);
         }
       });
   if (!done) return done;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "connectors/kafka/log_reader.hpp"
+#include "daemon/verify/consumer_rule.hpp"
 #include "daemon/verify/spool.hpp"
 #include "schemas/core/ids.hpp"
 
@@ -21,7 +22,11 @@ struct LogStory {
   std::uint64_t last_rev = 0;     ///< of the last accepted one
   bool last_deletes = false;      ///< it was a delete
   std::uint64_t last_digest = 0;  ///< of its after-image
+  std::uint64_t last_epoch = 0;   ///< of its writer
   std::string fault;              ///< the first break in its order, empty: none
+  std::string passed_by;          ///< a change that readers never see; no fault once a state came
+  /// The first of both.
+  const std::string& broken() const { return fault.empty() ? passed_by : fault; }
   // records topics: several, of an object that another mapping moved to another entity
   struct Latest {
     std::string topic;
@@ -52,12 +57,14 @@ bool same_digest(std::uint64_t held, std::uint64_t wanted);
 /// A record whose object moved to another entity has its history in the topics of both, one after
 /// the other by rev: a delete there, a whole state here.
 ///
-/// Changes: a message whose rev is at or below the last accepted one of its org and partition is a
-/// late repeat: dropped and counted, as consumers do. Between two accepted changes of a record
-/// nothing may be missing: each `before` carries the rev of the change before it. Records: the last
-/// message under a key must be the one with the greatest rev, since compaction keeps the last.
+/// Changes: what ConsumerRule does not take is dropped. A late repeat is counted; anything else
+/// that came again is a fault, and so is a change that stands behind later ones and nowhere before,
+/// but for two: a whole state in a partition that lost its beginning, and a change that a whole
+/// state of its record holds already. Between two accepted changes of a record nothing may be
+/// missing: each `before` carries the rev of the change before it. Records: the last message under
+/// a key must be the one with the greatest rev, since compaction keeps the last.
 ///
-/// Memory: one run of the spool, and one number per org and partition. One thread.
+/// Memory: one run of the spool, and a few numbers per org and partition. One thread.
 class LogView {
  public:
   /// `history`: false leaves the changes topics alone. REQUIRES: reader outlives it.
@@ -77,16 +84,16 @@ class LogView {
   /// change is there may have had some.
   bool lost_beginning() const { return lost_beginning_; }
 
-  std::uint64_t messages() const { return messages_; }
   std::uint64_t accepted() const { return accepted_; }
   std::uint64_t late_repeats() const { return late_repeats_; }
 
  private:
   struct Fact;
   Result<void> read_kind(const char* kind, kafka::LogReader::Extent extent, bool spooling);
-  std::optional<Fact> fact_of_change(const kafka::ReadMessage& message, bool cut);
+  Fact fact_of_change(const kafka::ReadMessage& message, bool cut);
   Fact fact_of_record(const kafka::ReadMessage& message);
   void tell(LogStory& story, const Fact& fact) const;
+  static void tell_dropped(LogStory& story, const Fact& fact);
   Result<void> keep(std::string_view key, const Fact& fact);
 
   kafka::LogReader& reader_;
@@ -95,12 +102,11 @@ class LogView {
   Spool spool_;
   std::optional<Spool::Pair> ahead_;
   kafka::TopicEnds changes_end_, records_end_;
-  std::map<std::string, std::uint64_t, std::less<>>
-      seen_;  // topic/partition/org -> last accepted rev
+  ConsumerRule rule_;
   std::map<std::string, LogStory, std::less<>> watched_;
   std::map<std::string, std::uint32_t, std::less<>> topic_numbers_;
   std::vector<std::string> topics_;
-  std::uint64_t messages_ = 0, accepted_ = 0, late_repeats_ = 0;
+  std::uint64_t accepted_ = 0, late_repeats_ = 0;
 };
 
 }  // namespace headwater::verify

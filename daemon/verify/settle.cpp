@@ -266,8 +266,8 @@ Result<Verifier::Judgement> Verifier::judge_log(std::size_t log,
   const auto cursor = work(place.name + " records = ledger").cursors[org_of(rkey)];
   const std::uint64_t rev = *record ? (*record)->rev.value : 0;
   const bool lives = *record && !(*record)->deleted;
-  if (!story.fault.empty()) {
-    what = "changes: " + story.fault;
+  if (!story.broken().empty()) {
+    what = "changes: " + story.broken();
     return Judgement::Different;
   }
   for (const auto& held : story.records) {

@@ -351,7 +351,7 @@ void Verifier::compare_log(std::size_t log, const std::vector<LedgerRecord>& rec
          (held != nullptr && !held->tombstone && !record.deleted && held->rev == record.rev.value &&
           held->rev == held->rev_max && same_digest(held->digest, digest)));
     const bool changes_same = !history || (story.changes == 0 && logs_[log]->lost_beginning()) ||
-                              (story.fault.empty() && story.last_rev == record.rev.value &&
+                              (story.broken().empty() && story.last_rev == record.rev.value &&
                                (record.deleted || same_digest(story.last_digest, digest)));
     if (records_same && changes_same) continue;
     logs_[log]->watch(story);

@@ -71,6 +71,9 @@ redis hset "$rec" 'j@' "$rev" >/dev/null
 redis rename "$rec" saved >/dev/null
 finds "redis = ledger" "it is missing here"
 redis rename saved "$rec" >/dev/null
+redis hset "$rec" del 1 >/dev/null
+finds "redis = ledger" "it is deleted here"
+redis hset "$rec" del 0 >/dev/null
 redis copy "$rec" "crm:{demo:Account:001000000000001AAA}:rec" >/dev/null
 finds "redis = ledger" "the ledger has never seen it"
 redis del "crm:{demo:Account:001000000000001AAA}:rec" >/dev/null
@@ -119,17 +122,18 @@ prints 0 "open quarantine rows: 1" headwater verify --wait 20 --truth none
 prints 0 "open holes: 1" headwater verify --wait 20 --truth none
 org_post /faults '{"clear": true}'
 
-# Kafka: a change twice is dropped by the consumer rule and counted; an older record at the end of a compacted topic is not; nor is a
-# change that builds on nothing.
+# Kafka: a dead writer's late copy of a change is dropped by the consumer rule and counted; another writer's is a difference, and so are
+# an older record at the end of a compacted topic and a change that builds on nothing.
 partition=$(kcat -q -C -e -b "$brokers" -t crm.changes.account -f '%p %k\n' -o beginning 2>/dev/null | grep -F "$key" | head -n 1 | cut -d' ' -f1)
 kcat -q -C -e -b "$brokers" -t crm.changes.account -p "$partition" -f '%k\t%s\n' -o beginning 2>/dev/null | grep -F "$key" | head -n 1 | cut -f2- >"$work/first"
 first=$(jq -r .rev "$work/first")
 # The epoch is one that no daemon has: an older record of an epoch before its own the sink takes for a dead predecessor's last
 # request, and mends it, be it at its next delivery there or when it looks back half a minute after it opened.
-produce() {  # produce TOPIC REV FILE
-  kcat -q -P -b "$brokers" -t "$1" -p "$partition" -k "$key" -H org=demo -H "rev=$2" -H epoch=1000000 "$3" || fail "kcat cannot produce"
+produce() {  # produce TOPIC REV FILE [EPOCH]
+  kcat -q -P -b "$brokers" -t "$1" -p "$partition" -k "$key" -H org=demo -H "rev=$2" -H "epoch=${4:-1000000}" "$3" ||
+    fail "kcat cannot produce"
 }
-produce crm.changes.account "$first" "$work/first"
+produce crm.changes.account "$first" "$work/first" 0
 prints 0 "1 late repeats" headwater verify --wait 5 --truth "$org_control/truth"
 jq -c .after "$work/first" >"$work/old_record"
 produce crm.records.account $((first - 1)) "$work/old_record"
@@ -138,6 +142,8 @@ next=$(($(stack_status | jq .ledger.head_rev) + 1))
 jq -c --argjson rev "$next" '.op = "u" | .before = .after | .before.meta.rev = 7 | .rev = $rev' "$work/first" >"$work/bad"
 produce crm.changes.account "$next" "$work/bad"
 finds "kafka changes" "builds on rev 7"
+produce crm.changes.account "$first" "$work/first"
+finds "kafka changes" "the change with rev $first came twice, in epoch "
 
 # What cannot be looked at is no verdict.
 redis shutdown nosave 2>/dev/null
