@@ -12,6 +12,11 @@ in_step 30
 sink() { stack_status | jq -r ".sinks[] | select(.sink == \"$1\") | .$2"; }
 lags() { [ "$(sink "$1" lag_entries)" -gt 0 ]; }
 others_in_step() { stack_status | jq -e ".sinks | all(.sink == \"$1\" or .lag_entries == 0)" >/dev/null; }
+# What tells others of the quarantine: its mirror in Postgres, and the latest word of the topic.
+mirrored() { psql -XAtq "$pg_url" -c "select count(*) from crm.quarantine where object = 'Account' and record_id = '$refused'"; }
+is_mirrored() { [ "$(mirrored)" = "$1" ]; }
+last_told() { "$bin_dir/headwater-read-topic" --brokers "$brokers" --topic crm.quarantine | tail -n 1 | jq -r '.status + " " + .value.subject'; }
+is_told() { [ "$(last_told)" = "$1" ]; }
 in_postgres() { psql -XAtq "$pg_url" -c "select name from crm.account where id = '$1'"; }
 
 # One row that Postgres refuses, among others in the same transaction of the org.
@@ -31,6 +36,8 @@ prints 0 "check constraint" headwater quarantine
 for id in $(sed 2d <<<"$ids"); do
   [ -n "$(in_postgres "$id")" ] || fail "$id did not land beside the refused row"
 done
+wait_for 20 "the mirror" is_mirrored 1 || fail "the mirror does not show the open row"
+wait_for 20 "the topic" is_told "open demo:Account:$refused" || fail "the topic does not tell of the open row: $(last_told)"
 grep -q "Refused One" <<<"$(redis-cli -p "$redis_port" hget "crm:{demo:Account:$refused}:rec" j)" || fail "Redis lacks the row that Postgres refused"
 wait_for_log 5 "; halving"
 wait_for_log 5 "sink refuses an entry for good: kept in quarantine, the rest goes on"
@@ -54,6 +61,7 @@ prints 1 "row $row is retried since" headwater quarantine retry "$row"
 org_post /emit '{"op": "update", "object": "Account", "id": "'"$refused"'", "fields": {"Name": "No Longer Refused"}}'
 in_step 30
 [ "$(psql -XAtq "$pg_url" -c "select count(*) from crm.quarantine")" = 0 ] || fail "the mirror still shows the closed row"
+wait_for 20 "the topic" is_told "closed demo:Account:$refused" || fail "the topic does not tell that the row was closed: $(last_told)"
 verify
 
 # Redis goes down, and comes back empty.

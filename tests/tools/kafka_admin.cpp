@@ -164,13 +164,15 @@ class Admin {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Topics of a Kafka cluster: delete, grow, configure, truncate"};
+  CLI::App app{"Topics of a Kafka cluster: list, delete, grow, configure, truncate"};
   std::string brokers, topic, prefix;
   std::size_t partitions = 0;
   int partition = 0;
   std::vector<std::string> settings;
   app.add_option("--brokers", brokers)->required();
   app.require_subcommand(1);
+  auto* list = app.add_subcommand("list", "names every topic whose name begins so");
+  list->add_option("prefix", prefix)->required();
   auto* remove = app.add_subcommand("delete", "deletes every topic whose name begins so");
   remove->add_option("prefix", prefix)->required();
   auto* grow = app.add_subcommand("grow", "gives a topic so many partitions");
@@ -185,6 +187,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   Admin admin(brokers);
+  if (*list) {
+    for (const auto& name : admin.topics(prefix)) std::puts(name.c_str());
+  }
   if (*remove) {
     for (const auto& name : admin.topics(prefix)) admin.remove(name);
   }

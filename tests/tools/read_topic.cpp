@@ -1,5 +1,5 @@
 // headwater-read-topic: a topic from its beginning to its end, a line of JSON for each message:
-// {"partition","offset","key","rev","value"}. For tests written in shell.
+// {"partition","offset","key","rev","epoch","status","value"}. For tests that are not in C++.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -15,14 +15,21 @@ int main(int argc, char** argv) {
   app.add_flag("--committed", committed, "leaves out what no transaction committed");
   CLI11_PARSE(app, argc, argv);
   for (const auto& message : headwater::test::read_topic(brokers, topic, committed)) {
-    const auto rev = message.headers.find("rev");
-    // Our keys need no escaping, and our values are JSON.
-    std::printf("{\"partition\":%d,\"offset\":%lld,\"key\":\"%s\",\"rev\":%s,\"value\":%s}\n",
-                message.partition,
-                static_cast<long long>(message.offset),
-                message.key.c_str(),
-                rev == message.headers.end() ? "null" : rev->second.c_str(),
-                message.value.value_or("null").c_str());
+    const auto header = [&](const char* name, const std::string& quote = "") {
+      const auto found = message.headers.find(name);
+      return found == message.headers.end() ? "null" : quote + found->second + quote;
+    };
+    // Our keys and headers need no escaping, and our values are JSON.
+    std::printf(
+        "{\"partition\":%d,\"offset\":%lld,\"key\":\"%s\",\"rev\":%s,\"epoch\":%s,"
+        "\"status\":%s,\"value\":%s}\n",
+        message.partition,
+        static_cast<long long>(message.offset),
+        message.key.c_str(),
+        header("rev").c_str(),
+        header("epoch").c_str(),
+        header("status", "\"").c_str(),
+        message.value.value_or("null").c_str());
   }
   return 0;
 }

@@ -7,6 +7,7 @@ nothing quarantined that was not announced, bounds on memory, descriptors and th
 
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from .wait import Failed, until
 from .world import SINKS, World
 
 CELLS = []
+TRANSACTIONS = {"config": {"sinks": {"kafka": {"transactions": True}}}}  # of a cell's world
 
 
 class Skipped(Exception):
@@ -58,11 +60,16 @@ class Scene:
         self.notes = []
         self.told = None  # the sentence that an operator read first
         self.over_at = None
+        self.seconds = []  # daemons beside the one that the cell is about
         self.kept = contextlib.ExitStack()  # what must be undone, whatever happens
 
     def over(self):
         """The fault is over: recovery counts from here."""
         self.over_at = time.monotonic()
+
+    def rss_mib(self):
+        """The most that any of its daemons took."""
+        return max(each.rss_mib() for each in [self.daemon, *self.seconds])
 
     def note(self, text):
         self.notes.append(text)
@@ -105,11 +112,45 @@ class Scene:
                   lambda: all(self.world.sink(sink)["cursor_rev"] > before[sink] for sink in sinks), seconds,
                   told=lambda: self.daemon.status()["sinks"])
 
-    def others_move(self, *sinks, seconds=60):
-        self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds)
+    def others_move(self, *sinks, seconds=60, times=2):
+        self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds, times=times)
 
     def logged(self, *texts, seconds=30):
         until(f"the log says {texts}", lambda: all(text in self.daemon.said() for text in texts), seconds)
+
+    def opened(self, sink):
+        """How often the sink was opened since the cell began: each time (what it did first, the cursor it found, its epoch)."""
+        line = r'msg="sink opened: ([^"]*)" sink=' + sink + r" org=\S+ cursor=(\d+) epoch=(\d+)"
+        return [(how, int(cursor), int(epoch)) for how, cursor, epoch in re.findall(line, self.daemon.said())]
+
+    def beyond(self, sink, times):
+        """A rev that the sink reached by now; it then writes on so many times."""
+        self.moves(sink, times=1)
+        rev = self.world.sink(sink)["cursor_rev"]
+        self.moves(sink, times=times)
+        return rev
+
+    def went_back(self, sink, rev, opened_before):
+        """The target's cursor is behind that rev again, and the journal is read from there. `opened_before`: opens that are older."""
+        opened = self.until(f"{sink} is opened again", lambda: self.opened(sink)[opened_before:])
+        how, cursor, _ = opened[0]
+        if how != "following the journal" or cursor > rev:
+            raise Failed(f"{sink} was set back behind {rev}, and opened with: {how}, cursor {cursor}")
+        self.note(f"the cursor went back by {rev - cursor} revs at least")
+
+    def entries(self, world, sink):
+        """What that daemon has written there since it started."""
+        return sum(value for name, value in world.daemon.metrics().items()
+                   if name.startswith("headwater_sink_entries_total") and f'sink="{sink}"' in name)
+
+    def never_wrote(self, world, *sinks):
+        for sink in sinks:
+            self.same(f"entries that {world.name} wrote to {sink}", 0, self.entries(world, sink))
+
+    def changes(self, committed=False):
+        """All messages of the changes topics."""
+        kafka = self.servers.kafka
+        return [message for topic in kafka.topics(f"{self.world.targets}.changes.") for message in kafka.messages(topic, committed)]
 
     def until(self, what, condition, seconds=60, told=None):
         return until(what, condition, seconds, told=told)

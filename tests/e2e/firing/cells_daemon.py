@@ -10,46 +10,84 @@ import struct
 import time
 
 from . import processes
-from .cell import SINKS, Failed, cell
+from .cell import SINKS, TRANSACTIONS, Failed, cell
+from .wait import until
 from .world import World
 
 CLAIM = {"sinks": {sink: {"claim_wait": "12s"} for sink in SINKS}}  # longer than a live holder's silence of 10 s
-OVERTAKEN = {"postgres": "has claimed the cursor", "redis": "another daemon has taken over", "kafka": "taken over"}
+CLAIM_IN_TRANSACTIONS = {"sinks": {**CLAIM["sinks"], "kafka": {"claim_wait": "12s", "transactions": True}}}
+OVERTAKEN = {"postgres": ["has claimed the cursor"], "redis": ["another daemon has taken over"], "kafka": ["taken over"]}
 # A login that signs nothing with a time: with JWT the org itself refuses a clock that is a day off.
 CLIENT_CREDENTIALS = {"org": {"auth": {"flow": "client_credentials", "client_secret_file": "FOLDER/client.secret",
                                        "username": None, "private_key_file": None}}}
 
 
-def kill_often(scene, kills):
-    """SIGKILL at moments drawn evenly from the first 1.5 s of a life: while it opens, while it writes, when all is quiet."""
-    draw = random.Random(7)
+def written(scene):
+    """How far Postgres is, asked there: a life that is about to be killed may not answer yet."""
+    return int(scene.servers.postgres.sql(f"select rev from {scene.world.targets}.cursor"))
+
+
+def kill_often(scene, kills, writes=None):
+    """SIGKILL at moments drawn evenly: of every second life in its first 1.5 s, while it opens or writes or when all is quiet; of the
+    others once they have written, in the midst of it. `writes()`: waits until this life has."""
+
+    def writes_to_postgres():
+        until("this life writes", lambda: written(scene) > held, 60, every=0.1, told=scene.daemon.last_words)
+
+    writes, draw = writes or writes_to_postgres, random.Random(7)
+    held, wrote, has_written = written(scene), 0, False
     for done in range(1, kills + 1):
         scene.daemon.kill()
+        before, held = held, written(scene)
+        wrote += has_written or held > before
         scene.fire.kills += 1
         scene.daemon.start()
-        time.sleep(draw.uniform(0.02, 1.5))  # the moment of the next kill, not a wait for anything
+        # How long it lives on is the moment of the next kill, not a wait for anything.
+        has_written = done % 2 == 1
+        if has_written:
+            writes()
+            time.sleep(draw.uniform(0, 0.3))
+        else:
+            time.sleep(draw.uniform(0.02, 1.5))
         if done % 50 == 0:
             scene.daemon.up()
-            scene.world.in_step(90)
-            scene.fire.say(f"       {done} kills")
+            with scene.load.paused():
+                scene.world.in_step(90)
+                scene.world.verify()
+            scene.fire.say(f"       {done} kills, all targets equal")
     scene.daemon.kill()
     scene.daemon.start()
     scene.daemon.up()
     scene.over()
     scene.fire.kills += 1
-    scene.note(f"{kills + 1} kills, each of a daemon that was alive")
+    scene.note(f"{kills + 1} kills, each of a daemon that was alive; {wrote} of its lives had written")
+    if wrote < kills // 2:
+        raise Failed(f"of {kills} lives only {wrote} had written when they were killed")
 
 
 @cell("daemon", "SIGKILL under load, again and again", "resumes exactly: nothing lost, doubled or out of order", quick=True, rate=60,
       world={})  # its own: minutes of load leave tens of thousands of records, which every later cell would compare
 def _(scene):
-    kill_often(scene, max(1, scene.fire.kills_wanted * 3 // 4))
+    kill_often(scene, max(1, scene.fire.kills_wanted * 7 // 8))
 
 
 @cell("daemon", "SIGKILL under load, Kafka with transactions", "resumes exactly; readers of committed see each change once", rate=60,
-      world={"config": {"sinks": {"kafka": {"transactions": True}}}})
+      world=TRANSACTIONS)
 def _(scene):
-    kill_often(scene, max(1, scene.fire.kills_wanted // 4))
+    # Each step of a transaction takes a while, so that kills meet one between its messages and its end.
+    def writes_to_kafka():
+        scene.daemon.up()
+        scene.until("Kafka is open", lambda: scene.world.sink("kafka")["open"])
+        scene.moves("kafka", times=1)
+
+    with scene.servers.kafka.gate.fault(down={"latency_ms": 20}):
+        kill_often(scene, max(8, scene.fire.kills_wanted // 8), writes_to_kafka)
+    scene.load.stop()
+    scene.world.in_step(90)
+    aborted = len(scene.changes()) - len(scene.changes(committed=True))
+    if aborted <= 0:
+        raise Failed("no kill met an open transaction: nothing was aborted")
+    scene.note(f"{aborted} messages on the changes topics were aborted")
 
 
 @cell("daemon", "killed together with all three servers", "all come back to one truth", rate=60)
@@ -100,11 +138,35 @@ def _(scene):
     scene.over()
 
 
-@cell("daemon", "frozen for 8 s: longer than every deadline", "what its peers gave up on is opened again")
+@cell("daemon", "frozen for 14 s: longer than every deadline, and its peers hang up", "all that they gave up is opened again")
 def _(scene):
+    gates = {sink: scene.servers.of(sink).gate for sink in scene.world.sinks} | {"the stream": scene.org.pubsub}
+    reconnects = scene.metric("headwater_source_reconnects_total")
     scene.daemon.send(signal.SIGSTOP)
-    time.sleep(8)  # how long it is frozen
+    time.sleep(14)  # how long it is frozen
+    accepted = {name: gate.counts()["accepted"] for name, gate in gates.items()}
+    for name, gate in gates.items():
+        if gate.cut() == 0:
+            raise Failed(f"{name} had no connection to give up")
     scene.daemon.send(signal.SIGCONT)
+    for name, gate in gates.items():
+        scene.until(f"{name} is connected anew", lambda: gate.counts()["accepted"] > accepted[name])
+    scene.moves(*scene.world.sinks)
+    scene.over()
+    scene.until("the end of the stream is counted", lambda: scene.metric("headwater_source_reconnects_total") > reconnects)
+
+
+@cell("daemon", "frozen for 22 s, Kafka with transactions", "longer than a transaction may last: what the broker ended is sent again, once",
+      world=TRANSACTIONS)
+def _(scene):
+    # The daemon waits for an answer within a transaction that it has begun: that one is open, and the broker ends it.
+    with scene.servers.kafka.gate.fault(down={"latency_ms": 800}):
+        scene.moves("kafka", times=1)
+        scene.daemon.send(signal.SIGSTOP)
+        opened = len(scene.opened("kafka"))
+    time.sleep(22)  # how long it is frozen: 10 s that a transaction may last, 10 s until the broker looks
+    scene.daemon.send(signal.SIGCONT)
+    scene.until("Kafka is opened again", lambda: len(scene.opened("kafka")) > opened)
     scene.moves(*scene.world.sinks)
     scene.over()
 
@@ -115,6 +177,7 @@ def twin(scene, name, state_dir=None):
     world = World(first.bin_dir, first.servers, name, first.sinks, org=first.org, targets=first.targets, state_dir=state_dir,
                   config=first.settings)
     scene.kept.callback(world.close)
+    scene.seconds.append(world.daemon)
     return world
 
 
@@ -129,6 +192,7 @@ def _(scene):
             raise Failed(f"the second is not told who is there: {second.part(f'sink {sink}')}")
     scene.told = second.part("sink postgres")["why"]
     scene.moves(*scene.world.sinks)
+    scene.never_wrote(second, *scene.world.sinks)
     scene.same("fenced", 0, scene.metric("headwater_sink_fenced_total"))
     scene.over()
     scene.kept.close()
@@ -150,11 +214,22 @@ def _(scene):
     for sink in first.sinks:
         scene.until(f"one writes to {sink} and the other does not", lambda: states(sink) == ["blocked", "ok"],
                     told=lambda: [world.part(f"sink {sink}") for world in (first, second)])
+    holders = {sink: first if first.part(f"sink {sink}")["state"] == "ok" else second for sink in first.sinks}
+    for sink, holder in holders.items():
+        scene.until(f"who holds {sink} writes", lambda: scene.entries(holder, sink) > 0)
+    scene.load.stop()
+    for sink, holder in holders.items():
+        scene.until(f"{sink} holds all that came", lambda: holder.sink(sink)["lag_entries"] == 0 and not holder.lags_behind_org())
+        scene.never_wrote(first if holder is second else second, sink)
+    # Both count from the same instant, so a message of the other's would be one more.
+    scene.same("messages on the changes topics", scene.entries(holders["kafka"], "kafka"), len(scene.changes()))
     scene.note("the first holds " + ", ".join(sink for sink in first.sinks if first.part(f"sink {sink}")["state"] == "ok"))
     second.daemon.end()
     scene.over()
 
 
+@cell("daemon", "frozen, overtaken, resumed; Kafka with transactions", "fenced at each sink, red, and never claims again by itself",
+      world={"config": CLAIM_IN_TRANSACTIONS}, rate=40)
 @cell("daemon", "frozen, overtaken by another, and resumed", "stops at each sink, red, and never claims again by itself",
       world={"config": CLAIM}, rate=40)
 def _(scene):
@@ -167,13 +242,15 @@ def _(scene):
         second.part(f"sink {sink}")["state"] == "ok" for sink in first.sinks), 120, told=lambda: second.daemon.status()["parts"])
     scene.daemon.send(signal.SIGCONT)
     for sink in first.sinks:
-        scene.sink_is(sink, "fatal", OVERTAKEN[sink], seconds=40)
+        scene.sink_is(sink, "fatal", *OVERTAKEN[sink], seconds=40)
     scene.red("is fatal")
     scene.over()
     scene.fire.hand_over(scene, second)
     scene.no_history("another ledger sends states while life goes on: what changes meanwhile is told by its next change, not by each")
 
 
+@cell("daemon", "a clone of its state directory, Kafka with transactions",
+      "refused while the original lives; takes over as a ledger of its own when it ends", world={"config": CLAIM_IN_TRANSACTIONS}, recovery_max=120)
 @cell("daemon", "a clone of its state directory", "refused while the original lives; takes over as a ledger of its own when it ends",
       world={"config": CLAIM}, recovery_max=120)
 def _(scene):
@@ -190,11 +267,14 @@ def _(scene):
         scene.until(f"the clone is refused at {sink}", lambda: second.part(f"sink {sink}")["state"] == "blocked",
                     told=lambda: second.part(f"sink {sink}"))
     scene.moves(*first.sinks)
+    scene.never_wrote(second, *first.sinks)
     first.daemon.end()
     scene.over()
     scene.fire.hand_over(scene, second)
 
 
+@cell("daemon", "its state directory restored, Kafka with transactions", "notices cursors ahead of it, is born anew, all converge", rate=40,
+      world=TRANSACTIONS)
 @cell("daemon", "its state directory restored from a copy", "notices cursors ahead of it, is born anew, all converge", rate=40)
 def _(scene):
     world = scene.world
@@ -298,12 +378,14 @@ def _(scene):
 
 
 @cell("ledger", "the journal at its bound while Kafka is down", "asks for nothing more, other sinks hold all; resumes by itself",
-      world={"config": {"journal": {"bytes_max": "1MiB", "keep": "1s"}}}, rate=300, recovery_max=120)
+      world={"config": {"journal": {"bytes_max": "1MiB", "keep": "1s"}, "org": {"pubsub": {"silence_max": "120s"}}}}, rate=300,
+      recovery_max=120)  # without credit the org is silent: that must not be what ends the stream
 def _(scene):
     with scene.servers.kafka.gate.fault(accept="refuse", cut="reset"):
         scene.until("the journal is full", lambda: scene.daemon.status()["ledger"]["journal_full"], 120,
                     told=lambda: scene.daemon.status()["ledger"])
-        scene.until("nothing is asked for", lambda: asked(scene.org) == 0, 30, told=lambda: scene.org.stats()["streams"][-1:])
+        scene.until("nothing is asked for", lambda: asked(scene.org) == [0], 30, told=lambda: scene.org.stats()["streams"][-1:])
+        nothing_is_asked(scene)
         bytes_now = scene.daemon.status()["ledger"]["journal_bytes"]
         if bytes_now > (1 << 20) * 1.25:
             raise Failed(f"the journal holds {bytes_now} bytes at a bound of {1 << 20}")
@@ -313,12 +395,29 @@ def _(scene):
         part = scene.world.part("stream demo /data/ChangeEvents")
         scene.told = part["why"]
         scene.load.stop()
+        delivered = scene.org.stats()["events_delivered"]
     scene.over()
+    scene.until("events are delivered again", lambda: scene.org.stats()["events_delivered"] > delivered)
 
 
 def asked(org):
-    """What open streams may still be sent."""
-    return sum(stream["outstanding"] for stream in org.stats()["streams"] if stream["open"])
+    """What each open stream may still be sent."""
+    return [stream["outstanding"] for stream in org.stats()["streams"] if stream["open"]]
+
+
+def nothing_is_asked(scene):
+    """For as long as ten keepalives take, while life goes on at the org: the stream is open, and has no credit."""
+    delivered, began, sent = scene.org.stats()["events_delivered"], time.monotonic(), set()
+
+    def goes_on():
+        if asked(scene.org) != [0]:
+            raise Failed(f"with a full journal, streams are open with a credit of {asked(scene.org)}")
+        stats = scene.org.stats()
+        scene.same("events delivered", delivered, stats["events_delivered"])
+        sent.add(stats["last_replay_id"])
+        return time.monotonic() - began >= 10 * 0.25 and len(sent) > 10
+
+    scene.until("life goes on at the org", goes_on)
 
 
 class Clock:

@@ -1,9 +1,11 @@
 """Kafka in trouble of its own: stopped, killed, frozen, or its topics changed behind our back."""
 
 import json
+import random
 import secrets
+import time
 
-from .cell import Failed, cell
+from .cell import TRANSACTIONS, Failed, cell
 from .servers import Kafka
 from .small_disk import full_disk
 
@@ -18,7 +20,7 @@ def _(scene):
     scene.over()
 
 
-@cell("kafka", "killed in the middle of writes, twice", "what arrived is found again and skipped, the rest is sent")
+@cell("kafka", "killed in the middle of writes, twice", "reads its topics back, sends what they lack and no more")
 def _(scene):
     for _ in range(2):
         scene.moves("kafka")
@@ -98,7 +100,7 @@ def _(scene):
 
 
 @cell("kafka", "transactions: broker killed in the middle of one", "aborted whole and sent again; readers of committed see each once",
-      world={"config": {"sinks": {"kafka": {"transactions": True}}}})
+      world=TRANSACTIONS)
 def _(scene):
     for _ in range(2):
         scene.moves("kafka")
@@ -106,3 +108,35 @@ def _(scene):
         scene.others_move("kafka")
         scene.servers.kafka.start()
     scene.over()
+
+
+@cell("kafka", "transactions: half-open: bytes vanish", "gives up at its deadline, ends what was open and sends it again, once",
+      world=TRANSACTIONS)
+def _(scene):
+    with scene.servers.kafka.gate.fault(up={"drop": True}, down={"drop": True}):
+        scene.sink_is("kafka", "waiting", "kafka")
+        scene.others_move("kafka")
+    scene.over()
+
+
+@cell("kafka", "transactions: answers vanish, requests arrive", "whether one was committed is read there, never guessed: each change once",
+      world=TRANSACTIONS)
+def _(scene):
+    """Answers come late before they vanish: the next to vanish is of any step of a transaction, its end as well. Which ones were
+    committed though nobody said so, the cursor tells when the sink opens again."""
+    gate, draw, unknown, tries = scene.servers.kafka.gate, random.Random(5), 0, 0
+    while tries < 3 and not unknown:
+        tries += 1
+        with gate.fault(down={"latency_ms": 300}):
+            scene.moves("kafka", times=1)
+            opened = len(scene.opened("kafka"))
+            time.sleep(draw.uniform(0.5, 1))  # which step it is: the third answer after the last commit is the next one's
+            gate.set(down={"drop": True})
+            scene.sink_is("kafka", "waiting", "kafka")
+            reached = scene.world.sink("kafka")["cursor_rev"]
+            scene.others_move("kafka", times=1)
+        scene.until("kafka is opened again", lambda: len(scene.opened("kafka")) > opened)
+        unknown += scene.opened("kafka")[opened][1] > reached
+        scene.moves("kafka", times=1)
+    scene.over()
+    scene.note(f"{unknown} of {tries} had been committed, and no answer said so")

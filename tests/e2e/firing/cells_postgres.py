@@ -2,7 +2,7 @@
 
 import subprocess
 
-from .cell import cell
+from .cell import Failed, cell
 from .servers import Postgres
 from .small_disk import full_disk
 
@@ -45,10 +45,28 @@ def _(scene):
     scene.over()
 
 
+def session_with(scene, statement):
+    """A session of somebody's that has begun a transaction with this. It ends with `scene.kept`."""
+    session = subprocess.Popen(["psql", "-Xq", f"postgresql://postgres@127.0.0.1:{scene.servers.postgres.port}/crm"],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    scene.kept.callback(session.wait)
+    scene.kept.callback(session.terminate)
+    session.stdin.write(f"begin; {statement};\n")
+    session.stdin.flush()
+
+
+LOCK_TABLES = "lock table crm.account, crm.contact, crm.activity, crm.case in access exclusive mode"
+
+
 @cell("postgres", "statements cancelled by an operator", "the transaction is rolled back whole and written again")
 def _(scene):
-    for _ in range(40):
-        scene.servers.postgres.sql("select pg_cancel_backend(pid) from pg_stat_activity where usename = 'headwater'")
+    for _ in range(3):
+        session_with(scene, LOCK_TABLES)  # so that there is a statement at work when the operator comes
+        scene.until("a statement of ours is cancelled", lambda: scene.servers.postgres.sql(
+            "select pg_cancel_backend(pid) from pg_stat_activity where usename = 'headwater' and wait_event_type = 'Lock'") == "t")
+        scene.sink_is("postgres", "waiting", "canceling statement due to user request")
+        scene.kept.close()
+        scene.moves("postgres", times=1)
     scene.others_move("postgres")
     scene.over()
 
@@ -78,12 +96,7 @@ def _(scene):
 
 @cell("postgres", "a table locked by someone else", "waits and says so, others go on, nothing quarantined")
 def _(scene):
-    session = subprocess.Popen(["psql", "-Xq", f"postgresql://postgres@127.0.0.1:{scene.servers.postgres.port}/crm"],
-                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
-    scene.kept.callback(session.wait)
-    scene.kept.callback(session.terminate)
-    session.stdin.write("begin; lock table crm.account, crm.contact, crm.activity, crm.case in access exclusive mode;\n")
-    session.stdin.flush()
+    session_with(scene, LOCK_TABLES)
     scene.sink_is("postgres", "waiting", "lock timeout")
     scene.others_move("postgres")
     scene.kept.close()
@@ -132,12 +145,13 @@ def _(scene):
     postgres.stop(2)
     postgres.save("backup")
     postgres.start()
-    scene.moves("postgres", times=8)
+    rev = scene.beyond("postgres", times=7)
     postgres.stop(2)
+    opened = len(scene.opened("postgres"))
     postgres.restore("backup")
     postgres.start()
     scene.over()
-    scene.logged("sink opened: following the journal")
+    scene.went_back("postgres", rev, opened)
 
 
 @cell("postgres", "disk full (tmpfs)", "waits and says so, nothing quarantined, others go on", rate=40)
@@ -225,27 +239,15 @@ def _(scene):
     scene.over()
 
 
-@cell("postgres", "statements time out (the role's statement_timeout)", "waits and says so, nothing quarantined, others go on")
+@cell("postgres", "the role's statement_timeout and lock_timeout are 1 ms", "goes on: its sessions have deadlines of their own")
 def _(scene):
     postgres = scene.servers.postgres
     postgres.sql("alter role headwater set statement_timeout = '1ms'", "alter role headwater set lock_timeout = '1ms'")
     scene.kept.callback(postgres.sql, "alter role headwater reset all")
+    said = postgres.as_headwater("select pg_sleep(5)")
+    if "statement timeout" not in said:
+        raise Failed(f"the role's timeout does not bite: {said}")
     postgres.end_sessions()
-    scene.moves(*scene.world.sinks)  # the daemon's own deadline holds for its sessions, whatever the role's is
-    scene.kept.close()
-    scene.over()
-
-
-@cell("postgres", "serializable by default, readers at work", "what the server rolls back is written again")
-def _(scene):
-    postgres = scene.servers.postgres
-    postgres.sql("alter role headwater set default_transaction_isolation = 'serializable'",
-                 "alter role postgres set default_transaction_isolation = 'serializable'")
-    scene.kept.callback(postgres.sql, "alter role headwater reset all", "alter role postgres reset all")
-    postgres.end_sessions()
-    for _ in range(20):
-        postgres.sql("begin; select count(*), max(rev) from crm.account; select max(rev) from crm.cursor; "
-                     "update crm.account set name = name where false; commit")
     scene.moves(*scene.world.sinks)
     scene.kept.close()
     scene.over()
@@ -253,12 +255,7 @@ def _(scene):
 
 @cell("postgres", "the cursor's row locked by someone else", "waits and says so, others go on, nothing quarantined")
 def _(scene):
-    session = subprocess.Popen(["psql", "-Xq", f"postgresql://postgres@127.0.0.1:{scene.servers.postgres.port}/crm"],
-                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
-    scene.kept.callback(session.wait)
-    scene.kept.callback(session.terminate)
-    session.stdin.write("begin; select * from crm.cursor for update;\n")
-    session.stdin.flush()
+    session_with(scene, "select * from crm.cursor for update")
     scene.sink_is("postgres", "waiting", "lock timeout")
     scene.others_move("postgres")
     scene.kept.close()

@@ -155,25 +155,33 @@ def _(scene):
     redis = scene.servers.redis
     redis.call("save")
     scene.kept.callback(os.remove, f"{redis.folder}/dump.rdb")
-    scene.moves("redis", times=8)
+    rev = scene.beyond("redis", times=7)
     redis.stop_empty()
+    opened = len(scene.opened("redis"))
     redis.start()
     scene.over()
-    scene.logged("sink opened: following the journal")
+    scene.went_back("redis", rev, opened)
 
 
-@cell("redis", "killed, its append-only file a second behind", "the cursor went back with the data: read again from there")
+@cell("redis", "killed, the end of its append-only file lost", "the cursor went back with the data: read again from there")
 def _(scene):
-    redis = scene.servers.redis
+    """As when the machine goes: what the kernel had not yet brought to the disk is not there."""
+    redis, files = scene.servers.redis, f"{scene.servers.redis.folder}/appendonlydir"
     redis.call("config", "set", "appendonly", "yes")
+    scene.kept.callback(shutil.rmtree, files)
     scene.until("the file is written", lambda: "aof_rewrite_in_progress:0" in redis.call("info", "persistence"))
-    scene.moves("redis", times=3)
+    scene.moves("redis")
+    shutil.copytree(files, f"{files}.synced")
+    rev = scene.beyond("redis", times=3)
     redis.kill()
+    opened = len(scene.opened("redis"))
+    shutil.rmtree(files)
+    os.rename(f"{files}.synced", files)
     scene.others_move("redis")
     redis.start("--appendonly", "yes")
     redis.call("config", "set", "appendonly", "no")
-    shutil.rmtree(f"{redis.folder}/appendonlydir")
     scene.over()
+    scene.went_back("redis", rev, opened)
 
 
 @cell("redis", "wrong password, then corrected", "red with the remedy, nothing quarantined, tried again with the file read anew",

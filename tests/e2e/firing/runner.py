@@ -10,14 +10,15 @@ import traceback
 import types
 
 from .cell import Scene, Skipped, counters
-from . import processes
+from . import backwards, processes
 from .servers import Servers
 from .wait import Failed, until
 from .world import Load, World
 
 RSS_MIB_MAX = 256  # of headwaterd, at any moment of any cell
-# The ledger opens and closes files as it compacts; sockets and threads come back to where they were.
-FILES_MORE_MAX, SOCKETS_MORE_MAX, THREADS_MORE_MAX = 40, 3, 4
+# All come back to where they were in the world's first cell, but for what is open for a moment: a connection that is about to close,
+# the ledger's manifest while the next one is written, a client's pipes, a thread that answers HTTP.
+FILES_MORE_MAX, SOCKETS_MORE_MAX, THREADS_MORE_MAX = 4, 3, 4
 
 
 @dataclasses.dataclass
@@ -89,11 +90,10 @@ class Fire:
         scene.kept.callback(process.wait)
 
     def hand_over(self, scene, second):
-        """From here on `second` is what the cell is about."""
+        """From here on `second` is what the cell is about. What it had open while it was refused is no measure of what it needs now."""
         scene.world.daemon.end()
         second.daemon.peak_mib = scene.world.daemon.peak_mib
         scene.world, scene.daemon = second, second.daemon
-        self.base[second.name] = (second.daemon.descriptors(), second.daemon.threads())
 
     def run(self, cells):
         for each in cells:
@@ -133,7 +133,7 @@ class Fire:
             except Exception:
                 why = traceback.format_exc()
             finally:
-                rss = scene.daemon.rss_mib() if scene else 0
+                rss = scene.rss_mib() if scene else 0
                 try:
                     if scene:
                         scene.kept.close()
@@ -151,9 +151,7 @@ class Fire:
         if running:
             scene.daemon.forget_peak()
             if not (each.world or {}).get("prepare"):
-                first = self.base.get(scene.world.name, (scene.daemon.descriptors(), scene.daemon.threads()))
-                # Files as this cell finds them; sockets and threads as the first one did.
-                self.base[scene.world.name] = ((first[0][0], scene.daemon.descriptors()[1]), first[1])
+                self.base.setdefault(scene.world.name, (scene.daemon.descriptors(), scene.daemon.threads()))
             before = counters(scene.daemon.metrics())
         scene.load = Load(scene.world.org, each.rate)
         with scene.load if each.rate else contextlib.nullcontext():
@@ -173,10 +171,10 @@ class Fire:
             before = {}  # counted from the last start
         scene.note(", ".join(f"{name} {after[name] - before.get(name, 0):.0f}" for name in after
                              if after[name] - before.get(name, 0)))
-        self.check_after(scene, after.get("quarantined", 0) - before.get("quarantined", 0), restarted)
+        self.check_after(scene, after.get("quarantined", 0) - before.get("quarantined", 0))
         return recovery
 
-    def check_after(self, scene, rows, restarted):
+    def check_after(self, scene, rows):
         world, daemon = scene.world, scene.daemon
         if rows != scene.quarantined:
             raise Failed(f"{rows:.0f} rows were quarantined, not {scene.quarantined}: {world.command('quarantine')[:600]}")
@@ -185,20 +183,28 @@ class Fire:
             if not ready:
                 raise Failed(f"/readyz is red after the fault: {text}")
         world.verify(*([] if scene.history else ["--no-history"]))
-        peak = daemon.rss_mib()
+        self.check_forwards(world)
+        peak = scene.rss_mib()
         if peak > RSS_MIB_MAX:
             raise Failed(f"memory: {peak:.0f} MiB, at most {RSS_MIB_MAX}")
-        self.check_flat(world, restarted)
+        self.check_flat(world)
 
-    def check_flat(self, world, restarted=False):
-        """`restarted`: each start leaves the ledger a few small files, so their number says nothing then."""
+    @staticmethod
+    def check_forwards(world):
+        postgres = world.servers.postgres
+        if not backwards.watched(postgres, world.targets):
+            raise Failed(f"nothing watches the tables of {world.targets}")
+        if (back := backwards.found(postgres)):
+            raise Failed(f"rows of Postgres went backwards (table, row, rev, became): {back}")
+
+    def check_flat(self, world):
         if world.name not in self.base:
             return  # it was started within the cell: there is nothing to compare with
         (sockets, files), threads = self.base[world.name]
 
         def flat():
             now_sockets, now_files = world.daemon.descriptors()
-            return (now_sockets <= sockets + SOCKETS_MORE_MAX and (restarted or now_files <= files + FILES_MORE_MAX)
+            return (now_sockets <= sockets + SOCKETS_MORE_MAX and now_files <= files + FILES_MORE_MAX
                     and world.daemon.threads() <= threads + THREADS_MORE_MAX)
 
         until("descriptors and threads as before", flat, 40,
@@ -215,6 +221,7 @@ class Fire:
                 server.thaw()
         if self.main is None:
             return
+        backwards.found(self.servers.postgres)  # told already
         org, daemon = self.main.org, self.main.daemon
         org.pubsub.clear()
         org.login.clear()

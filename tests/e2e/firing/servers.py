@@ -1,5 +1,6 @@
 """Private Postgres, Redis and Kafka servers, each behind a gate: started, stopped, frozen, killed, set back."""
 
+import json
 import os
 import pathlib
 import pwd
@@ -7,7 +8,7 @@ import shutil
 import signal
 import subprocess
 
-from . import processes
+from . import backwards, processes
 from .wait import Failed, free_port, listens, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -82,6 +83,7 @@ class Postgres(Server):
         self.start()
         self.sql(f"create role headwater login password '{self.PASSWORD}'", "create database crm owner headwater",
                  database="postgres")
+        backwards.watch(self)
 
     def as_owner(self, *command):
         try:
@@ -110,6 +112,11 @@ class Postgres(Server):
             except subprocess.CalledProcessError as error:
                 raise Failed(f"{statement}: {error.stdout}") from None
         return out.strip()
+
+    def as_headwater(self, statement):
+        """What a session of the daemon's role says to it, be it an error."""
+        return processes.run("psql", "-XAtq", f"postgresql://headwater@127.0.0.1:{self.port}/crm", "-c", statement, check=False,
+                             env=dict(os.environ, PGPASSWORD=self.PASSWORD))
 
     def end_sessions(self):
         return int(self.sql("select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'headwater'"))
@@ -189,6 +196,15 @@ class Kafka(Server):
 
     def thaw(self):
         processes.send([self.process], signal.SIGCONT)
+
+    def topics(self, prefix):
+        return self.admin("list", prefix).split()
+
+    def messages(self, topic, committed=False):
+        """All that stands in a topic. `committed`: without what no transaction committed."""
+        out = processes.run(f"{self.bin_dir}/headwater-read-topic", "--brokers", f"127.0.0.1:{self.gate.port}", "--topic", topic,
+                            *(["--committed"] if committed else []))
+        return [json.loads(line) for line in out.splitlines()]
 
     def admin(self, *words):
         """headwater-kafka-admin: what an operator does to topics."""

@@ -77,13 +77,17 @@ class Load:
 
     def __init__(self, org, rate):
         self.org, self.rate = org, rate
-        self.stopping = threading.Event()
+        self.stopping, self.pausing, self.still = threading.Event(), threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.failure = None
 
     def run(self):
         try:
             while not self.stopping.is_set():
+                if self.pausing.is_set():
+                    self.still.set()
+                    self.stopping.wait(0.05)
+                    continue
                 self.org.post("/load", {"transactions": self.STEP, "rate": self.rate})
         except Exception as error:  # told to whoever stops the load
             self.failure = error
@@ -91,6 +95,17 @@ class Load:
     def __enter__(self):
         self.thread.start()
         return self
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Nothing changes while the block runs."""
+        self.still.clear()
+        self.pausing.set()
+        until("the load pauses", lambda: self.still.is_set() or self.failure, 60)
+        try:
+            yield
+        finally:
+            self.pausing.clear()
 
     def stop(self):
         self.stopping.set()
@@ -199,14 +214,15 @@ class Daemon:
             pass  # not ours to reset: the peak is then that of its whole life
 
     def descriptors(self):
-        """(sockets, others)"""
+        """(sockets, others). Without the ledger's tables and logs, whose number is as its compactions leave it."""
         sockets = others = 0
         folder = f"/proc/{self.process.pid}/fd"
         for each in os.listdir(folder):
             try:
-                if os.readlink(f"{folder}/{each}").startswith("socket:"):
+                what = os.readlink(f"{folder}/{each}").removesuffix(" (deleted)")
+                if what.startswith("socket:"):
                     sockets += 1
-                else:
+                elif not what.endswith((".sst", ".log")):
                     others += 1
             except OSError:
                 pass  # closed meanwhile
@@ -298,6 +314,11 @@ class World:
         out += [f"{part['part']} {part['state']}: {part['why']}" for part in status["parts"] if part["state"] != "ok"]
         out += ["records are being told anew"] if status["ledger"]["reprojecting"] else []
         return out
+
+    def lags_behind_org(self):
+        """Whether its ledger lacks what the org has sent."""
+        sent = self.org.stats()["last_replay_id"]
+        return any(stream["position"] != sent for stream in self.daemon.status()["streams"])
 
     def holes(self):
         return self.daemon.status()["holes"]
