@@ -554,12 +554,33 @@ void Watch::check_quarantined(const ledger::Ledger& ledger,
     broken(fmt::format("rest: {} refused {}, and no row says so", target.name(), key.str()));
 }
 
-/// By the consumers' rule: revs at or below the last one of a partition are late repeats.
+/// Twice stands there only what its second writer could not have found: it comes late itself, or
+/// the first did, after the second writer had read the partition back.
+void Watch::check_repeats(const std::vector<Message>& partition) {
+  std::map<std::pair<std::string_view, std::uint64_t>, std::vector<std::size_t>> copies;
+  for (std::size_t at = 0; at < partition.size(); ++at) {
+    const Message& message = partition[at];
+    auto& before = copies[{message.key, message.rev}];
+    for (const std::size_t first : before) {
+      const bool unseen = first >= message.found_to && partition[first].epoch != message.epoch;
+      if (message.late || unseen) continue;
+      broken(fmt::format("rest: history has rev {} of {} twice, by epoch {} and by epoch {}",
+                         message.rev,
+                         message.key,
+                         partition[first].epoch,
+                         message.epoch));
+    }
+    before.push_back(at);
+  }
+}
+
+/// By the consumers' rule: what is not above the last rev of a partition is dropped.
 void Watch::check_history(const SimTarget& target, std::size_t number) {
   const TargetState& state = target.state();
   std::map<std::uint64_t, const Message*> accepted;
   std::map<std::string, std::uint64_t> states;  // by record key: the last rev told as a state
   for (const auto& partition : state.log) {
+    check_repeats(partition);
     // What mirrors quarantine and holes has a topic of its own.
     std::uint64_t last_of_records = 0, last_of_mirrors = 0;
     for (const Message& message : partition) {

@@ -275,7 +275,10 @@ class KafkaModel final : public SimTarget {
   explicit KafkaModel(World& world) : SimTarget(world, "kafka") { state_.log.resize(kPartitions); }
   std::unique_ptr<Sink> sink(const Holder& holder) override;
   void land_late() override {
-    for (const Message& message : late_) append(message);
+    for (Message& message : late_) {
+      message.late = true;
+      append(message);
+    }
     late_.clear();
   }
   void append(const Message& message) {
@@ -319,6 +322,7 @@ class KafkaSinkModel final : public SimSink {
     std::uint64_t& highest = state.cursor.highest;
     for (std::size_t p = 0; p < kPartitions; ++p) {
       const auto& log = state.log[p];
+      found_to_[p] = log.size();
       const std::size_t from = p < state.cursor.ends.size() ? state.cursor.ends[p] : 0;
       for (std::size_t i = std::min(from, log.size()); i < log.size(); ++i) {
         known_.emplace(log[i].key, log[i].rev);
@@ -357,7 +361,9 @@ class KafkaSinkModel final : public SimSink {
                       text_of(entry),
                       holder_.ledger,
                       entry.kind == EntryKind::Record,
-                      batch.mode == Mode::Materialize};
+                      batch.mode == Mode::Materialize,
+                      epoch_,
+                      found_to_[partition_of(entry.rkey)]};
       if (known_.contains({message.key, message.rev})) continue;
       if (target_.poison(entry)) {
         if (!first) first = refusal(target_, entry);
@@ -381,6 +387,7 @@ class KafkaSinkModel final : public SimSink {
   }
   KafkaModel& kafka_;
   std::set<std::pair<std::string, std::uint64_t>> known_;
+  std::size_t found_to_[kPartitions] = {};  // where the partitions ended when they were read back
   std::uint64_t tail_last_ = 0;  // the highest rev that read-back found
   std::optional<Owed> owed_;
 };
