@@ -1,8 +1,9 @@
-// For any input of up to 1 MB the decoder takes at most 4 bytes for each of its own and 64 KiB, and
-// at most 10 ms. A piece of the input is repeated, so that a few bytes make a megabyte.
+// For any input of up to 1 MB the decoder takes at most 4 bytes for each of its own (that of
+// platform events, whose JSON has six for a control character: 20) and 64 KiB, and at most 10 ms. A
+// piece of the input is repeated, so that a few bytes make a megabyte.
 //
 // Memory is counted by our own operator new and is exact. Time is the thread's own CPU time, the
-// best of three; what a sanitizer and a busy machine cost is in kSlack, so this finds what grows
+// best of some; what a sanitizer and a busy machine cost is in kSlack, so this finds what grows
 // beyond its input, not what grows by a half. tests/unit/avro/hostile_test.cpp measures without
 // sanitizers.
 
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 
+#include "schemas/avro/platform_decoder.hpp"
 #include "tests/fuzz/decoding.hpp"
 #include "tests/fuzz/schemas.hpp"
 #include "tests/unit/avro/heap.hpp"
@@ -23,7 +25,7 @@ constexpr double kMsMax = 10;
 #if defined(HEADWATER_SANITIZED)
 constexpr double kSlack = 60;
 #else
-constexpr double kSlack = 5;
+constexpr double kSlack = 2;  // caches and cores are shared
 #endif
 
 double cpu_ms() {
@@ -44,29 +46,47 @@ std::string stretched(std::string_view bytes,
   return out.append(bytes.substr(from));
 }
 
+/// `make`: gives a decoder. `growth`: bytes that it may take for each of the payload.
+template <typename Event, typename Make, typename Check>
+void expect_bounded(std::string_view payload,
+                    std::size_t growth,
+                    const Make& make,
+                    const Check& check) {
+  double best_ms = 1e9;
+  for (int i = 0; i < 20 && best_ms > kMsMax; ++i) {
+    auto decoder = make();
+    avro::Scratch scratch;
+    Event event;
+    const std::size_t before = avro::test::heap.bytes;
+    avro::test::restart();
+    const double start_ms = cpu_ms();
+    const auto done = decoder.decode(payload, scratch, event);
+    best_ms = std::min(best_ms, cpu_ms() - start_ms);
+    HEADWATER_ASSERT(avro::test::heap.bytes_peak - before <= growth * payload.size() + 64 * 1024);
+    check(done, event);
+  }
+  HEADWATER_ASSERT(best_ms <= kSlack * kMsMax);
+}
+
 }  // namespace
 
 FUZZ_TARGET(avro_bounds) {
   fuzz::Pieces pieces(input);
-  const auto& plan = fuzz::picked_plan(pieces.byte());
+  const auto which = pieces.byte();
   const auto size_max = kMegabyte >> (pieces.byte() % 12);
   const auto from = pieces.number(2);
   const auto size = pieces.byte();
   const fuzz::Exact payload(stretched(pieces.rest(), from, size, size_max));
 
   NameTable names;
-  double best_ms = 1e9;
-  for (int i = 0; i < 3 && best_ms > kMsMax; ++i) {
-    avro::EventDecoder decoder(plan, names);
-    avro::Scratch scratch;
-    EventView event;
-    const std::size_t before = avro::test::heap.bytes;
-    avro::test::restart();
-    const double start_ms = cpu_ms();
-    const auto done = decoder.decode(payload.view(), scratch, event);
-    best_ms = std::min(best_ms, cpu_ms() - start_ms);
-    HEADWATER_ASSERT(avro::test::heap.bytes_peak - before <= 4 * payload.view().size() + 64 * 1024);
-    fuzz::check_event(done, event, names);
-  }
-  HEADWATER_ASSERT(best_ms <= kSlack * kMsMax);
+  expect_bounded<EventView>(
+      payload.view(),
+      4,
+      [&] { return avro::EventDecoder(fuzz::picked_plan(which), names); },
+      [&](const auto& done, const auto& event) { fuzz::check_event(done, event, names); });
+  expect_bounded<PlatformEventView>(
+      payload.view(),
+      20,
+      [&] { return avro::PlatformDecoder(fuzz::picked_platform_plan(which)); },
+      [](const auto&, const auto&) {});  // platform_event.cpp looks at what comes out
 }
