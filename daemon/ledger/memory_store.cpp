@@ -1,15 +1,8 @@
 #include "daemon/ledger/memory_store.hpp"
 
-#include <optional>
+#include <algorithm>
 
 namespace headwater::ledger {
-
-struct MemoryOp {
-  Family family;
-  std::string key;
-  std::optional<std::string> value;  // nothing: erase
-  std::string to;                    // not empty: erase [key, to)
-};
 
 class MemoryBatch final : public StoreBatch {
  public:
@@ -25,24 +18,65 @@ class MemoryBatch final : public StoreBatch {
   std::vector<MemoryOp> ops;
 };
 
-void MemoryDisk::crash() {
+void MemoryDisk::apply(Tables& tables, const Ops& ops) {
+  for (const MemoryOp& op : ops) {
+    auto& table = tables[static_cast<std::size_t>(op.family)];
+    if (op.value) {
+      table.insert_or_assign(op.key, *op.value);
+    } else if (op.to.empty()) {
+      table.erase(op.key);
+    } else {
+      table.erase(table.lower_bound(op.key), table.lower_bound(op.to));
+    }
+  }
+}
+
+void MemoryDisk::crash(std::size_t kept) {
   const std::lock_guard lock(mutex_);
+  if (failed_) unsynced_.push_back(std::move(*failed_));
+  failed_.reset();
+  for (std::size_t i = 0; i < std::min(kept, unsynced_.size()); ++i) apply(synced_, unsynced_[i]);
+  unsynced_.clear();
   now_ = synced_;
   broken_ = false;
-  all_synced_ = true;
   tear_in_ = 0;
 }
 
-std::shared_ptr<MemoryDisk> MemoryDisk::copy() const {
+std::size_t MemoryDisk::unsynced() const {
   const std::lock_guard lock(mutex_);
+  return unsynced_.size() + (failed_ ? 1 : 0);
+}
+
+/// What of a failed write is on the disk shows now, and what shows is durable: RocksDB writes what
+/// it finds in its log to files before an open ends.
+void MemoryDisk::reopen() {
+  const std::lock_guard lock(mutex_);
+  broken_ = false;
+  if (failed_) {
+    apply(now_, *failed_);
+    unsynced_.push_back(std::move(*failed_));
+    failed_.reset();
+  }
+  for (const Ops& ops : unsynced_) apply(synced_, ops);
+  unsynced_.clear();
+}
+
+std::shared_ptr<MemoryDisk> MemoryDisk::copy(std::size_t kept) const {
   auto out = std::make_shared<MemoryDisk>();
-  out->now_ = out->synced_ = synced_;
+  {
+    const std::lock_guard lock(mutex_);
+    out->synced_ = synced_;
+    out->unsynced_ = unsynced_;
+    out->failed_ = failed_;
+  }
+  out->crash(kept);
   return out;
 }
 
-void MemoryDisk::tear_write(std::size_t n) {
+void MemoryDisk::tear_write(std::size_t n, bool found) {
   const std::lock_guard lock(mutex_);
   tear_in_ = n;
+  tear_found_ = found;
 }
 
 std::size_t MemoryDisk::writes() const {
@@ -88,26 +122,32 @@ class MemoryScan final : public StoreScan {
 
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(std::shared_ptr<MemoryDisk> disk) : disk_(std::move(disk)) {}
+  explicit MemoryStore(std::shared_ptr<MemoryDisk> disk) : disk_(std::move(disk)) {
+    disk_->reopen();
+  }
 
   std::unique_ptr<StoreBatch> batch() override { return std::make_unique<MemoryBatch>(); }
 
   Result<void> write(StoreBatch& batch, bool sync) override {
     auto& ops = static_cast<MemoryBatch&>(batch).ops;
     const std::lock_guard lock(disk_->mutex_);
-    if (disk_->tear_in_ > 0 && --disk_->tear_in_ == 0) disk_->broken_ = true;
+    if (!disk_->broken_ && disk_->tear_in_ > 0 && --disk_->tear_in_ == 0) {
+      disk_->broken_ = true;
+      if (disk_->tear_found_) disk_->failed_ = ops;
+    }
     if (disk_->broken_) {
       ops.clear();
       return fatal("ledger: write: the disk failed (injected); start again");
     }
-    for (const MemoryOp& op : ops) apply(disk_->now_, op);
-    // A sync also makes durable what earlier unsynced writes left: the log is one file.
-    if (sync && disk_->all_synced_) {
-      for (const MemoryOp& op : ops) apply(disk_->synced_, op);
-    } else if (sync) {
-      disk_->synced_ = disk_->now_;
+    MemoryDisk::apply(disk_->now_, ops);
+    if (sync) {
+      // A sync also makes durable what earlier unsynced writes left: the log is one file.
+      for (const auto& earlier : disk_->unsynced_) MemoryDisk::apply(disk_->synced_, earlier);
+      disk_->unsynced_.clear();
+      MemoryDisk::apply(disk_->synced_, ops);
+    } else {
+      disk_->unsynced_.push_back(ops);
     }
-    disk_->all_synced_ = sync;
     for (const MemoryOp& op : ops) {
       if (op.value) ++disk_->puts_[static_cast<std::size_t>(op.family)];
     }
@@ -151,16 +191,6 @@ class MemoryStore final : public Store {
   void flush() noexcept override {}
 
  private:
-  static void apply(std::array<MemoryDisk::Table, kFamilies>& tables, const MemoryOp& op) {
-    auto& table = tables[static_cast<std::size_t>(op.family)];
-    if (op.value) {
-      table.insert_or_assign(op.key, *op.value);
-    } else if (op.to.empty()) {
-      table.erase(op.key);
-    } else {
-      table.erase(table.lower_bound(op.key), table.lower_bound(op.to));
-    }
-  }
   std::shared_ptr<MemoryDisk> disk_;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 sim::Options without_faults() {
   sim::Options options;
-  options.no_faults = true;
+  options.faults.emplace();
   return options;
 }
 

@@ -45,14 +45,15 @@ int main(int argc, char** argv) {
   app.add_option("--failures", failures_max, "stop after so many failed seeds");
   app.add_flag("--trace", options.print, "print what happens, step by step");
   app.add_flag("--logs", logs, "let the daemon log to stderr");
-  app.add_flag("--points", points, "list the labelled steps that were reached");
+  app.add_flag(
+      "--points", points, "list the labelled steps: times reached, runs that crashed there");
   CLI11_PARSE(app, argc, argv);
   headwater::log::set_level(logs ? headwater::log::Level::Debug : headwater::log::Level::None);
 
   // Of our own core: on a busy machine as many seeds are run.
   const auto elapsed = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
   std::size_t failures = 0, done = 0, entries = 0, crashes = 0;
-  std::map<std::string, std::uint64_t> reached;
+  std::map<std::string, std::uint64_t> reached, crashed;
   for (options.seed = from; options.seed < from + seeds && failures < failures_max;
        ++options.seed) {
     if (seconds_max > 0 && elapsed() > seconds_max) break;
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
     entries += outcome.entries;
     crashes += outcome.crashes;
     for (const auto& [label, count] : outcome.points) reached[label] += count;
+    for (const auto& label : outcome.crashed) ++crashed[label];
     if (options.print) {
       std::printf("trace %016llx\n", static_cast<unsigned long long>(outcome.hash));
     }
@@ -70,7 +72,10 @@ int main(int argc, char** argv) {
   }
   if (points) {
     for (const auto& [label, count] : reached) {
-      std::printf("%8llu  %s\n", static_cast<unsigned long long>(count), label.c_str());
+      std::printf("%8llu %8llu  %s\n",
+                  static_cast<unsigned long long>(count),
+                  static_cast<unsigned long long>(crashed[label]),
+                  label.c_str());
     }
   }
   std::printf(

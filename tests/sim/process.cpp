@@ -120,11 +120,10 @@ bool Process::start() {
   auto parts = std::make_unique<Parts>(clock_);
   world_.process = id_;
   world_.actor = "start";
-  auto opened = ledger::Ledger::open(
-      std::make_unique<SimStore>(ledger::open_memory_store(disk_), world_, disk_full_until_),
-      options,
-      mappings()[mapping_],
-      clock_);
+  auto opened = ledger::Ledger::open(std::make_unique<SimStore>(disk_, world_, disk_full_until_),
+                                     options,
+                                     mappings()[mapping_],
+                                     clock_);
   if (!opened) {
     world_.trace.line(fmt::format("{} start of {} failed", world_.now_ms(), id_));
     return false;
@@ -263,9 +262,17 @@ Step Process::step_remap() {
 
 void Process::die(bool power) {
   parts_.reset();
-  if (power) disk_->crash();
-  world_.trace.line(
-      fmt::format("{} {} is gone{}", world_.now_ms(), id_, power ? ", power too" : ""));
+  if (!power) {
+    world_.trace.line(fmt::format("{} {} is gone", world_.now_ms(), id_));
+    return;
+  }
+  const std::size_t unsynced = disk_->unsynced(), kept = world_.random.below(unsynced + 1);
+  disk_->crash(kept);
+  world_.trace.line(fmt::format("{} {} is gone, power too: {} of {} unsynced writes stay",
+                                world_.now_ms(),
+                                id_,
+                                kept,
+                                unsynced));
 }
 
 void Process::stop() {

@@ -53,7 +53,7 @@ class Process {
 
   /// Opens the ledger and builds the loops. False: it died on the way.
   bool start();
-  /// Gone at once. `power`: with all that was not synced.
+  /// Gone at once. `power`: with what was not synced, but for a prefix of it.
   void die(bool power);
   /// As after SIGTERM: nothing more is asked for, sinks pay what they owe.
   void stop();
@@ -67,7 +67,10 @@ class Process {
   const HiddenFields* hidden() const;
   int id() const { return id_; }
   std::string holder() const { return "machine:" + std::to_string(id_); }
-  std::shared_ptr<ledger::MemoryDisk> disk() const { return disk_; }
+  /// The state directory as another machine would find it: what is synced, and some of the rest.
+  std::shared_ptr<ledger::MemoryDisk> copy_disk() {
+    return disk_->copy(world_.random.below(disk_->unsynced() + 1));
+  }
   /// The state directory is another from now on. REQUIRES: not up().
   void set_disk(std::shared_ptr<ledger::MemoryDisk> disk) { disk_ = std::move(disk); }
   Subscriptions& subscriptions() { return subscriptions_; }

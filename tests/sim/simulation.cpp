@@ -347,7 +347,7 @@ void Simulation::strike() {
   }
   if (faults.restore > 0 && backups_.size() < 4 && world_.random.chance(0.1)) {
     Process& process = daemons_[0]->process;
-    backups_.push_back({process.disk()->copy(), process.subscriptions()});
+    backups_.push_back({process.copy_disk(), process.subscriptions()});
   }
   if (faults.deselect > 0) org_.deselected() != nullptr ? select_again() : deselect();
   if (faults.hide > 0) strike_field();
@@ -432,7 +432,7 @@ void Simulation::strike_process() {
 void Simulation::begin_rival() {
   world_.trace.line(fmt::format("{} a rival begins", world_.now_ms()));
   Process& ours = daemons_[0]->process;
-  daemons_.push_back(std::make_unique<Daemon>(world_, org_, targets_, 2, ours.disk()->copy()));
+  daemons_.push_back(std::make_unique<Daemon>(world_, org_, targets_, 2, ours.copy_disk()));
   daemons_[1]->copied = true;
   daemons_[1]->process.subscriptions() = ours.subscriptions();
   // A copy takes time: no two ledgers start in the same microsecond.
@@ -567,6 +567,7 @@ Outcome Simulation::run() {
   outcome_.entries = daemons_[0]->watch.entries();
   outcome_.hash = world_.trace.hash();
   outcome_.points = world_.points;
+  outcome_.crashed = world_.crashed;
   return outcome_;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "tests/sim/world.hpp"
@@ -15,6 +16,7 @@ struct Outcome {
   std::size_t steps = 0, entries = 0, crashes = 0;
   std::uint64_t hash = 0;                       ///< of the trace
   std::map<std::string, std::uint64_t> points;  ///< labelled steps reached
+  std::set<std::string> crashed;                ///< those at which a process died
   bool ok() const { return failure.empty(); }
 };
 

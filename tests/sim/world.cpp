@@ -42,7 +42,7 @@ Faults Faults::draw(Random& random) {
   out.term = some(0.3, 0.5);
   out.pause = some(0.3, 0.01);
   out.clock_back = some(0.2, 0.5);
-  out.disk_full = some(0.15, 0.01);
+  out.disk = some(0.15, 0.01);
   out.restore = some(0.1, 0.3);
   out.remap = some(0.15, 0.5);
   out.rival = random.chance(0.1);
@@ -90,7 +90,7 @@ Faults Faults::draw(Random& random) {
 
 World::World(const Options& o) : options(o), random(o.seed), trace(o.print) {
   Random of_faults(~o.seed);
-  if (!o.no_faults && !o.crash_at) faults = Faults::draw(of_faults);
+  faults = o.faults ? *o.faults : Faults::draw(of_faults);
 }
 
 void World::point(std::string_view what) {
@@ -100,6 +100,7 @@ void World::point(std::string_view what) {
   const bool struck =
       wanted ? wanted->first == label && wanted->second == count : roll(faults.crash);
   if (!struck) return;
+  crashed.insert(label);
   trace.line(fmt::format("{} crash of {} at {}", now_ms(), process, label));
   throw Crash{process};
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -66,11 +67,11 @@ class Trace {
 struct Faults {
   // the process
   double crash = 0;       ///< at a labelled step
-  double power_loss = 0;  ///< share of crashes that lose what was not synced
+  double power_loss = 0;  ///< share of crashes that lose what was not synced, or the end of it
   double term = 0;        ///< share of ends that are orderly stops
   double pause = 0;       ///< a process stands still for a while, as under SIGSTOP
   double clock_back = 0;  ///< a start whose wall clock lies a day off
-  double disk_full = 0;   ///< a write of the store fails, and others for a while
+  double disk = 0;        ///< a write of the store fails: it may be on the disk all the same
   double restore = 0;     ///< a start from an older copy of the state directory
   double remap = 0;       ///< a start with another mapping
   bool rival = false;     ///< a copy of the state directory is started beside us
@@ -117,9 +118,9 @@ struct Options {
   std::uint64_t seed = 1;
   std::size_t changes = 60;  ///< that the org makes before faults stop
   bool print = false;        ///< the trace, to stdout
-  /// Instead of drawn faults: one crash when this labelled step is reached for the n-th time.
+  /// Instead of crashes by chance: one when this labelled step is reached for the n-th time.
   std::optional<std::pair<std::string, std::uint64_t>> crash_at;
-  bool no_faults = false;
+  std::optional<Faults> faults;  ///< instead of drawn ones
 };
 
 /// What every part of a run shares.
@@ -146,6 +147,7 @@ class World {
   int process = 0;    ///< whose actor is running
   std::string actor;
   std::map<std::string, std::uint64_t> points;  ///< labelled steps and how often they were reached
+  std::set<std::string> crashed;                ///< those at which a process died
   std::function<void()> on_wait;
 };
 
