@@ -112,6 +112,13 @@ class Scene:
                   lambda: all(self.world.sink(sink)["cursor_rev"] > before[sink] for sink in sinks), seconds,
                   told=lambda: self.daemon.status()["sinks"])
 
+    def waits_it_out(self, sink, *texts):
+        """The sink waits and says so, others go on; then what `kept` undoes is undone, and the fault is over."""
+        self.sink_is(sink, "waiting", *texts)
+        self.others_move(sink)
+        self.kept.close()
+        self.over()
+
     def others_move(self, *sinks, seconds=60, times=2):
         self.moves(*(sink for sink in self.world.sinks if sink not in sinks), seconds=seconds, times=times)
 
@@ -140,8 +147,7 @@ class Scene:
 
     def entries(self, world, sink):
         """What that daemon has written there since it started."""
-        return sum(value for name, value in world.daemon.metrics().items()
-                   if name.startswith("headwater_sink_entries_total") and f'sink="{sink}"' in name)
+        return world.daemon.metric("headwater_sink_entries_total", f'sink="{sink}"')
 
     def never_wrote(self, world, *sinks):
         for sink in sinks:
@@ -160,8 +166,7 @@ class Scene:
             raise Failed(f"{what}: {before:g} before, {after:g} after")
 
     def metric(self, start):
-        """Sum of the metrics whose name with labels begins so."""
-        return sum(value for name, value in self.daemon.metrics().items() if name.startswith(start))
+        return self.daemon.metric(start)
 
 
 def counters(metrics):

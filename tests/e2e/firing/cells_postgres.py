@@ -76,10 +76,7 @@ def _(scene):
     sql = scene.servers.postgres.sql
     sql("alter system set default_transaction_read_only = on", "select pg_reload_conf()")
     scene.kept.callback(sql, "alter system reset default_transaction_read_only", "select pg_reload_conf()")
-    scene.sink_is("postgres", "waiting", "read-only transaction")
-    scene.others_move("postgres")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("postgres", "read-only transaction")
 
 
 @cell("postgres", "no connection left (role's limit)", "waits and says so, others go on")
@@ -88,19 +85,13 @@ def _(scene):
     postgres.sql("alter role headwater connection limit 0")
     scene.kept.callback(postgres.sql, "alter role headwater connection limit -1")
     postgres.end_sessions()
-    scene.sink_is("postgres", "waiting", "too many connections")
-    scene.others_move("postgres")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("postgres", "too many connections")
 
 
 @cell("postgres", "a table locked by someone else", "waits and says so, others go on, nothing quarantined")
 def _(scene):
     session_with(scene, LOCK_TABLES)
-    scene.sink_is("postgres", "waiting", "lock timeout")
-    scene.others_move("postgres")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("postgres", "lock timeout")
 
 
 @cell("postgres", "one row refused (check constraint)", "that row alone to quarantine, its neighbours land", quick=True)
@@ -233,10 +224,7 @@ def _(scene):
         sql("alter system reset synchronous_standby_names", "select pg_reload_conf()")
 
     scene.kept.callback(mend)
-    scene.sink_is("postgres", "waiting", "postgres")
-    scene.others_move("postgres")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("postgres", "postgres")
 
 
 @cell("postgres", "the role's statement_timeout and lock_timeout are 1 ms", "goes on: its sessions have deadlines of their own")
@@ -256,7 +244,4 @@ def _(scene):
 @cell("postgres", "the cursor's row locked by someone else", "waits and says so, others go on, nothing quarantined")
 def _(scene):
     session_with(scene, "select * from crm.cursor for update")
-    scene.sink_is("postgres", "waiting", "lock timeout")
-    scene.others_move("postgres")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("postgres", "lock timeout")

@@ -61,10 +61,7 @@ def _(scene):
     redis = scene.servers.redis
     redis.call("config", "set", "maxmemory", "1mb")
     scene.kept.callback(redis.call, "config", "set", "maxmemory", "0")
-    scene.sink_is("redis", "waiting", "OOM", "raise the server's maxmemory")
-    scene.others_move("redis")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("redis", "OOM", "raise the server's maxmemory")
 
 
 @cell("redis", "read-only replica answers", "waits and says so, nothing quarantined, others go on")
@@ -73,10 +70,7 @@ def _(scene):
     # A primary that is never reached: the data stays, and the server serves reads alone.
     redis.call("replicaof", "127.0.0.1", "1")
     scene.kept.callback(redis.call, "replicaof", "no", "one")
-    scene.sink_is("redis", "waiting", "READONLY")
-    scene.others_move("redis")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("redis", "READONLY")
 
 
 @cell("redis", "cannot save to its disk (MISCONF)", "waits and says so, nothing quarantined, others go on")
@@ -96,10 +90,7 @@ def _(scene):
         redis.call("bgsave", check=False)
 
     scene.kept.callback(mend)
-    scene.sink_is("redis", "waiting", "MISCONF")
-    scene.others_move("redis")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("redis", "MISCONF")
 
 
 @cell("redis", "disk full (tmpfs), append-only file", "waits and says so, nothing quarantined, others go on", rate=40)
@@ -237,10 +228,7 @@ def _(scene):
     scene.kept.callback(mend)
     say("config set maxclients 1")
     say("client kill type normal skipme yes")
-    scene.sink_is("redis", "waiting", "max number of clients")
-    scene.others_move("redis")
-    scene.kept.close()
-    scene.over()
+    scene.waits_it_out("redis", "max number of clients")
 
 
 @cell("redis", "a key deleted by someone behind its back", "found by the audit of the sinks, and written again")

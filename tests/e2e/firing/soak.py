@@ -85,7 +85,7 @@ def run(fire, seconds):
     mean = sum(rss for _, rss in samples) / len(samples)
     percent = slope(samples) * 600 / mean * 100
     peak = max(rss for _, rss in samples)
-    written = sum(value for name, value in world.daemon.metrics().items() if name.startswith("headwater_sink_entries_total"))
+    written = world.daemon.metric("headwater_sink_entries_total")
     figures = (f"Soak: {seconds} s, {len(done)} faults, {written:.0f} entries written; memory {mean:.0f} MiB, peak {peak:.0f}, "
                f"slope {percent:+.1f} % in 10 minutes; sockets and files {at_first} at first, "
                f"{world.daemon.descriptors()} at the end; threads {threads_at_first} and {world.daemon.threads()}.")

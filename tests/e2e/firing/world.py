@@ -184,6 +184,10 @@ class Daemon:
                 out[name] = float(value)
         return out
 
+    def metric(self, start, label=""):
+        """Sum of the metrics whose name with labels begins so, and has that label."""
+        return sum(value for name, value in self.metrics().items() if name.startswith(start) and label in name)
+
     def said(self):
         """What it logged since `mark`."""
         with open(self.log, encoding="utf-8", errors="replace") as log:
@@ -306,19 +310,19 @@ class World:
 
     def lags(self):
         """Why not every target holds what the org has sent, in words; empty: they do."""
-        sent = self.org.stats()["last_replay_id"]
+        out = self.behind_org()
         status = self.daemon.status()
-        out = [f"position {stream['position']}, sent {sent}" for stream in status["streams"] if stream["position"] != sent]
         out += [f"{sink['sink']} open={sink['open']} lag={sink['lag_entries']} materializing={sink['materializing']}"
                 for sink in status["sinks"] if not sink["open"] or sink["lag_entries"] or sink["materializing"]]
         out += [f"{part['part']} {part['state']}: {part['why']}" for part in status["parts"] if part["state"] != "ok"]
         out += ["records are being told anew"] if status["ledger"]["reprojecting"] else []
         return out
 
-    def lags_behind_org(self):
-        """Whether its ledger lacks what the org has sent."""
+    def behind_org(self):
+        """What its ledger lacks of what the org has sent, in words."""
         sent = self.org.stats()["last_replay_id"]
-        return any(stream["position"] != sent for stream in self.daemon.status()["streams"])
+        return [f"position {stream['position']}, sent {sent}" for stream in self.daemon.status()["streams"]
+                if stream["position"] != sent]
 
     def holes(self):
         return self.daemon.status()["holes"]
