@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "tests/support/temp_dir.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
@@ -12,17 +12,9 @@ namespace {
 
 class DirectoryTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/headwater-ledger-XXXXXX";
-    root_ = ::mkdtemp(name);
-    directory = root_ + "/state";
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-  std::string directory;
+  const test::TempDir root;
+  const std::string directory = root.path() / "state";
   TestClock clock;
-
- private:
-  std::string root_;
 };
 
 TEST_F(DirectoryTest, ASecondOneOnTheSameDirectoryIsRefusedWithThePidOfTheFirst) {

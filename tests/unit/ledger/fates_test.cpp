@@ -1,13 +1,11 @@
 #include "daemon/ledger/fates.hpp"
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <random>
 #include <set>
 
 #include "daemon/ledger/back_refs.hpp"
 #include "daemon/ledger/record.hpp"
+#include "tests/support/temp_dir.hpp"
 #include "tests/unit/ledger/fixture.hpp"
 
 namespace headwater::ledger {
@@ -460,8 +458,8 @@ TEST_F(BackRefsTest, ABuildOfThemThatIsCutOffGoesOn) {
 }
 
 TEST_F(BackRefsTest, OnARealDiskTheyAreTheSame) {
-  char name[] = "/tmp/headwater-back-refs-XXXXXX";
-  const std::string directory = ::mkdtemp(name);
+  const test::TempDir root;
+  const std::string directory = root.path() / "store";
   auto store = open_rocks_store(directory);
   ASSERT_TRUE(store);
   auto opened = Ledger::open(std::move(*store), options, mapping_of(), clock);
@@ -473,8 +471,6 @@ TEST_F(BackRefsTest, OnARealDiskTheyAreTheSame) {
   ASSERT_TRUE(store);
   EXPECT_GT(rows_of(**store).size(), 20U);
   EXPECT_EQ(rows_of(**store), rows_of_states(**store));
-  store->reset();
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(BackRefsTest, ChildrenComeInPages) {

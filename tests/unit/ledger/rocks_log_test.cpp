@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "daemon/ledger/store.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace {
 std::atomic<bool> syncs_fail{false};
@@ -35,16 +35,10 @@ namespace fs = std::filesystem;
 class RocksLog : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/headwater-log-XXXXXX";
-    root_ = ::mkdtemp(name);
-    directory = root_ / "store";
     store = open(directory);
+    ASSERT_NE(store, nullptr);
   }
-  void TearDown() override {
-    syncs_fail = false;
-    store.reset();
-    fs::remove_all(root_);
-  }
+  void TearDown() override { syncs_fail = false; }
   static std::unique_ptr<Store> open(const fs::path& directory) {
     auto opened = open_rocks_store(directory);
     EXPECT_TRUE(opened) << opened.error().message;
@@ -64,7 +58,7 @@ class RocksLog : public ::testing::Test {
   }
   /// The directory as it stands now, each log cut to `length`.
   std::unique_ptr<Store> open_cut(std::uintmax_t length) {
-    const fs::path cut = root_ / "cut";
+    const fs::path cut = root.path() / "cut";
     fs::remove_all(cut);
     fs::copy(directory, cut, fs::copy_options::recursive);
     for (const fs::path& log : logs(cut))
@@ -78,7 +72,8 @@ class RocksLog : public ::testing::Test {
     }
     return out;
   }
-  fs::path root_, directory;
+  const test::TempDir root;
+  const fs::path directory = root.path() / "store";
   std::unique_ptr<Store> store;
 };
 

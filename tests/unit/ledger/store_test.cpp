@@ -1,11 +1,9 @@
 #include "daemon/ledger/store.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "daemon/ledger/memory_store.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace headwater::ledger {
 namespace {
@@ -13,19 +11,11 @@ namespace {
 /// One suite over both stores: what the ledger relies on.
 class StoreContract : public ::testing::TestWithParam<bool> {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/headwater-store-XXXXXX";
-    directory_ = ::mkdtemp(name);
-    open();
-  }
-  void TearDown() override {
-    store.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  void SetUp() override { open(); }
   void open() {
     store.reset();
     if (GetParam()) {
-      auto opened = open_rocks_store(directory_);
+      auto opened = open_rocks_store(directory_.path());
       ASSERT_TRUE(opened) << opened.error().message;
       store = std::move(*opened);
     } else {
@@ -49,11 +39,13 @@ class StoreContract : public ::testing::TestWithParam<bool> {
     }
     return out;
   }
-  std::unique_ptr<Store> store;
 
  private:
-  std::string directory_;
+  const test::TempDir directory_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+
+ protected:
+  std::unique_ptr<Store> store;  // goes before its directory
 };
 
 TEST_P(StoreContract, ABatchIsThereAfterAReopenWithAllItsFamilies) {
