@@ -7,8 +7,6 @@
 // beyond its input, not what grows by a half. tests/unit/avro/hostile_test.cpp measures without
 // sanitizers.
 
-#include <time.h>
-
 #include <algorithm>
 
 #include "schemas/avro/platform_decoder.hpp"
@@ -27,12 +25,6 @@ constexpr double kSlack = 60;
 #else
 constexpr double kSlack = 2;  // caches and cores are shared
 #endif
-
-double cpu_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
 
 /// Repeats a piece of `bytes` until there are up to `size_max`.
 std::string stretched(std::string_view bytes,
@@ -59,9 +51,9 @@ void expect_bounded(std::string_view payload,
     Event event;
     const std::size_t before = avro::test::heap.bytes;
     avro::test::restart();
-    const double start_ms = cpu_ms();
+    const double start_ms = avro::test::cpu_ms();
     const auto done = decoder.decode(payload, scratch, event);
-    best_ms = std::min(best_ms, cpu_ms() - start_ms);
+    best_ms = std::min(best_ms, avro::test::cpu_ms() - start_ms);
     HEADWATER_ASSERT(avro::test::heap.bytes_peak - before <= growth * payload.size() + 64 * 1024);
     check(done, event);
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <cstddef>
 
 namespace headwater::avro::test {
@@ -16,6 +18,13 @@ extern thread_local constinit Heap heap;
 inline void restart() {
   heap.allocations = 0;
   heap.bytes_peak = heap.bytes;
+}
+
+/// Of this thread, in ms: what else the machine does is not our cost.
+inline double cpu_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
 }  // namespace headwater::avro::test

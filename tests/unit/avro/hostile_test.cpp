@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <random>
 
@@ -254,12 +253,6 @@ class BoundTest : public testing::Test {
                 .out +
             value);
   }
-  /// Of this thread: what else the machine does is not our cost.
-  static double cpu_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-  }
   /// What a thread's own time may grow by beside others: caches and cores are shared.
   static constexpr double kSlack = 2;
 
@@ -272,9 +265,9 @@ class BoundTest : public testing::Test {
       Scratch scratch;
       const std::size_t before = test::heap.bytes;
       test::restart();
-      const double start_ms = cpu_ms();
+      const double start_ms = test::cpu_ms();
       (void)decoder.decode(payload, scratch, event).ok();
-      best_ms = std::min(best_ms, cpu_ms() - start_ms);
+      best_ms = std::min(best_ms, test::cpu_ms() - start_ms);
       EXPECT_LE(test::heap.bytes_peak - before, growth * payload.size() + 64 * 1024);
     }
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

@@ -118,6 +118,12 @@ test::FakeSource::Event before(std::int64_t number,
                                const std::map<std::string, std::string>& values) {
   return {event_of(kBefore, number, create, values), "r" + std::to_string(number), "before"};
 }
+/// That account's creation, by the older schema.
+test::FakeSource::Event create(std::int64_t number, int account) {
+  return {event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(account)),
+          "r" + std::to_string(number),
+          "before"};
+}
 test::FakeSource::Event after(std::int64_t number,
                               const std::map<std::string, std::string>& values) {
   return {event_of(kAfter, number, false, values), "r" + std::to_string(number), "after"};
@@ -303,7 +309,8 @@ TEST_F(SchemaChangeTest, AHoleOfAFieldEndsOnceTheStreamsArePastTheMomentThatItWa
   EXPECT_TRUE(tells_null(61)) << "null is null again";
 }
 
-TEST_F(SchemaChangeTest, ANullThatWasCommittedBeforeTheHoleOfItsFieldEndedSaysNothingThoughItComesLater) {
+TEST_F(SchemaChangeTest,
+       ANullThatWasCommittedBeforeTheHoleOfItsFieldEndedSaysNothingThoughItComesLater) {
   const auto committed_at = [](int number) { return 1'772'366'400'000 + number * 1000; };
   const auto tells_null = [&](int number) {
     hear({before(number, false, {{"Tier__c", kNull}, {"Gone__c", "x"}})});
@@ -407,12 +414,6 @@ TEST_F(SchemaChangeTest, SchemasThatFlipFlopAreFetchedAndToldOnce) {
 }
 
 TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain) {
-  const auto create = [](std::int64_t number, int account) {
-    return test::FakeSource::Event{
-        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(account)),
-        "r" + std::to_string(number),
-        "before"};
-  };
   hear({create(1, 1)});
   EXPECT_EQ(ledger->holes_open(), 0U) << "no other schema is known";
   hear({after(2, {{"New__c", "x"}})});
@@ -432,12 +433,6 @@ TEST_F(SchemaChangeTest, ARecordCreatedByTheOlderSchemaOfADeploymentIsReadAgain)
 }
 
 TEST_F(SchemaChangeTest, ASchemaIsInUseForAnHourAfterItsNewestEvent) {
-  const auto create = [](std::int64_t number, int account) {
-    return test::FakeSource::Event{
-        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(account)),
-        "r" + std::to_string(number),
-        "before"};
-  };
   hear({create(1, 1)});
   hear({after(8'000, {{"New__c", "x"}})});
   hear({create(8'000 + 3'599, 2)});
@@ -448,16 +443,10 @@ TEST_F(SchemaChangeTest, ASchemaIsInUseForAnHourAfterItsNewestEvent) {
 }
 
 TEST_F(SchemaChangeTest, AStartInTheMiddleOfADeploymentKnowsBothSchemas) {
-  const auto create = [](std::int64_t number) {
-    return test::FakeSource::Event{
-        event_of(kBefore, number, true, {{"Name", "A"}}, "Account", test::account(2)),
-        "r" + std::to_string(number),
-        "before"};
-  };
   hear({before(1, true, {{"Name", "A"}}), after(2, {{"New__c", "x"}})});
   open();
   make();
-  hear({create(3)});
+  hear({create(3, 2)});
   ASSERT_EQ(ledger->holes_open(), 1U);
   EXPECT_EQ(ledger->holes()[0].cause, "older_schema");
   EXPECT_EQ(source.calls["after"], 1) << "it is kept";

@@ -182,6 +182,16 @@ class SinkLoopTest : public test::PipelineTest {
     };
   }
   void refuse(const std::string& rkey) { refuse(std::vector{rkey}); }
+  /// One record is told, the next one refused: the row of that.
+  ledger::QuarantineRow refuse_second() {
+    create_accounts(1, 1);
+    make();
+    run();
+    refuse(key(2));
+    create_accounts(2, 2);
+    run();
+    return ledger->quarantined().at(0);
+  }
   void refuse_all_records() {
     target.fail = [](const Batch& batch) -> std::optional<Error> {
       for (const EntryView& entry : batch.entries) {
@@ -598,12 +608,7 @@ TEST_F(SinkLoopTest, AProbeThatFindsTheTargetGoneQuarantinesNothing) {
 
 TEST_F(SinkLoopTest, ARefusedChangeThatStatesWrittenWholeBringWithThemClosesItsRow) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse({key(2)});
-  create_accounts(2, 2);
-  run();
+  refuse_second();
   ASSERT_EQ(ledger->quarantine_open(), 1U);
   accept_all();
   target.cursors["emea"] = foreign_cursor("emea");
@@ -642,12 +647,7 @@ TEST_F(SinkLoopTest, ALaterChangeThatIsAcceptedClosesWhatWasRefusedOfItsRecord) 
 
 TEST_F(SinkLoopTest, AnImageThatIsToldAgainAndRefusedAgainIsAnotherTryOfItsRow) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse({key(2)});
-  create_accounts(2, 2);
-  run();
+  refuse_second();
   const RecordKey again[] = {*RecordKey::parse(key(2))};
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(ledger::AuditBook(*ledger).restate(again));
@@ -665,13 +665,7 @@ TEST_F(SinkLoopTest, AnImageThatIsToldAgainAndRefusedAgainIsAnotherTryOfItsRow) 
 
 TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse(key(2));
-  create_accounts(2, 2);
-  run();
-  const auto row = ledger->quarantined().at(0);
+  const auto row = refuse_second();
   const Rev before = target.cursors["emea"].rev;
 
   EXPECT_EQ(try_again(row), "error: refused again: target: write: refused");
@@ -696,13 +690,9 @@ TEST_F(SinkLoopTest, ARetryWritesTheNewestImageAndClosesTheRowWithEvidence) {
 
 TEST_F(SinkLoopTest, WhereHistoryIsOwedARetryTellsTheRecordAgainUnderANewRev) {
   target.history = true;
-  create_accounts(1, 1);
-  make();
+  const auto row = refuse_second();
+  create_accounts(3, 3);
   run();
-  refuse(key(2));
-  create_accounts(2, 3);
-  run();
-  const auto row = ledger->quarantined().at(0);
 
   std::string said;
   const RetryRequest wish{row, "alice", [&](const Result<std::string>& what) {
@@ -736,13 +726,7 @@ TEST_F(SinkLoopTest, WhereHistoryIsOwedARetryTellsTheRecordAgainUnderANewRev) {
 
 TEST_F(SinkLoopTest, ARecordToldAgainToATargetThatGoesAwayIsAnsweredAndClosesItsRowLater) {
   target.history = true;
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse(key(2));
-  create_accounts(2, 2);
-  run();
-  const auto row = ledger->quarantined().at(0);
+  const auto row = refuse_second();
   target.fail = [](const Batch&) { return transient("target: away"); };
   std::string said;
   RetryRequest request{
@@ -787,13 +771,7 @@ TEST_F(SinkLoopTest, ARefusedPlatformEventIsKeptAndARetryWritesItAsItWas) {
 
 TEST_F(SinkLoopTest, ARetryNeverRunsAheadOfTheJournal) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse(key(2));
-  create_accounts(2, 2);
-  run();
-  const auto row = ledger->quarantined().at(0);
+  const auto row = refuse_second();
   accept_all();
   apply({{account(2), 50, "newer", false}});
   const auto writes = target.writes.size();
@@ -805,13 +783,7 @@ TEST_F(SinkLoopTest, ARetryNeverRunsAheadOfTheJournal) {
 
 TEST_F(SinkLoopTest, ARetryAtASinkThatIsNotOpenTriesNothingAndSaysWhy) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse(key(2));
-  create_accounts(2, 2);
-  run();
-  const auto row = ledger->quarantined().at(0);
+  const auto row = refuse_second();
   target.fail = [](const Batch&) { return transient("target: away"); };
   create_accounts(3, 3);
   run();
@@ -840,13 +812,7 @@ TEST_F(SinkLoopTest, ARetryWhileStatesAreSentTriesNothingAndSaysWhy) {
 
 TEST_F(SinkLoopTest, ARetryThatLosesTheTargetIsNotCountedAndTheLoopBacksOff) {
   follow_from_head();
-  create_accounts(1, 1);
-  make();
-  run();
-  refuse(key(2));
-  create_accounts(2, 2);
-  run();
-  const auto row = ledger->quarantined().at(0);
+  const auto row = refuse_second();
   target.fail = [](const Batch&) { return transient("target: away"); };
   EXPECT_EQ(try_again(row), "error: target: away; not counted as a try, the row stays");
   EXPECT_EQ(ledger->quarantined().at(0).attempts, 1U);
