@@ -21,8 +21,8 @@ void protect_memory() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-/// Every file of the ledger stays open, and a journal or a state at its size has more of them than a
-/// shell's usual soft limit of 1024. Nothing here uses select(2), which would break above that.
+/// Every file of the ledger stays open, and a journal or a state at its size has more of them than
+/// a shell's usual soft limit of 1024. Nothing here uses select(2), which would break above that.
 void take_all_descriptors() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;

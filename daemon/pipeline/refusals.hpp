@@ -64,6 +64,15 @@ class Refusals {
   void failed(const Error& error);
 
  private:
+  enum class Verdict : std::uint8_t { Takes, Refuses, Unknown };
+  Result<Verdict> probe(Sink& sink,
+                        const EntryView& refused,
+                        const Error& error,
+                        const CursorMove& stay);
+  Result<Verdict> ask(Sink& sink,
+                      const EntryView& held,
+                      const Error& error,
+                      const CursorMove& stay);
   Result<std::string> write_again(Sink& sink,
                                   const RetryRequest& request,
                                   const CursorMove& stay,
@@ -75,16 +84,6 @@ class Refusals {
                            const CursorMove& stay,
                            EntryBatch& state,
                            std::optional<Error>& trouble) const;
-  void answer(std::string_view rkey, const Result<std::string>& what);
-  enum class Verdict : std::uint8_t { Takes, Refuses, Unknown };
-  Result<Verdict> probe(Sink& sink,
-                        const EntryView& refused,
-                        const Error& error,
-                        const CursorMove& stay);
-  Result<Verdict> ask(Sink& sink,
-                      const EntryView& held,
-                      const Error& error,
-                      const CursorMove& stay);
   Result<std::string> write_event(Sink& sink,
                                   const RetryRequest& request,
                                   const CursorMove& stay,
@@ -92,6 +91,7 @@ class Refusals {
   Error refused_again(const ledger::QuarantineRow& row,
                       const Error& error,
                       std::optional<Error>& trouble);
+  void answer(std::string_view rkey, const Result<std::string>& what);
   Result<bool> count_again(const EntryView& entry, const Error& error);
   Result<std::size_t> release(const EntryView& entry, const ledger::Closing& closing);
 

@@ -6,8 +6,7 @@ namespace headwater::verify {
 
 ConsumerRule::Says ConsumerRule::take(const kafka::ReadMessage& message) {
   if (message.org.empty()) return Says::Late;  // not ours: nobody takes it
-  auto& seen =
-      seen_[{std::string(message.topic), message.partition, std::string(message.org)}];
+  auto& seen = seen_[{std::string(message.topic), message.partition, std::string(message.org)}];
   const bool of_older_writer = message.epoch < seen.epoch;
   behind_ = seen.rev;
   if (message.rev > seen.rev) {

@@ -62,7 +62,7 @@ std::string LogStory::lives_on_in() const {
 struct LogView::Fact {
   std::uint64_t rev = 0, before = 0, digest = 0, epoch = 0;
   std::uint64_t behind = 0;  ///< of a dropped change: the rev that it stands behind
-  std::uint32_t topic = 0;  ///< records: its number
+  std::uint32_t topic = 0;   ///< records: its number
   std::uint32_t partition = 0;
   bool change = false, begins = false, deletes = false, cut = false, broken = false;
   bool before_left_out = false;  ///< the message was too long with it

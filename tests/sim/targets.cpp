@@ -96,10 +96,9 @@ bool SimSink::holds() const {
 
 Error SimSink::fenced() {
   open_ = false;
-  fenced_ = fatal(fmt::format("{}: fenced: {} holds it now; this sink stays stopped",
-                              target_.name(),
-                              target_.state().cursor.holder),
-                  "FENCED");
+  fenced_ = taken_over(fmt::format("{}: fenced: {} holds it now; this sink stays stopped",
+                                   target_.name(),
+                                   target_.state().cursor.holder));
   return *fenced_;
 }
 
@@ -388,7 +387,7 @@ class KafkaSinkModel final : public SimSink {
   KafkaModel& kafka_;
   std::set<std::pair<std::string, std::uint64_t>> known_;
   std::size_t found_to_[kPartitions] = {};  // where the partitions ended when they were read back
-  std::uint64_t tail_last_ = 0;  // the highest rev that read-back found
+  std::uint64_t tail_last_ = 0;             // the highest rev that read-back found
   std::optional<Owed> owed_;
 };
 

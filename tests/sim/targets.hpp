@@ -38,8 +38,8 @@ struct Message {
   std::uint64_t rev = 0;
   std::string text;  ///< what it says, to be compared
   std::string ledger;
-  bool record = true;  ///< false: a hole's or a quarantine row's
-  bool state = false;  ///< told by a materialization: what the record is, not what changed
+  bool record = true;        ///< false: a hole's or a quarantine row's
+  bool state = false;        ///< told by a materialization: what the record is, not what changed
   std::uint64_t epoch = 0;   ///< of its writer
   std::size_t found_to = 0;  ///< what stands in the partition before it, its writer had read back
   bool late = false;         ///< it came once its writer had given up

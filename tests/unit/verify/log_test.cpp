@@ -237,8 +237,7 @@ TEST_F(Log, APlatformEventsLateCopyIsADifferenceWithTransactionsAlone) {
     event(5, 1);
     std::vector<std::string> expected;
     if (with)
-      expected.emplace_back(
-          "platform events: kafka: 1 events came twice, though in transactions");
+      expected.emplace_back("platform events: kafka: 1 events came twice, though in transactions");
     EXPECT_EQ(differences(), expected);
   }
 }
