@@ -157,7 +157,7 @@ def _(scene):
 
 
 @cell("daemon", "frozen for 22 s, Kafka with transactions", "longer than a transaction may last: what the broker ended is sent again, once",
-      world=TRANSACTIONS)
+      world=TRANSACTIONS, rate=5)  # so that a transaction of few partitions ends within its deadline however late answers are
 def _(scene):
     # The daemon waits for an answer within a transaction that it has begun: that one is open, and the broker ends it.
     with scene.servers.kafka.gate.fault(down={"latency_ms": 800}):

@@ -120,7 +120,7 @@ def _(scene):
 
 
 @cell("kafka", "transactions: answers vanish, requests arrive", "whether one was committed is read there, never guessed: each change once",
-      world=TRANSACTIONS)
+      world=TRANSACTIONS, rate=5)  # few partitions in each, as answers are late
 def _(scene):
     """Answers come late before they vanish: the next to vanish is of any step of a transaction, its end as well. Which ones were
     committed though nobody said so, the cursor tells when the sink opens again."""
