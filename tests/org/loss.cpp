@@ -15,6 +15,12 @@ std::string_view symbol(ChangeType type) {
   return at < kSymbols.size() ? kSymbols[at] : "OTHER";
 }
 
+/// Nothing that is still to be told. An update may begin so: the same values a second time within
+/// one second change no field, and not LastModifiedDate.
+bool none(const LeafSet& leaves) {
+  return std::none_of(leaves.begin(), leaves.end(), [](bool set) { return set; });
+}
+
 }  // namespace
 
 void SilentLoss::set(double share, std::uint64_t seed) {
@@ -39,6 +45,7 @@ bool SilentLoss::takes(const ObjectDef& object, const EventHeader& header, const
     told.commit_number = header.commit_number;
     told.commit_timestamp = header.commit_timestamp;
     told.untold = shown;
+    told.told = header.type == ChangeType::Update && none(shown);
   }
   return true;
 }
@@ -68,8 +75,7 @@ void SilentLoss::seen(const EventHeader& header, const LeafSet& shown) {
         for (std::size_t i = 0; i < std::min(shown.size(), lost.untold.size()); ++i) {
           if (shown[i]) lost.untold[i] = false;
         }
-        lost.told = lost.told ||
-                    std::none_of(lost.untold.begin(), lost.untold.end(), [](bool b) { return b; });
+        lost.told = lost.told || none(lost.untold);
       }
     }
   }

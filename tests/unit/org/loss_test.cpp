@@ -84,6 +84,18 @@ TEST(SilentLoss, AnUpdateLeavesNoTraceOnceAllItsFieldsWereToldAgain) {
   EXPECT_EQ(lost[1].at("seen_after"), true);
 }
 
+TEST(SilentLoss, AnUpdateThatChangedNothingLeavesNoTrace) {
+  World world;
+  world.store.loss().set(1, 1);
+  EventHeader header;
+  header.type = ChangeType::Update;
+  header.record_ids = {"00Q5f0000000001AAA"};
+  const LeafSet nothing(world.lead.leaves.size());
+  EXPECT_TRUE(world.store.loss().takes(world.lead, header, nothing));
+  ASSERT_EQ(world.lost().size(), 1U);
+  EXPECT_EQ(world.lost().front().at("told"), true);
+}
+
 TEST(SilentLoss, WhatALostDeletionClearsIsListedBesideIt) {
   World world;
   const auto& account = world.catalog.get("Account");
