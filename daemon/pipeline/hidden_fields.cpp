@@ -154,7 +154,8 @@ Result<void> HiddenFields::doubt_shown_again(const std::string& object,
 }
 
 Result<void> HiddenFields::end_hole(ledger::Hole hole, const Listening& by) {
-  if (!have_told(by, hole.object, noticed_at(hole, by.now))) return {};
+  // Nothing promises that an event comes soon after its commit.
+  if (!have_told(by, hole.object, noticed_at(hole, by.now) + by.settle.count())) return {};
   Object known;
   {
     const std::lock_guard lock(mutex_);

@@ -32,8 +32,8 @@ namespace headwater {
 /// The hole begins when a describe last showed the field (0: none did), or at 0 if the object was
 /// read in whole, for then a row that was read meanwhile lacks it however old it is. What was
 /// committed while it was hidden comes late, and again: until the hole has an end a null of the
-/// field says nothing, and later neither if it was committed no later than what the streams had told
-/// by that end. Such a null that is true is read with the hole.
+/// field says nothing, and later neither if it was committed no later than what the streams had
+/// told by that end. Such a null that is true is read with the hole.
 ///
 /// The org's worker tells, its streams ask. Thread-safe.
 class HiddenFields {
@@ -44,8 +44,9 @@ class HiddenFields {
   Result<void> described(const salesforce::ObjectDescription& object);
 
   /// A hole `field_hidden` ends once the streams have told what was committed before the field was
-  /// shown again: a row that is read before them would not stand. What was saved since its
-  /// beginning is read then. `by.now` is its end.
+  /// shown again, and since an event may come late only `by.settle` after that: a row that is read
+  /// before them would not stand. What was saved since its beginning is read then. `by.now` is its
+  /// end.
   Result<void> end_hole(ledger::Hole hole, const Listening& by);
 
   /// Null of it says nothing in an event that was committed no later than this.

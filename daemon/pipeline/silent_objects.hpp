@@ -28,7 +28,7 @@ struct Listening {
   ObjectsAsked asked;
   /// One that tells nothing is waited for as long as the bus keeps what it has yet to tell.
   std::vector<StreamProgress> streams;
-  Millis settle{0};  ///< a change of what is selected takes effect so late at most
+  Millis settle{0};  ///< a change of what is selected or shown takes effect so late at most
   EpochMs now = 0;   ///< our clock
 };
 /// True if the streams that may carry the object are past that time of our clock. What a stream has

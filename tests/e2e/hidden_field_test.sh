@@ -6,6 +6,7 @@
 #   hidden_field_test.sh BIN_DIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" "$1"
 stack_up "$work" || fail "a server did not start"
+sed -i "s|tls: false}|tls: false, channel_settle: 0s}|" "$work/headwater.yaml"
 
 lead() { emit "{\"op\":\"$1\",\"object\":\"Lead\",\"id\":\"$id\",\"fields\":${2:-{\}}}" >/dev/null; }
 says() { [ "$(headwater get "demo:Lead:$id" 2>/dev/null | jq -c "$1")" = "$2" ]; }
