@@ -57,6 +57,10 @@ struct Batch {
   /// changed meanwhile, or was cut short by a crash): relations are written whole, though an entry
   /// changes none. Always with Materialize and Rewrite.
   bool whole_relations = false;
+  /// Below this rev a target that is owed history is told what records are, not that they changed:
+  /// an older name of our ledger told that, or another ledger did, and all of them are told again
+  /// above it.
+  Rev history_from = {};
 };
 
 /// Somewhere entries go. Called by one thread. Blocking; every call has a deadline from its config.

@@ -52,6 +52,9 @@ inline constexpr std::string_view kOrgHeader = "org";
 inline constexpr std::string_view kRevHeader = "rev";
 inline constexpr std::string_view kOpHeader = "op";
 inline constexpr std::string_view kEpochHeader = "epoch";
+/// Of a platform event that was refused when its turn came, and taken at a retry: it stands behind
+/// greater revs, and is told once all the same.
+inline constexpr std::string_view kRetriedHeader = "retried";
 
 // CloudEvents in binary mode plus ours, on a changes topic (unified-model.md section 8). `epoch` is
 // the sink's fencing epoch. Fixed ones are equal for all entries of one org, epoch, operation,

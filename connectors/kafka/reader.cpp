@@ -49,6 +49,7 @@ ReadMessage view_of(const rd_kafka_message_t& message) {
     out.op = header(headers, kOpHeader);
     out.rev = number(header(headers, kRevHeader));
     out.epoch = number(header(headers, kEpochHeader));
+    out.retried = !header(headers, kRetriedHeader).empty();
   }
   return out;
 }

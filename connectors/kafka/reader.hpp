@@ -27,6 +27,7 @@ struct ReadMessage {
   std::string_view org;                   ///< of our headers; empty: not ours
   std::string_view op;
   std::uint64_t rev = 0, epoch = 0;
+  bool retried = false;
 };
 
 /// Reads whole ranges, partitions side by side, each in its order. Offsets without data

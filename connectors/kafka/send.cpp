@@ -98,7 +98,7 @@ Result<void> KafkaSink::send_entry(
   if (entry.kind == EntryKind::Quarantine) return send_quarantine(lane, entry, org, until);
   if (entry.kind == EntryKind::Event) return send_event(lane, entry, org, until);
   // A purge removes every trace that compaction can remove; the history runs out by itself.
-  if (!entry.purge) {
+  if (!entry.purge && entry.meta.rev >= history_from_) {
     if (auto done = send_change(lane, entry, org, until); !done) return done;
   }
   return last ? send_record(lane, entry, org, until) : Result<void>{};
@@ -155,10 +155,11 @@ Result<void> KafkaSink::send_event(Lane& lane,
     known->second.topic = &lane.producer->topic(topics_.events(entry.object).name);
   }
   HeaderPool& pool = lane.producer->header_pool();
-  HeaderPool::Shape*& shape = known->second.shapes[&org];
+  HeaderPool::Shape*& shape = known->second.shapes[{&org, rewriting_}];
   if (shape == nullptr) {
     headers_.clear();
     render_fixed_event_headers(headers_, entry, org.record.epoch);
+    if (rewriting_) headers_.add(kRetriedHeader, "true");
     shape = &pool.shape(headers_);
   }
   headers_.clear();

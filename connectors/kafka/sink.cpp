@@ -43,6 +43,8 @@ Result<void> KafkaSink::write(const Batch& batch) {
   if (auto done = ready(); !done) return done;
   if (auto done = watch(); !done) return fail(std::move(done).error());
   if (auto done = ensure_topics(batch.entries); !done) return done;
+  rewriting_ = batch.mode == Mode::Rewrite;
+  history_from_ = batch.history_from;
   return config_.transactions ? write_transactions(batch) : write_idempotent(batch);
 }
 
@@ -186,15 +188,14 @@ Result<void> KafkaSink::write_transaction(Org& org, const Batch& batch) {
   }
   const bool touch = batch.entries.empty();
   // A repeat of a batch of which this org's part was committed.
-  const bool rewrite = batch.mode == Mode::Rewrite;
-  if (move == nullptr || (!touch && !rewrite && move->rev.value <= org.committed)) return {};
+  if (move == nullptr || (!touch && !rewriting_ && move->rev.value <= org.committed)) return {};
 
   Lane& lane = lanes_.at(org.name);
   const Deadline until = deadline();
   const CursorRecord before = org.record;
   const auto attempt = [&]() -> Result<void> {
     if (auto done = lane.producer->begin(); !done) return done;
-    const Rev after{rewrite ? 0 : org.committed};
+    const Rev after{rewriting_ ? 0 : org.committed};
     if (auto sent = send_entries(lane, batch.entries, &org, after, until); !sent)
       return std::move(sent).error();
     // Delivered first: the record names the ends behind them, so that whatever the topics lose of

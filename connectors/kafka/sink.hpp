@@ -116,7 +116,7 @@ class KafkaSink final : public Sink {
     };
     struct Event {
       Producer::Topic* topic = nullptr;
-      std::map<const Org*, HeaderPool::Shape*> shapes;
+      std::map<std::pair<const Org*, bool>, HeaderPool::Shape*> shapes;  // true: retried
     };
     std::map<std::string, Entity, std::less<>> entities;
     std::map<std::string, Event, std::less<>> events;
@@ -228,6 +228,8 @@ class KafkaSink final : public Sink {
   std::optional<Error> fenced_;
   std::vector<std::string> warnings_;
 
+  bool rewriting_ = false;  // the batch in hand is a retry
+  Rev history_from_;        // of the batch in hand
   EnvelopeWriter envelopes_;
   std::optional<ValueStore::Value> image_;  // of the entry being sent, within its envelope
   std::string value_;

@@ -201,6 +201,9 @@ class Ledger : public NameTables {
   ~Ledger() override;
 
   std::string id() const;  ///< a ULID, new at each birth
+  /// The first rev of this birth. A state below it is told again above it, once the org's streams
+  /// have caught up and no stretch is in doubt.
+  Rev birth() const;
 
   // ---- orgs
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.

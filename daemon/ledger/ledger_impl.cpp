@@ -66,6 +66,16 @@ void Ledger::Impl::stage_identity() {
 
 // ---- births
 
+/// All revs from the next one on are of it.
+void Ledger::Impl::begin_birth(std::string id) {
+  {
+    const std::lock_guard lock(id_mutex_);
+    id_ = std::move(id);
+    birth_ = journal_.peek();
+  }
+  stage_identity();
+}
+
 Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
                                                  std::string_view ledger_id,
                                                  Rev rev,
@@ -87,8 +97,7 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
       return CursorVerdict::Materialize;
     }
     journal_.raise(above);
-    birth_ = journal_.peek();
-    stage_identity();
+    begin_birth(id_);
     writer_.batch().put(Family::Meta, claim, id_);
     if (auto ok = commit(); !ok) return ok.error();
     return CursorVerdict::Materialize;
@@ -106,12 +115,7 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
 
 Result<void> Ledger::Impl::be_born(Rev above) {
   journal_.raise(above);
-  birth_ = journal_.peek();
-  {
-    const std::lock_guard lock(id_mutex_);
-    id_ = make_ulid(clock_.now_ms(), random_);
-  }
-  stage_identity();
+  begin_birth(make_ulid(clock_.now_ms(), random_));
   reprojection_.owe_stamp(writer_.batch(), birth_);
   if (auto ok = commit(); !ok) return ok;
   auto more = reprojection_.go_on(writer_);

@@ -47,6 +47,7 @@ class Ledger::Impl {
                                      Rev rev,
                                      Rev highest);
   Result<void> be_born(Rev above);
+  void begin_birth(std::string id);
   Result<void> trim();
   Result<bool> settle(std::uint64_t number, std::size_t states_max);
   Result<void> settle_by_log(std::uint64_t number,
@@ -63,6 +64,10 @@ class Ledger::Impl {
   std::string id() const {
     const std::lock_guard lock(id_mutex_);
     return id_;
+  }
+  Rev birth() const {
+    const std::lock_guard lock(id_mutex_);
+    return birth_;
   }
   /// Does one writer's work under the write lock. After a failed write nobody knows what is on the
   /// disk, and what was staged is in pieces: nothing more is written then, and every writer is told

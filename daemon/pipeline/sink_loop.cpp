@@ -98,6 +98,7 @@ Step SinkLoop::open() {
     // History has told of them, and tells again where it is read from the start.
     ours.rows_owed = ours.materializing && !sink_->needs_history();
     ours.upto = parts_.ledger.head();
+    if (!cursor.ledger.empty()) ours.history_from = parts_.ledger.birth();
     ours.touched_at = parts_.clock.monotonic_ms();
     log::info(ours.materializing ? "sink opened: sending record states first"
                                  : "sink opened: following the journal",
@@ -233,11 +234,18 @@ std::optional<Error> SinkLoop::write(Entries entries,
   // changes none.
   const bool lacks_ground =
       !entries.empty() && (entries.front().meta.rev <= settled_ || refusals_.concern(entries));
-  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground});
+  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground, history_from(moves)});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   if (auto kept = moved(entries, moves); !kept) return std::move(kept).error();
   return std::nullopt;
+}
+
+/// The same of all orgs that have one.
+Rev SinkLoop::history_from(std::span<const CursorMove> moves) const {
+  Rev from;
+  for (const CursorMove& move : moves) from = std::max(from, cursor_of(move.org)->history_from);
+  return from;
 }
 
 Result<void> SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {

@@ -91,6 +91,7 @@ class SinkLoop {
     bool materializing = false;
     bool rows_owed = false;  ///< the target's mirrors of holes and quarantine begin afresh
     Rev upto;                ///< while materializing: states up to here, the journal after
+    Rev history_from;        ///< see Batch
     EpochMs commit_ts = 0;
     std::int64_t touched_at = 0;  ///< monotonic ms of the last cursor write
   };
@@ -122,6 +123,7 @@ class SinkLoop {
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
+  Rev history_from(std::span<const CursorMove> moves) const;
   const OrgCursor* cursor_of(std::string_view org) const;
   static CursorMove stay(const OrgCursor& cursor) {
     return {cursor.org, cursor.rev, cursor.commit_ts};

@@ -9,6 +9,13 @@ ConsumerRule::Says ConsumerRule::take(const kafka::ReadMessage& message) {
   auto& seen = seen_[{std::string(message.topic), message.partition, std::string(message.org)}];
   const bool of_older_writer = message.epoch < seen.epoch;
   behind_ = seen.rev;
+  if (message.retried) {
+    const auto [first, fresh] = seen.retried.emplace(message.rev, message.epoch);
+    if (!fresh) return first->second == message.epoch ? Says::Again : Says::Late;
+    seen.rev = std::max(seen.rev, message.rev);
+    seen.epoch = std::max(seen.epoch, message.epoch);
+    return Says::Taken;
+  }
   if (message.rev > seen.rev) {
     if (of_older_writer) seen.came_late.emplace(message.rev, seen.epoch);
     if (seen.came_late.size() > kCameLateMax) seen.came_late.erase(seen.came_late.begin());

@@ -22,11 +22,14 @@ namespace headwater::verify {
 /// An earlier copy that came in the moment between the heir's reading and its first message there
 /// looks like one that the heir should have found, and is called Again.
 ///
+/// A message with the header `retried` was refused when its turn came and written when an operator
+/// asked for it: it is taken whatever its rev, once, and moves nothing.
+///
 ///   REQUIRES: each partition's messages in their order.
 class ConsumerRule {
  public:
   enum class Says : std::uint8_t {
-    Taken,  ///< its rev is above all before it
+    Taken,  ///< its rev is above all before it, or it was retried
     Late,   ///< a request of a dead writer, or the heir's own copy of one that came before it
     Again   ///< nothing excuses it
   };
@@ -41,6 +44,7 @@ class ConsumerRule {
     std::uint64_t rev = 0, epoch = 0;  ///< the greatest
     /// The last taken ones that came late: their revs -> the greatest epoch before each.
     std::map<std::uint64_t, std::uint64_t> came_late;
+    std::map<std::uint64_t, std::uint64_t> retried;  ///< their revs -> the epoch of the first copy
   };
   std::map<std::tuple<std::string, std::int32_t, std::string>, Seen> seen_;
   std::uint64_t behind_ = 0;

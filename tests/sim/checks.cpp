@@ -347,7 +347,8 @@ void Watch::check_owed(const SimTarget& target) {
   if (state.cursor.rev > state.materialized) follows = state.cursor.rev;
 }
 
-/// Every entry up to a cursor is in the log, unless it was given as a state.
+/// Every entry up to a cursor is in the log, unless it was given as a state, or belongs to what the
+/// ledger tells again because it was born anew.
 void Watch::check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto) {
   Topic& topic = topics_[target.name()];
   const TargetState& state = target.state();
@@ -359,7 +360,7 @@ void Watch::check_topic(const SimTarget& target, std::size_t number, std::uint64
     }
   }
   const auto from = std::ranges::upper_bound(
-      journal_, std::max(topic.verified, state.materialized), {}, &Told::rev);
+      journal_, std::max({topic.verified, state.materialized, state.untold_to}), {}, &Told::rev);
   for (auto told = from; told != journal_.end() && told->rev <= upto; ++told) {
     if ((told->poison >> number & 1) != 0 || topic.messages.contains({told->key, told->rev})) {
       continue;
@@ -387,6 +388,8 @@ void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets,
       })) {
     return;
   }
+  for (const SimTarget* target : targets)
+    for (const auto& partition : target->state().log) check_repeats(partition);
   for (std::size_t i = 0; i < targets.size(); ++i) {
     for (const auto& [key, record] : org_.records()) check_row(ledger, *targets[i], i, key);
     for (const auto& [key, row] : targets[i]->state().rows) {
@@ -555,7 +558,8 @@ void Watch::check_quarantined(const ledger::Ledger& ledger,
 }
 
 /// Twice stands there only what its second writer could not have found: it comes late itself, or
-/// the first did, after the second writer had read the partition back.
+/// the first did, after the second writer had read the partition back. And what is told whole
+/// because another ledger was there in between: states, and the mirrors' rows.
 void Watch::check_repeats(const std::vector<Message>& partition) {
   std::map<std::pair<std::string_view, std::uint64_t>, std::vector<std::size_t>> copies;
   for (std::size_t at = 0; at < partition.size(); ++at) {
@@ -563,7 +567,10 @@ void Watch::check_repeats(const std::vector<Message>& partition) {
     auto& before = copies[{message.key, message.rev}];
     for (const std::size_t first : before) {
       const bool unseen = first >= message.found_to && partition[first].epoch != message.epoch;
-      if (message.late || unseen) continue;
+      const bool told_whole = message.record ? message.foreign && message.state &&
+                                                   message.ledger == partition[first].ledger
+                                             : message.ledger != partition[first].ledger;
+      if (message.late || unseen || told_whole) continue;
       broken(fmt::format("rest: history has rev {} of {} twice, by epoch {} and by epoch {}",
                          message.rev,
                          message.key,
@@ -580,7 +587,6 @@ void Watch::check_history(const SimTarget& target, std::size_t number) {
   std::map<std::uint64_t, const Message*> accepted;
   std::map<std::string, std::uint64_t> states;  // by record key: the last rev told as a state
   for (const auto& partition : state.log) {
-    check_repeats(partition);
     // What mirrors quarantine and holes has a topic of its own.
     std::uint64_t last_of_records = 0, last_of_mirrors = 0;
     for (const Message& message : partition) {

@@ -281,7 +281,7 @@ class KafkaModel final : public SimTarget {
     late_.clear();
   }
   void append(const Message& message) {
-    state_.log[partition_of(message.key)].push_back(message);
+    if (!message.untold) state_.log[partition_of(message.key)].push_back(message);
     if (!message.record) return;
     // The compacted topic, as its readers have it: upsert by key, the greater rev wins.
     TargetRow& row = state_.rows[message.key];
@@ -310,6 +310,8 @@ class KafkaSinkModel final : public SimSink {
   };
   /// What the log holds after the offsets that the cursor record names.
   Result<void> claimed() override {
+    const std::string& ledger = target_.state().cursor.ledger;
+    foreign_ = !ledger.empty() && ledger != holder_.ledger;
     owed_.reset();
     known_.clear();
     read_back();
@@ -352,6 +354,9 @@ class KafkaSinkModel final : public SimSink {
       each = share == 1 ? 1 : 0.5 * static_cast<double>(target_.world().random.below(3));
     std::size_t sent[kPartitions] = {}, of[kPartitions] = {};
     for (const EntryView& entry : batch.entries) ++of[partition_of(entry.rkey)];
+    TargetState& state = target_.state();
+    if (batch.history_from.value > 0)
+      state.untold_to = std::max(state.untold_to, batch.history_from.value - 1);
     const bool late = share < 1 && target_.world().roll(target_.world().faults.late);
     std::optional<Error> first;
     for (const EntryView& entry : batch.entries) {
@@ -363,6 +368,8 @@ class KafkaSinkModel final : public SimSink {
                       batch.mode == Mode::Materialize,
                       epoch_,
                       found_to_[partition_of(entry.rkey)]};
+      message.untold = message.record && entry.meta.rev < batch.history_from;
+      message.foreign = foreign_;
       if (known_.contains({message.key, message.rev})) continue;
       if (target_.poison(entry)) {
         if (!first) first = refusal(target_, entry);
@@ -389,6 +396,7 @@ class KafkaSinkModel final : public SimSink {
   std::size_t found_to_[kPartitions] = {};  // where the partitions ended when they were read back
   std::uint64_t tail_last_ = 0;             // the highest rev that read-back found
   std::optional<Owed> owed_;
+  bool foreign_ = false;
 };
 
 std::unique_ptr<Sink> KafkaModel::sink(const Holder& holder) {

@@ -43,6 +43,8 @@ struct Message {
   std::uint64_t epoch = 0;   ///< of its writer
   std::size_t found_to = 0;  ///< what stands in the partition before it, its writer had read back
   bool late = false;         ///< it came once its writer had given up
+  bool untold = false;       ///< no change, the image alone
+  bool foreign = false;      ///< another ledger had claimed the target since this one wrote to it
 };
 
 /// All that survives in a target, so that an older copy can come back.
@@ -52,6 +54,8 @@ struct TargetState {
   std::vector<std::vector<Message>> log;  ///< Kafka's changes topic, by partition
   /// Entries up to here were given as states, so that history need not have them.
   std::uint64_t materialized = 0;
+  /// Of entries up to here history may have been told the images alone.
+  std::uint64_t untold_to = 0;
 };
 
 /// A model of a target: what it promises to a sink, and what may happen to a request on its way.

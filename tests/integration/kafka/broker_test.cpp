@@ -236,6 +236,28 @@ TEST_F(KafkaBroker, AMissingBrokerIsTransientAndTheSinkGoesOnAfterwards) {
 
 // ---- transactions
 
+TEST_F(KafkaBroker, APlatformEventThatIsRetriedStandsBehindLaterOnesAndSaysSo) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  kafka->maker.add(test::platform_event(4, "later"));
+  ASSERT_TRUE(kafka->write(*sink, kafka->maker.entries()).ok());
+  kafka->maker.clear();
+  kafka->maker.add(test::platform_event(3, "refused at its turn"));
+  const CursorMove stay{"emea", Rev(4), 1'700'000'000'000};
+  ASSERT_TRUE(sink->write({kafka->maker.entries(), {&stay, 1}, Mode::Rewrite, true}).ok());
+  kafka->maker.clear();
+  kafka->maker.add(test::platform_event(5, "the next one"));
+  ASSERT_TRUE(kafka->write(*sink, kafka->maker.entries()).ok());
+  const auto told = kafka->read("events.Order_Event__e");
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0].headers.at("rev"), "4");
+  EXPECT_EQ(told[1].headers.at("rev"), "3");
+  EXPECT_EQ(told[2].headers.at("rev"), "5");
+  EXPECT_EQ(told[0].headers.count("retried"), 0U);
+  EXPECT_EQ(told[1].headers.at("retried"), "true");
+  EXPECT_EQ(told[2].headers.count("retried"), 0U);
+}
+
 class KafkaTransactions : public KafkaBroker {
  protected:
   void SetUp() override {

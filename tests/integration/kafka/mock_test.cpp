@@ -165,6 +165,19 @@ TEST_F(KafkaMock, AQuarantineEntryGoesToItsTopicWithItsReason) {
   EXPECT_EQ(rows[0].key, "emea:/data/ChangeEvents") << "in one partition with all of its stream";
 }
 
+TEST_F(KafkaMock, BelowTheBeginningOfHistoryARecordIsAnImageAlone) {
+  auto sink = kafka.sink();
+  ASSERT_TRUE(sink->open(kafka.orgs).ok());
+  const Entries states = kafka.updates(1, 6, 6);
+  const CursorMove move{"emea", Rev(6), 1'700'000'000'000};
+  ASSERT_TRUE(sink->write({states, {&move, 1}, Mode::Materialize, true, Rev(5)}).ok());
+  EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{5, 6}));
+  ASSERT_TRUE(kafka.last_record("emea:Contact:" + SinkFixture::id(1)));
+  const auto images = kafka.revs("records.contact");
+  EXPECT_EQ(images.front(), 1U);
+  EXPECT_EQ(images.back(), 6U);
+}
+
 TEST_F(KafkaMock, ATooLargeEntryIsRejectedAndItsNeighboursLandOnce) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());

@@ -19,6 +19,7 @@ struct FakeTarget {
   struct Write {
     Mode mode = Mode::Follow;
     bool whole_relations = false;
+    Rev history_from = {};
     std::vector<std::string> keys;
     std::vector<Rev> revs;
     std::map<std::string, Rev> moves;
@@ -75,6 +76,7 @@ class FakeSink final : public Sink {
     auto& kept = target_.writes.emplace_back();
     kept.mode = batch.mode;
     kept.whole_relations = batch.whole_relations;
+    kept.history_from = batch.history_from;
     for (const EntryView& entry : batch.entries) {
       kept.keys.emplace_back(entry.rkey);
       kept.revs.push_back(entry.meta.rev);
@@ -291,6 +293,24 @@ TEST_F(SinkLoopTest, AForeignTargetGetsAllStatesThenFollowsWithoutASeam) {
   EXPECT_EQ(target.cursors["emea"].ledger, ledger->id());
   EXPECT_TRUE(loop->caught_up());
   EXPECT_EQ(part.state(), PartState::Ok);
+}
+
+TEST_F(SinkLoopTest, WhatAnotherLedgerToldIsNoHistoryOfOurs) {
+  const auto first_write = [this](const Cursor& found) {
+    target = {};
+    target.cursors["emea"] = found;
+    make();
+    run();
+    return target.writes.back();
+  };
+  create_accounts(1, 3);
+  EXPECT_EQ(first_write({}).history_from, Rev{0}) << "nobody told of it";
+  EXPECT_EQ(first_write(foreign_cursor("emea")).history_from, ledger->birth());
+  const Cursor older{"emea", ledger->id(), ledger->head(), 0};
+  create_accounts(4, 4);
+  const auto follows = first_write(older);
+  EXPECT_EQ(follows.keys, keys(4, 4));
+  EXPECT_EQ(follows.history_from, ledger->birth()) << "a materialization may have been cut short";
 }
 
 TEST_F(SinkLoopTest, MirrorsThatAPassingFailureKeptBackAreToldBeforeTheStates) {
