@@ -236,9 +236,15 @@ Creation Client::create_topics(std::span<const TopicSpec> topics, Millis timeout
     const auto** results = rd_kafka_CreateTopics_result_topics(result, &count);
     for (std::size_t i = 0; i < count; ++i) {
       const auto err = rd_kafka_topic_result_error(results[i]);
-      if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+      if (err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      if (err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        out.existing.emplace(rd_kafka_topic_result_name(results[i]));
         continue;
+      }
       if (is_timeout(err)) out.answered = false;
+      if (err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+          err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+        out.forbidden.emplace(rd_kafka_topic_result_name(results[i]));
       const char* text = rd_kafka_topic_result_error_string(results[i]);
       out.refused.push_back(fmt::format("{}: {}",
                                         rd_kafka_topic_result_name(results[i]),

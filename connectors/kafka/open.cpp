@@ -72,6 +72,7 @@ Result<void> KafkaSink::connect() {
     if (auto done = open_lanes(); !done) return done;
   }
   if (auto done = check_holders(); !done) return done;
+  if (auto done = demand_delivered(); !done) return done;
   if (auto done = list_ends(); !done) return done;
   if (auto done = claim(); !done) return done;
   if (config_.transactions) return {};
@@ -104,16 +105,41 @@ Result<void> KafkaSink::prepare_topics() {
   }
   auto missing = create_missing(std::move(wanted));
   if (!missing) return std::move(missing).error();
+  missing_ = std::move(*missing);
   // Others are asked for again when an entry needs them.
   if (counts_.contains(topics_.cursors().name)) return {};
-  return missing_topic(topics_.cursors(), config_.brokers, missing->answered);
+  return missing_topic(topics_.cursors(), config_.brokers, missing_.asked);
+}
+
+/// A topic of ours that we delivered to, and that is neither shown to us nor could be made, is most
+/// likely there: who may not see it is told of nothing. Were it taken for lost, all records would
+/// be sent again.
+Result<void> KafkaSink::demand_delivered() {
+  const std::string events = config_.topic_prefix + "events.";
+  std::map<std::string, TopicSpec> wanted;
+  for (const std::string& name : org_names_) {
+    for (const auto& [topic, offsets] : orgs_.at(name).record.ends) {
+      if (counts_.contains(topic)) continue;
+      if (topic.starts_with(events))
+        wanted.emplace(topic, topics_.events(topic.substr(events.size())));
+      for (const TopicSpec& missing : missing_.topics) {
+        if (missing.name == topic) return missing_topic(missing, config_.brokers, missing_.asked);
+      }
+    }
+  }
+  if (wanted.empty()) return {};
+  std::vector<TopicSpec> specs;
+  for (auto& [topic, spec] : wanted) specs.push_back(std::move(spec));
+  const auto missing = create_missing(std::move(specs));
+  if (!missing) return missing.error();
+  if (missing->topics.empty()) return {};
+  return missing_topic(missing->topics.front(), config_.brokers, missing->asked);
 }
 
 Result<KafkaSink::Missing> KafkaSink::create_missing(std::vector<TopicSpec> wanted) {
   std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
   if (wanted.empty()) return Missing{};
-  const auto [refused, answered] =
-      reader_->create_topics(wanted, std::min(config_.timeout, kCreateTimeout));
+  Creation asked = reader_->create_topics(wanted, std::min(config_.timeout, kCreateTimeout));
   // A created topic shows in a broker's metadata a little later.
   const Deadline until = deadline();
   for (;;) {
@@ -121,20 +147,25 @@ Result<KafkaSink::Missing> KafkaSink::create_missing(std::vector<TopicSpec> want
     if (!counts) return std::move(counts).error();
     adopt(*counts);
     std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
-    if (wanted.size() <= refused.size() || std::chrono::steady_clock::now() > until) break;
+    if (wanted.size() <= asked.refused.size() || std::chrono::steady_clock::now() > until) break;
     std::this_thread::sleep_for(Millis(20));
   }
   for (const TopicSpec& topic : wanted) {
-    const auto why = std::find_if(refused.begin(), refused.end(), [&](const std::string& text) {
-      return text.compare(0, topic.name.size() + 1, topic.name + ':') == 0;
-    });
-    warnings_.push_back(
-        fmt::format("kafka: topic {} does not exist and could not be created ({}); run: {}",
-                    topic.name,
-                    why == refused.end() ? "not seen yet" : why->substr(topic.name.size() + 2),
-                    create_command(topic, config_.brokers)));
+    if (asked.existing.contains(topic.name)) {
+      warnings_.push_back(missing_topic(topic, config_.brokers, asked).message);
+      continue;
+    }
+    const auto why =
+        std::find_if(asked.refused.begin(), asked.refused.end(), [&](const std::string& text) {
+          return text.compare(0, topic.name.size() + 1, topic.name + ':') == 0;
+        });
+    warnings_.push_back(fmt::format(
+        "kafka: topic {} does not exist and could not be created ({}); run: {}",
+        topic.name,
+        why == asked.refused.end() ? "not seen yet" : why->substr(topic.name.size() + 2),
+        create_command(topic, config_.brokers)));
   }
-  return Missing{std::move(wanted), answered};
+  return Missing{std::move(wanted), std::move(asked)};
 }
 
 void KafkaSink::adopt(const PartitionCounts& counts) {

@@ -114,7 +114,8 @@ Result<void> KafkaSink::ensure_topics(Entries entries) {
   events_ready_.clear();
   if (!missing) return std::move(missing).error();
   // A broker that creates no topics leaves this unanswered as well: a person should see it.
-  return missing_topic(missing->topics.front(), config_.brokers, true);
+  missing->asked.answered = true;
+  return missing_topic(missing->topics.front(), config_.brokers, missing->asked);
 }
 
 KafkaSink::Org* KafkaSink::org_of(std::string_view name) {

@@ -130,9 +130,10 @@ class KafkaSink final : public Sink {
   /// Topics that are not there although they were asked for.
   struct Missing {
     std::vector<TopicSpec> topics;
-    bool answered = true;
+    Creation asked;
   };
   Result<Missing> create_missing(std::vector<TopicSpec> wanted);
+  Result<void> demand_delivered();
   void adopt(const PartitionCounts& counts);
   Result<void> read_cursors(Client& reader);
   Result<void> check_holders();
@@ -206,6 +207,7 @@ class KafkaSink final : public Sink {
   std::vector<std::string> org_names_;
   std::map<std::string, Org, std::less<>> orgs_;       // kept over reopens: what we have held
   PartitionCounts counts_;                             // existing topics of ours
+  Missing missing_;                                    // at the last open
   std::set<std::string, std::less<>> entities_ready_;  // both topics exist
   std::set<std::string, std::less<>> events_ready_;    // of platform events: the topic exists
   TopicEnds ends_;                                     // after the last message that we know of

@@ -87,14 +87,27 @@ std::vector<std::string> Topics::clashes(const std::vector<std::string>& entitie
   return out;
 }
 
-Error missing_topic(const TopicSpec& topic, std::string_view brokers, bool answered) {
+Error missing_topic(const TopicSpec& topic, std::string_view brokers, const Creation& asked) {
+  if (asked.existing.contains(topic.name)) {
+    return blocked(fmt::format(
+        "kafka: topic {} exists, but the broker does not show it to us; grant Describe, "
+        "Read and Write on the topics of our prefix",
+        topic.name));
+  }
   const auto command = create_command(topic, brokers);
-  if (!answered) {
+  if (!asked.answered) {
     return transient(
         fmt::format("kafka: topic {} does not exist yet: its creation was not answered in time; "
                     "trying again. If that goes on, run: {}",
                     topic.name,
                     command));
+  }
+  if (asked.forbidden.contains(topic.name)) {
+    return blocked(fmt::format(
+        "kafka: topic {} does not exist and we may not create it, or it is not shown to us; grant "
+        "Describe, Read and Write on the topics of our prefix, or run: {}",
+        topic.name,
+        command));
   }
   return blocked(fmt::format(
       "kafka: topic {} does not exist and could not be created; run: {}", topic.name, command));

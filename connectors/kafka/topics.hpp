@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,13 +51,16 @@ class Topics {
 
 /// What came of asking for topics.
 struct Creation {
-  std::vector<std::string> refused;  ///< `name: why`
-  bool answered = true;              ///< false: not for all in time; they may come yet
+  std::vector<std::string> refused = {};  ///< `name: why`
+  std::set<std::string> existing = {};    ///< were there already
+  std::set<std::string> forbidden =
+      {};                ///< refused for want of a privilege: they may be there or not
+  bool answered = true;  ///< false: not for all in time; they may come yet
 };
 
-/// What to say of a topic that is needed and not there. Transient while its creation may only be
-/// slow, else Blocked.
-Error missing_topic(const TopicSpec& topic, std::string_view brokers, bool answered);
+/// What to say of a topic that is needed and that the broker does not show, though `asked` for.
+/// Transient while its creation may only be slow, else Blocked.
+Error missing_topic(const TopicSpec& topic, std::string_view brokers, const Creation& asked);
 
 /// The kafka-topics command that creates the topic, for a person to run.
 std::string create_command(const TopicSpec& topic, std::string_view brokers);

@@ -29,6 +29,7 @@ struct Free {
   void operator()(rd_kafka_DeleteRecords_t* records) const {
     rd_kafka_DeleteRecords_destroy(records);
   }
+  void operator()(rd_kafka_AclBinding_t* acl) const { rd_kafka_AclBinding_destroy(acl); }
   void operator()(const rd_kafka_metadata_t* metadata) const {
     rd_kafka_metadata_destroy(metadata);
   }
@@ -129,6 +130,32 @@ class Admin {
     }
   }
 
+  /// Nobody may write to the topic any more. Needs a broker with an authorizer.
+  void deny(const std::string& topic) {
+    const auto rule = rule_for(topic, rd_kafka_AclBinding_new);
+    rd_kafka_AclBinding_t* list[] = {rule.get()};
+    const auto done = options(RD_KAFKA_ADMIN_OP_CREATEACLS);
+    rd_kafka_CreateAcls(client_.get(), list, 1, done.get(), queue_.get());
+    const auto answer = wait(topic);
+    std::size_t count = 0;
+    const auto* results =
+        rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(answer.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) check(topic, rd_kafka_acl_result_error(results[i]));
+  }
+  /// Takes that back.
+  void allow(const std::string& topic) {
+    const auto rule = rule_for(topic, rd_kafka_AclBindingFilter_new);
+    rd_kafka_AclBindingFilter_t* list[] = {rule.get()};
+    const auto done = options(RD_KAFKA_ADMIN_OP_DELETEACLS);
+    rd_kafka_DeleteAcls(client_.get(), list, 1, done.get(), queue_.get());
+    const auto answer = wait(topic);
+    std::size_t count = 0;
+    const auto* results = rd_kafka_DeleteAcls_result_responses(
+        rd_kafka_event_DeleteAcls_result(answer.get()), &count);
+    for (std::size_t i = 0; i < count; ++i)
+      check(topic, rd_kafka_DeleteAcls_result_response_error(results[i]));
+  }
+
   [[noreturn]] static void fail(const std::string& what) {
     std::fprintf(stderr, "headwater-kafka-admin: %s\n", what.c_str());
     std::exit(1);
@@ -141,12 +168,30 @@ class Admin {
     rd_kafka_AdminOptions_set_request_timeout(out.get(), kTimeoutMs, why, sizeof why);
     return out;
   }
+  template <typename Make>
+  static Owned<rd_kafka_AclBinding_t> rule_for(const std::string& topic, Make make) {
+    char why[kReasonMax] = "";
+    Owned<rd_kafka_AclBinding_t> rule(make(RD_KAFKA_RESOURCE_TOPIC,
+                                           topic.c_str(),
+                                           RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+                                           "User:*",
+                                           "*",
+                                           RD_KAFKA_ACL_OPERATION_WRITE,
+                                           RD_KAFKA_ACL_PERMISSION_TYPE_DENY,
+                                           why,
+                                           sizeof why));
+    if (!rule) fail(why);
+    return rule;
+  }
   Owned<rd_kafka_event_t> wait(const std::string& topic) {
     Owned<rd_kafka_event_t> answer(rd_kafka_queue_poll(queue_.get(), kTimeoutMs));
     if (!answer) fail(topic + ": no answer");
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
       fail(topic + ": " + rd_kafka_event_error_string(answer.get()));
     return answer;
+  }
+  static void check(const std::string& topic, const rd_kafka_error_t* error) {
+    if (error != nullptr) fail(topic + ": " + rd_kafka_error_string(error));
   }
   static void check(const std::string& topic,
                     const rd_kafka_topic_result_t* const* results,
@@ -164,7 +209,7 @@ class Admin {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Topics of a Kafka cluster: list, delete, grow, configure, truncate"};
+  CLI::App app{"Topics of a Kafka cluster: list, delete, grow, configure, truncate, deny, allow"};
   std::string brokers, topic, prefix;
   std::size_t partitions = 0;
   int partition = 0;
@@ -184,6 +229,10 @@ int main(int argc, char** argv) {
   auto* truncate = app.add_subcommand("truncate", "deletes what a partition holds");
   truncate->add_option("topic", topic)->required();
   truncate->add_option("partition", partition)->required();
+  auto* deny = app.add_subcommand("deny", "lets nobody write to a topic");
+  deny->add_option("topic", topic)->required();
+  auto* allow = app.add_subcommand("allow", "takes that back");
+  allow->add_option("topic", topic)->required();
   CLI11_PARSE(app, argc, argv);
 
   Admin admin(brokers);
@@ -196,5 +245,7 @@ int main(int argc, char** argv) {
   if (*grow) admin.grow(topic, partitions);
   if (*configure) admin.configure(topic, settings);
   if (*truncate) admin.truncate(topic, partition);
+  if (*deny) admin.deny(topic);
+  if (*allow) admin.allow(topic);
   return 0;
 }

@@ -2,7 +2,8 @@
 that stood there for a while and was then replaced."""
 
 # Every table that has revs is watched from the moment that somebody makes it, whichever schema it stands in. The cursor's is no
-# record's: it begins anew when its target does.
+# record's: it begins anew when its target does. Rev 0 is the daemon's own mark for a row that it owes anew, whatever its rev: that a column
+# came back.
 WATCH = """
 create schema watch;
 create table watch.backwards (what text, key text, was bigint, became bigint);
@@ -19,7 +20,7 @@ begin
     join pg_class t on t.oid = c.objid and t.relkind = 'r' and t.relname <> 'cursor'
     join pg_attribute a on a.attrelid = t.oid and a.attname = 'rev' and not a.attisdropped
   loop
-    execute format('create or replace trigger backwards after update on %s for each row when (new.rev < old.rev) '
+    execute format('create or replace trigger backwards after update on %s for each row when (new.rev < old.rev and new.rev <> 0) '
                    'execute function watch.note()', made);
   end loop;
 end $$;

@@ -71,6 +71,29 @@ def _(scene):
     scene.quarantined = 1
 
 
+def denied(scene, why):
+    topic = f"{scene.world.targets}.changes.contact"
+    scene.servers.kafka.admin("deny", topic)
+    scene.kept.callback(scene.servers.kafka.admin, "allow", topic)
+    scene.org.emit("create", "Contact", {"LastName": "Unwritten"})
+    scene.sink_is("kafka", "blocked", why, "grant Describe, Read and Write", seconds=60)
+    scene.red("sink kafka is blocked")
+    scene.others_move("kafka")
+    scene.kept.close()
+    scene.over()
+
+
+@cell("kafka", "writing to a topic is forbidden, then granted", "red with the remedy, nothing quarantined, tried again", rate=5, recovery_max=100)
+def _(scene):
+    denied(scene, "TOPIC_AUTHORIZATION_FAILED")
+
+
+@cell("kafka", "transactions: writing to a topic is forbidden, then granted", "red with the remedy, nothing quarantined, tried again",
+      world=TRANSACTIONS, rate=5, recovery_max=100)
+def _(scene):
+    denied(scene, "does not show it to us")
+
+
 @cell("kafka", "a changes topic deleted", "told, made anew, and filled with every record's state", world={})
 def _(scene):
     scene.servers.kafka.admin("delete", f"{scene.world.targets}.changes.account")

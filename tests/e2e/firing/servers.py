@@ -158,6 +158,9 @@ class Kafka(Server):
     """Apache Kafka, one node (scripts/lib/kafka.sh). Clients are told the gate's port."""
 
     SCRIPT = str(ROOT / "scripts/lib/kafka.sh")
+    # Everybody may do everything, until a cell denies something.
+    SETTINGS = ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "allow.everyone.if.no.acl.found=true")
 
     @staticmethod
     def available():
@@ -172,7 +175,7 @@ class Kafka(Server):
         env = dict(os.environ, KAFKA_OWNER=str(os.getpid()), KAFKA_ADVERTISED=f"127.0.0.1:{self.gate.port}")
         # The node inherits what the script writes to: a pipe would stay open.
         with open(self.log, "ab") as log:
-            done = subprocess.run([self.SCRIPT, "start", self.folder], check=False, stdin=subprocess.DEVNULL, stdout=log,
+            done = subprocess.run([self.SCRIPT, "start", self.folder, *self.SETTINGS], check=False, stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=log, env=env)
         if done.returncode != 0:
             raise Failed(f"Kafka did not start: {pathlib.Path(self.log).read_text()[-500:]}")

@@ -32,6 +32,8 @@ constexpr int kFenced = 3;  // a writer's exit code
 /// [<file>]`. It writes from its cursor to `to` in batches of changing size and tells every batch
 /// by a line. With a file: once that exists it goes on for kEncore revs, and looks around.
 constexpr std::uint64_t kEncore = 40;
+/// What waits for a broker that never answers ends by then, and its test with it.
+constexpr unsigned kWriterSeconds = 120;
 
 class WriterProcess {
  public:
@@ -42,6 +44,7 @@ class WriterProcess {
     kafka_->config.timeout = Millis(5'000);
     sink_ = kafka_->sink(argv[4], "L1");
     const std::uint64_t to = std::strtoull(argv[6], nullptr, 10);
+    ::alarm(kWriterSeconds);
     if (!write_to(to)) return kFenced;
     if (argc > 7) {
       while (!std::ifstream(argv[7])) std::this_thread::sleep_for(Millis(20));

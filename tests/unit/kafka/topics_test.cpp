@@ -37,12 +37,23 @@ TEST(KafkaTopics, NamesThatDifferInDotsAndUnderscoresOnlyClash) {
 }
 
 TEST(KafkaTopics, ATopicThatIsOnlySlowToComeIsNoPersonsBusiness) {
-  const Error slow = missing_topic(kTopics.cursors(), "b:9092", false);
+  const Error slow = missing_topic(kTopics.cursors(), "b:9092", {.answered = false});
   EXPECT_EQ(slow.kind, ErrorKind::Transient) << "tried again at once, not after a minute";
-  const Error refused = missing_topic(kTopics.cursors(), "b:9092", true);
+  const Error refused = missing_topic(kTopics.cursors(), "b:9092", {});
   EXPECT_EQ(refused.kind, ErrorKind::Blocked);
   for (const Error& error : {slow, refused})
     EXPECT_NE(error.message.find(create_command(kTopics.cursors(), "b:9092")), std::string::npos);
+}
+
+TEST(KafkaTopics, OneThatExistsAndIsNotShownNeedsAPrivilege) {
+  const TopicSpec topic = kTopics.changes("contact");
+  const Error error = missing_topic(topic, "b:9092", {.existing = {topic.name}});
+  EXPECT_EQ(error.kind, ErrorKind::Blocked);
+  EXPECT_NE(error.message.find("grant Describe, Read and Write"), std::string::npos);
+  EXPECT_EQ(error.message.find("--create"), std::string::npos) << "that would be refused";
+  const Error either = missing_topic(topic, "b:9092", {.forbidden = {topic.name}});
+  EXPECT_NE(either.message.find("grant Describe, Read and Write"), std::string::npos);
+  EXPECT_NE(either.message.find("--create"), std::string::npos) << "nobody knows which it is";
 }
 
 TEST(KafkaTopics, TheCommandCreatesTheTopicAsWeWould) {
