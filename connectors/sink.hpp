@@ -36,6 +36,9 @@ struct CursorMove {
   std::string_view org;
   Rev rev;
   EpochMs commit_ts = 0;  ///< of the last entry, 0: unknown
+  /// A target that is owed history is told of the org's records below the one only what they are,
+  /// and of its platform events below the other nothing: that was told before we were born anew.
+  Rev history_from = {}, events_from = {};
 };
 
 enum class Mode : std::uint8_t {
@@ -57,10 +60,6 @@ struct Batch {
   /// changed meanwhile, or was cut short by a crash): relations are written whole, though an entry
   /// changes none. Always with Materialize and Rewrite.
   bool whole_relations = false;
-  /// Below this rev a target that is owed history is told what records are, not that they changed:
-  /// an older name of our ledger told that, or another ledger did, and all of them are told again
-  /// above it.
-  Rev history_from = {};
 };
 
 /// Somewhere entries go. Called by one thread. Blocking; every call has a deadline from its config.

@@ -308,6 +308,20 @@ Result<TopicEnds> Client::offsets(const PartitionCounts& topics, Edge edge, Mill
   }
 }
 
+Result<bool> Client::is_hidden(const std::string& name, Millis timeout) {
+  // By its name: then the broker says why it does not show it.
+  const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(
+      rd_kafka_topic_new(handle_, name.c_str(), nullptr), &rd_kafka_topic_destroy);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto err = rd_kafka_metadata(handle_, 0, topic.get(), &metadata, in_ms(timeout));
+  if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(err, "ask for topic " + name);
+  bool hidden = false;
+  for (int i = 0; i < metadata->topic_cnt; ++i)
+    hidden = hidden || metadata->topics[i].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+  rd_kafka_metadata_destroy(metadata);
+  return hidden;
+}
+
 Result<TopicEnds> Client::ask_offsets(const PartitionCounts& topics,
                                       Edge edge,
                                       Millis timeout,

@@ -25,6 +25,11 @@ std::uint64_t draw_claim() {
   return 1 + ((static_cast<std::uint64_t>(device()) << 32U | device()) >> 12U);
 }
 
+/// A topic whose partitions end there.
+bool held_nothing(const std::vector<std::int64_t>& offsets) {
+  return std::ranges::all_of(offsets, [](std::int64_t end) { return end == 0; });
+}
+
 }  // namespace
 
 Result<std::vector<Cursor>> KafkaSink::open(std::span<const std::string> orgs) {
@@ -72,7 +77,7 @@ Result<void> KafkaSink::connect() {
     if (auto done = open_lanes(); !done) return done;
   }
   if (auto done = check_holders(); !done) return done;
-  if (auto done = demand_delivered(); !done) return done;
+  if (auto done = find_hidden(); !done) return done;
   if (auto done = list_ends(); !done) return done;
   if (auto done = claim(); !done) return done;
   if (config_.transactions) return {};
@@ -105,35 +110,23 @@ Result<void> KafkaSink::prepare_topics() {
   }
   auto missing = create_missing(std::move(wanted));
   if (!missing) return std::move(missing).error();
-  missing_ = std::move(*missing);
   // Others are asked for again when an entry needs them.
   if (counts_.contains(topics_.cursors().name)) return {};
-  return missing_topic(topics_.cursors(), config_.brokers, missing_.asked);
+  return missing_topic(topics_.cursors(), config_.brokers, missing->asked);
 }
 
-/// A topic of ours that we delivered to, and that is neither shown to us nor could be made, is most
-/// likely there: who may not see it is told of nothing. Were it taken for lost, all records would
-/// be sent again.
-Result<void> KafkaSink::demand_delivered() {
-  const std::string events = config_.topic_prefix + "events.";
-  std::map<std::string, TopicSpec> wanted;
+/// Whoever may not see a topic is not told of it. Were one that we delivered to taken for lost, all
+/// records would be sent again.
+Result<void> KafkaSink::find_hidden() {
   for (const std::string& name : org_names_) {
     for (const auto& [topic, offsets] : orgs_.at(name).record.ends) {
-      if (counts_.contains(topic)) continue;
-      if (topic.starts_with(events))
-        wanted.emplace(topic, topics_.events(topic.substr(events.size())));
-      for (const TopicSpec& missing : missing_.topics) {
-        if (missing.name == topic) return missing_topic(missing, config_.brokers, missing_.asked);
-      }
+      if (held_nothing(offsets) || counts_.contains(topic)) continue;
+      const auto hidden = reader_->is_hidden(topic, config_.timeout);
+      if (!hidden) return hidden.error();
+      if (*hidden) return hidden_topic(topic);
     }
   }
-  if (wanted.empty()) return {};
-  std::vector<TopicSpec> specs;
-  for (auto& [topic, spec] : wanted) specs.push_back(std::move(spec));
-  const auto missing = create_missing(std::move(specs));
-  if (!missing) return missing.error();
-  if (missing->topics.empty()) return {};
-  return missing_topic(missing->topics.front(), config_.brokers, missing->asked);
+  return {};
 }
 
 Result<KafkaSink::Missing> KafkaSink::create_missing(std::vector<TopicSpec> wanted) {
@@ -147,7 +140,11 @@ Result<KafkaSink::Missing> KafkaSink::create_missing(std::vector<TopicSpec> want
     if (!counts) return std::move(counts).error();
     adopt(*counts);
     std::erase_if(wanted, [this](const TopicSpec& topic) { return exists(counts_, topic); });
-    if (wanted.size() <= asked.refused.size() || std::chrono::steady_clock::now() > until) break;
+    const auto unseen = std::ranges::count_if(
+        wanted, [&](const TopicSpec& topic) { return !asked.existing.contains(topic.name); });
+    if (static_cast<std::size_t>(unseen) <= asked.refused.size() ||
+        std::chrono::steady_clock::now() > until)
+      break;
     std::this_thread::sleep_for(Millis(20));
   }
   for (const TopicSpec& topic : wanted) {
@@ -280,6 +277,7 @@ bool KafkaSink::truncated(const Org& org) {
   for (const auto& [topic, offsets] : org.record.ends) {
     const auto now = ends_.find(topic);
     const bool gone = !counts_.contains(topic) || now == ends_.end();
+    if (gone && held_nothing(offsets)) continue;
     std::string what;
     if (gone) {
       what = "is gone";

@@ -94,11 +94,13 @@ Result<std::size_t> KafkaSink::send_entries(
 Result<void> KafkaSink::send_entry(
     Lane& lane, const EntryView& entry, const Org& org, bool last, Deadline until) {
   image_.reset();
-  if (entry.kind == EntryKind::Hole) return {};
+  const bool is_event = entry.kind == EntryKind::Event;
+  const bool told = entry.meta.rev < (is_event ? org.events_from : org.history_from);
+  if (entry.kind == EntryKind::Hole || (told && entry.kind != EntryKind::Record)) return {};
   if (entry.kind == EntryKind::Quarantine) return send_quarantine(lane, entry, org, until);
-  if (entry.kind == EntryKind::Event) return send_event(lane, entry, org, until);
+  if (is_event) return send_event(lane, entry, org, until);
   // A purge removes every trace that compaction can remove; the history runs out by itself.
-  if (!entry.purge && entry.meta.rev >= history_from_) {
+  if (!entry.purge && !told) {
     if (auto done = send_change(lane, entry, org, until); !done) return done;
   }
   return last ? send_record(lane, entry, org, until) : Result<void>{};

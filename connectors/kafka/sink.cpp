@@ -44,7 +44,12 @@ Result<void> KafkaSink::write(const Batch& batch) {
   if (auto done = watch(); !done) return fail(std::move(done).error());
   if (auto done = ensure_topics(batch.entries); !done) return done;
   rewriting_ = batch.mode == Mode::Rewrite;
-  history_from_ = batch.history_from;
+  for (const CursorMove& move : batch.cursors) {
+    auto* org = org_of(move.org);
+    if (org == nullptr) continue;
+    org->history_from = rewriting_ ? Rev{} : move.history_from;
+    org->events_from = rewriting_ ? Rev{} : move.events_from;
+  }
   return config_.transactions ? write_transactions(batch) : write_idempotent(batch);
 }
 

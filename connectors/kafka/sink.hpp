@@ -86,11 +86,12 @@ class KafkaSink final : public Sink {
 
  private:
   struct Org {
-    std::string name, key;        // key: of its cursor record
-    bool held = false;            // this process has held it before
-    CursorRecord record;          // as last written or read
-    bool foreign = false;         // the record was another ledger's when we claimed it
-    std::uint64_t committed = 0;  // transactions: rev of the last one
+    std::string name, key;          // key: of its cursor record
+    bool held = false;              // this process has held it before
+    CursorRecord record;            // as last written or read
+    bool foreign = false;           // the record was another ledger's when we claimed it
+    std::uint64_t committed = 0;    // transactions: rev of the last one
+    Rev history_from, events_from;  // of the batch in hand
     struct Owed {
       Rev rev;
       EpochMs commit_ts = 0;
@@ -133,7 +134,7 @@ class KafkaSink final : public Sink {
     Creation asked;
   };
   Result<Missing> create_missing(std::vector<TopicSpec> wanted);
-  Result<void> demand_delivered();
+  Result<void> find_hidden();
   void adopt(const PartitionCounts& counts);
   Result<void> read_cursors(Client& reader);
   Result<void> check_holders();
@@ -207,7 +208,6 @@ class KafkaSink final : public Sink {
   std::vector<std::string> org_names_;
   std::map<std::string, Org, std::less<>> orgs_;       // kept over reopens: what we have held
   PartitionCounts counts_;                             // existing topics of ours
-  Missing missing_;                                    // at the last open
   std::set<std::string, std::less<>> entities_ready_;  // both topics exist
   std::set<std::string, std::less<>> events_ready_;    // of platform events: the topic exists
   TopicEnds ends_;                                     // after the last message that we know of
@@ -231,7 +231,6 @@ class KafkaSink final : public Sink {
   std::vector<std::string> warnings_;
 
   bool rewriting_ = false;  // the batch in hand is a retry
-  Rev history_from_;        // of the batch in hand
   EnvelopeWriter envelopes_;
   std::optional<ValueStore::Value> image_;  // of the entry being sent, within its envelope
   std::string value_;

@@ -87,13 +87,15 @@ std::vector<std::string> Topics::clashes(const std::vector<std::string>& entitie
   return out;
 }
 
+Error hidden_topic(std::string_view name) {
+  return blocked(
+      fmt::format("kafka: topic {} exists, but the broker does not show it to us; grant Describe, "
+                  "Read and Write on the topics of our prefix",
+                  name));
+}
+
 Error missing_topic(const TopicSpec& topic, std::string_view brokers, const Creation& asked) {
-  if (asked.existing.contains(topic.name)) {
-    return blocked(fmt::format(
-        "kafka: topic {} exists, but the broker does not show it to us; grant Describe, "
-        "Read and Write on the topics of our prefix",
-        topic.name));
-  }
+  if (asked.existing.contains(topic.name)) return hidden_topic(topic.name);
   const auto command = create_command(topic, brokers);
   if (!asked.answered) {
     return transient(

@@ -60,6 +60,7 @@ struct Creation {
 
 /// What to say of a topic that is needed and that the broker does not show, though `asked` for.
 /// Transient while its creation may only be slow, else Blocked.
+Error hidden_topic(std::string_view name);  ///< it exists, but we may not see it
 Error missing_topic(const TopicSpec& topic, std::string_view brokers, const Creation& asked);
 
 /// The kafka-topics command that creates the topic, for a person to run.

@@ -16,6 +16,10 @@ constexpr std::size_t kOpenRowsMax = 100'000;
 /// Query numbers reserved by one synced write.
 constexpr std::uint64_t kQueriesReserved = 1024;
 
+std::string claim_key(std::string_view sink, std::string_view org) {
+  return fmt::format("{}{}:{}", kClaimPrefix, sink, org);
+}
+
 }  // namespace
 
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -45,8 +49,6 @@ Result<std::unique_ptr<Ledger>> Ledger::open(std::unique_ptr<Store> store,
 }
 
 std::string Ledger::id() const { return impl_->id(); }
-
-Rev Ledger::birth() const { return impl_->birth(); }
 
 Result<void> Ledger::bind_org(std::string_view org, std::string_view org_id) {
   const std::string kept = this->org_id(org);
@@ -266,8 +268,14 @@ Result<void> Ledger::sample(std::string_view org,
 
 Result<CursorVerdict> Ledger::found_cursor(
     std::string_view sink, std::string_view org, std::string_view ledger_id, Rev rev, Rev highest) {
-  const std::string claim = fmt::format("{}{}:{}", kClaimPrefix, sink, org);
+  const std::string claim = claim_key(sink, org);
   return impl_->write([&] { return impl_->found_cursor(claim, ledger_id, rev, highest); });
+}
+
+Result<ToldBefore> Ledger::told_before(std::string_view sink, std::string_view org) const {
+  const auto claim = impl_->read_claim(claim_key(sink, org));
+  if (!claim) return claim.error();
+  return claim->told;
 }
 
 void Ledger::hold_journal(std::string_view sink, std::optional<Rev> cursor) {

@@ -163,6 +163,14 @@ struct Applied {
   std::size_t resent = 0;
 };
 
+/// Revs up to which a target that is owed history is told nothing more; 0: it was told nothing.
+struct ToldBefore {
+  /// If the cursor was ours, it. If another ledger's, all before our birth: below what that one
+  /// told readers would drop them, and each record is told again above it.
+  Rev records;
+  Rev events;  ///< platform events, which are told once: if the cursor was ours, it
+};
+
 /// How a sink's cursor relates to this ledger.
 enum class CursorVerdict : std::uint8_t {
   Follow,       ///< the journal goes on after it
@@ -201,9 +209,6 @@ class Ledger : public NameTables {
   ~Ledger() override;
 
   std::string id() const;  ///< a ULID, new at each birth
-  /// The first rev of this birth. A state below it is told again above it, once the org's streams
-  /// have caught up and no stretch is in doubt.
-  Rev birth() const;
 
   // ---- orgs
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.
@@ -324,6 +329,8 @@ class Ledger : public NameTables {
                                      std::string_view ledger_id,
                                      Rev rev,
                                      Rev highest);
+  /// What that target was told of our revs before we were born anew, as far as its cursor says.
+  Result<ToldBefore> told_before(std::string_view sink, std::string_view org) const;
   /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it
   /// owes no more.
   void hold_journal(std::string_view sink, std::optional<Rev> cursor);

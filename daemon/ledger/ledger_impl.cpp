@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "daemon/ledger/keys.hpp"
 #include "daemon/ledger/ulid.hpp"
 
@@ -76,13 +78,33 @@ void Ledger::Impl::begin_birth(std::string id) {
   stage_identity();
 }
 
+Result<Ledger::Impl::Claim> Ledger::Impl::read_claim(const std::string& key) const {
+  std::string text;
+  if (auto found = store_->get(Family::Meta, key, text); !found) return found.error();
+  Claim out;
+  std::istringstream words(text);
+  words >> out.by >> out.told.records.value >> out.told.events.value;
+  return out;
+}
+
+Result<void> Ledger::Impl::write_claim(const std::string& key, const Claim& claim) {
+  const auto& [records, events] = claim.told;
+  writer_.batch().put(Family::Meta,
+                      key,
+                      records.value == 0
+                          ? claim.by
+                          : fmt::format("{} {} {}", claim.by, records.value, events.value));
+  return commit();
+}
+
 Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
                                                  std::string_view ledger_id,
                                                  Rev rev,
                                                  Rev highest) {
   const bool ours = ledger_id == id_;
-  std::string claimed_by;
-  if (auto found = store_->get(Family::Meta, claim, claimed_by); !found) return found.error();
+  auto row = read_claim(claim);
+  if (!row) return row.error();
+  const std::string& claimed_by = row->by;
   // A rev under our name that we never gave: we are an old copy of the ledger that did.
   const bool outrun = ours && !journal_.gave(rev);
   // Images that no state of ours replaces. One that we gave is no such thing: whoever wrote between
@@ -98,13 +120,20 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
     }
     journal_.raise(above);
     begin_birth(id_);
-    writer_.batch().put(Family::Meta, claim, id_);
-    if (auto ok = commit(); !ok) return ok.error();
+    if (auto ok = write_claim(claim, {id_, {}}); !ok) return ok.error();
     return CursorVerdict::Materialize;
   }
   if (claimed_by != id_) {
-    writer_.batch().put(Family::Meta, claim, id_);
-    if (auto ok = commit(); !ok) return ok.error();
+    // Its cursor bears the name that we had when we claimed it last.
+    ToldBefore before;
+    if (!claimed_by.empty() && ledger_id == claimed_by)
+      before = {rev, rev};
+    else if (!ledger_id.empty() && !ours)
+      before.records = Rev{birth_.value - 1};
+    if (auto ok = write_claim(claim, {id_, before}); !ok) return ok.error();
+  } else if (ours && rev.value == 0 && row->told.records.value != 0) {
+    // It lost what it was told.
+    if (auto ok = write_claim(claim, {id_, {}}); !ok) return ok.error();
   }
   // A target that never heard of us, and a journal that still begins at the beginning: all of it,
   // history too.

@@ -46,6 +46,13 @@ class Ledger::Impl {
                                      std::string_view ledger_id,
                                      Rev rev,
                                      Rev highest);
+  /// The row of a target: `ID`, or `ID RECORDS EVENTS` if something was told before.
+  struct Claim {
+    std::string by;
+    ToldBefore told;
+  };
+  Result<Claim> read_claim(const std::string& key) const;
+  Result<void> write_claim(const std::string& key, const Claim& claim);
   Result<void> be_born(Rev above);
   void begin_birth(std::string id);
   Result<void> trim();
@@ -64,10 +71,6 @@ class Ledger::Impl {
   std::string id() const {
     const std::lock_guard lock(id_mutex_);
     return id_;
-  }
-  Rev birth() const {
-    const std::lock_guard lock(id_mutex_);
-    return birth_;
   }
   /// Does one writer's work under the write lock. After a failed write nobody knows what is on the
   /// disk, and what was staged is in pieces: nothing more is written then, and every writer is told

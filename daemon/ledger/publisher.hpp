@@ -19,10 +19,10 @@ struct Change {
   EpochMs commit_ts = 0;
   Origin origin;
   bool late = false;
-  bool merge_news = false;  ///< told although no hash changed
+  bool merge_news = false;       ///< told although no hash changed
   std::string_view merged_from;  ///< of a winner: as EntryView has it
-  bool force = false;       ///< stamped again: told as a read, whatever the hash
-  bool replaced = false;    ///< its place in sinks is another: told although no hash changed
+  bool force = false;            ///< stamped again: told as a read, whatever the hash
+  bool replaced = false;         ///< its place in sinks is another: told although no hash changed
   std::span<const NameId> changed, nulled;
 };
 

@@ -77,11 +77,10 @@ rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()};
 std::string_view view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 Error store_error(std::string_view what, const rocksdb::Status& status) {
-  const char* remedy =
-      status.IsCorruption()
-          ? "check the disk, then restore the state directory from a backup, or move it away: a new "
-            "one is filled from the org"
-          : "check the disk, then start again";
+  const char* remedy = status.IsCorruption() ? "check the disk, then restore the state directory "
+                                               "from a backup, or move it away: a new "
+                                               "one is filled from the org"
+                                             : "check the disk, then start again";
   return fatal(fmt::format("ledger: {}: {}; {}", what, status.ToString(), remedy));
 }
 

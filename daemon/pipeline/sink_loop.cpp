@@ -98,7 +98,9 @@ Step SinkLoop::open() {
     // History has told of them, and tells again where it is read from the start.
     ours.rows_owed = ours.materializing && !sink_->needs_history();
     ours.upto = parts_.ledger.head();
-    if (!cursor.ledger.empty()) ours.history_from = parts_.ledger.birth();
+    const auto told = parts_.ledger.told_before(parts_.name, cursor.org);
+    if (!told) return retry(told.error());
+    ours.told = *told;
     ours.touched_at = parts_.clock.monotonic_ms();
     log::info(ours.materializing ? "sink opened: sending record states first"
                                  : "sink opened: following the journal",
@@ -152,9 +154,9 @@ Step SinkLoop::materialize(OrgCursor& cursor) {
   const auto states = batch_.entries();
   const bool done = states.empty();
   // The last of them reach `upto`: from there the journal goes on without a seam.
-  const CursorMove move{cursor.org,
-                        done ? cursor.upto : states.back().meta.rev,
-                        done ? cursor.commit_ts : states.back().meta.commit_ts};
+  const auto move = move_to(cursor,
+                            done ? cursor.upto : states.back().meta.rev,
+                            done ? cursor.commit_ts : states.back().meta.commit_ts);
   if (auto error = write(states, {&move, 1}, Mode::Materialize)) {
     return on_error(*error, states, {&move, 1}, Mode::Materialize);
   }
@@ -234,18 +236,11 @@ std::optional<Error> SinkLoop::write(Entries entries,
   // changes none.
   const bool lacks_ground =
       !entries.empty() && (entries.front().meta.rev <= settled_ || refusals_.concern(entries));
-  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground, history_from(moves)});
+  auto written = sink_->write(Batch{entries, moves, mode, lacks_ground});
   if (!written) return std::move(written).error();
   metrics_.write_seconds.observe(static_cast<double>(parts_.clock.now_us() - started_us) / 1e6);
   if (auto kept = moved(entries, moves); !kept) return std::move(kept).error();
   return std::nullopt;
-}
-
-/// The same of all orgs that have one.
-Rev SinkLoop::history_from(std::span<const CursorMove> moves) const {
-  Rev from;
-  for (const CursorMove& move : moves) from = std::max(from, cursor_of(move.org)->history_from);
-  return from;
 }
 
 Result<void> SinkLoop::moved(Entries entries, std::span<const CursorMove> moves) {
@@ -305,7 +300,7 @@ std::vector<CursorMove> SinkLoop::moves_to(Rev last, Entries entries) const {
   std::vector<CursorMove> moves;
   for (const OrgCursor& cursor : cursors_) {
     if (cursor.rev >= last) continue;
-    CursorMove move{cursor.org, last, cursor.commit_ts};
+    CursorMove move = move_to(cursor, last, cursor.commit_ts);
     for (const EntryView& entry : entries) {
       if (entry.org == cursor.org && entry.meta.commit_ts != 0)
         move.commit_ts = entry.meta.commit_ts;

@@ -91,7 +91,7 @@ class SinkLoop {
     bool materializing = false;
     bool rows_owed = false;  ///< the target's mirrors of holes and quarantine begin afresh
     Rev upto;                ///< while materializing: states up to here, the journal after
-    Rev history_from;        ///< see Batch
+    ledger::ToldBefore told;
     EpochMs commit_ts = 0;
     std::int64_t touched_at = 0;  ///< monotonic ms of the last cursor write
   };
@@ -123,10 +123,16 @@ class SinkLoop {
   std::vector<CursorMove> moves_to(Rev last, Entries entries) const;
   Entries ours(Entries entries);
   Rev least_cursor() const;
-  Rev history_from(std::span<const CursorMove> moves) const;
   const OrgCursor* cursor_of(std::string_view org) const;
   static CursorMove stay(const OrgCursor& cursor) {
-    return {cursor.org, cursor.rev, cursor.commit_ts};
+    return move_to(cursor, cursor.rev, cursor.commit_ts);
+  }
+  static CursorMove move_to(const OrgCursor& cursor, Rev rev, EpochMs commit_ts) {
+    return {cursor.org,
+            rev,
+            commit_ts,
+            Rev{cursor.told.records.value + 1},
+            Rev{cursor.told.events.value + 1}};
   }
   void hold_journal();
 

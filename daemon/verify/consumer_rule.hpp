@@ -23,7 +23,7 @@ namespace headwater::verify {
 /// looks like one that the heir should have found, and is called Again.
 ///
 /// A message with the header `retried` was refused when its turn came and written when an operator
-/// asked for it: it is taken whatever its rev, once, and moves nothing.
+/// asked for it: it is taken whatever its rev, once.
 ///
 ///   REQUIRES: each partition's messages in their order.
 class ConsumerRule {

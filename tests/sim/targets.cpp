@@ -355,8 +355,10 @@ class KafkaSinkModel final : public SimSink {
     std::size_t sent[kPartitions] = {}, of[kPartitions] = {};
     for (const EntryView& entry : batch.entries) ++of[partition_of(entry.rkey)];
     TargetState& state = target_.state();
-    if (batch.history_from.value > 0)
-      state.untold_to = std::max(state.untold_to, batch.history_from.value - 1);
+    // One org: a retry is told whatever was told before.
+    const Rev history_from =
+        batch.mode == Mode::Rewrite ? Rev{} : batch.cursors.front().history_from;
+    if (history_from.value > 0) state.untold_to = std::max(state.untold_to, history_from.value - 1);
     const bool late = share < 1 && target_.world().roll(target_.world().faults.late);
     std::optional<Error> first;
     for (const EntryView& entry : batch.entries) {
@@ -368,7 +370,7 @@ class KafkaSinkModel final : public SimSink {
                       batch.mode == Mode::Materialize,
                       epoch_,
                       found_to_[partition_of(entry.rkey)]};
-      message.untold = message.record && entry.meta.rev < batch.history_from;
+      message.untold = entry.meta.rev < history_from;
       message.foreign = foreign_;
       if (known_.contains({message.key, message.rev})) continue;
       if (target_.poison(entry)) {

@@ -169,8 +169,8 @@ TEST_F(KafkaMock, BelowTheBeginningOfHistoryARecordIsAnImageAlone) {
   auto sink = kafka.sink();
   ASSERT_TRUE(sink->open(kafka.orgs).ok());
   const Entries states = kafka.updates(1, 6, 6);
-  const CursorMove move{"emea", Rev(6), 1'700'000'000'000};
-  ASSERT_TRUE(sink->write({states, {&move, 1}, Mode::Materialize, true, Rev(5)}).ok());
+  const CursorMove move{"emea", Rev(6), 1'700'000'000'000, Rev(5)};
+  ASSERT_TRUE(sink->write({states, {&move, 1}, Mode::Materialize, true}).ok());
   EXPECT_EQ(kafka.revs("changes.contact"), (std::vector<std::uint64_t>{5, 6}));
   ASSERT_TRUE(kafka.last_record("emea:Contact:" + SinkFixture::id(1)));
   const auto images = kafka.revs("records.contact");

@@ -176,6 +176,40 @@ TEST_F(BirthTest, NothingIsOursInATargetThatThisBirthNeverClaimed) {
   EXPECT_NE(ledger->id(), born);
 }
 
+TEST_F(BirthTest, ItIsRememberedWhatATargetWasToldBeforeTheBirth) {
+  apply({created(1, {{"Name", "A"}})});
+  const auto told = [this] {
+    const auto out = ledger->told_before("kafka", "emea");
+    return out ? std::pair(out->records.value, out->events.value) : std::pair(~0UL, ~0UL);
+  };
+  const std::string old = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", old, ledger->head(), {}));
+  EXPECT_EQ(told(), std::pair(0UL, 0UL));
+  const Rev behind = ledger->head();
+  const Rev ahead{behind.value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", old, ahead, {}));
+  ASSERT_NE(ledger->id(), old);
+  const std::string born = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", old, behind, {}));
+  EXPECT_EQ(told(), std::pair(behind.value, behind.value)) << "its cursor was ours";
+  crash_and_open();
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", born, ledger->head(), {}));
+  EXPECT_EQ(told(), std::pair(behind.value, behind.value)) << "a start knows it";
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", born, {}, {}));
+  EXPECT_EQ(told(), std::pair(0UL, 0UL)) << "the target lost it";
+}
+
+TEST_F(BirthTest, OfAnotherLedgersTargetAllRecordsFromBeforeTheBirthAreToldAgainAboveIt) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev before = ledger->head(), theirs{before.value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", "01OTHER", theirs, {}));
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", "01OTHER", theirs, {}));
+  const auto told = ledger->told_before("kafka", "emea");
+  ASSERT_TRUE(told.ok());
+  EXPECT_GT(told->records, theirs);
+  EXPECT_EQ(told->events, Rev{0}) << "events are told once, whatever their revs";
+}
+
 TEST_F(BirthTest, ImagesBelowOurFirstRevAreOutranked) {
   apply({created(1, {{"Name", "A"}})});
   const std::string id = ledger->id();

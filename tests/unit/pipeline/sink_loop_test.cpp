@@ -19,7 +19,7 @@ struct FakeTarget {
   struct Write {
     Mode mode = Mode::Follow;
     bool whole_relations = false;
-    Rev history_from = {};
+    Rev history_from = {}, events_from = {};
     std::vector<std::string> keys;
     std::vector<Rev> revs;
     std::map<std::string, Rev> moves;
@@ -76,13 +76,14 @@ class FakeSink final : public Sink {
     auto& kept = target_.writes.emplace_back();
     kept.mode = batch.mode;
     kept.whole_relations = batch.whole_relations;
-    kept.history_from = batch.history_from;
     for (const EntryView& entry : batch.entries) {
       kept.keys.emplace_back(entry.rkey);
       kept.revs.push_back(entry.meta.rev);
     }
     for (const CursorMove& move : batch.cursors) {
       kept.moves[std::string(move.org)] = move.rev;
+      kept.history_from = move.history_from;
+      kept.events_from = move.events_from;
       target_.cursors[std::string(move.org)].ledger = ledger_;
       target_.cursors[std::string(move.org)].rev = move.rev;
     }
@@ -295,8 +296,8 @@ TEST_F(SinkLoopTest, AForeignTargetGetsAllStatesThenFollowsWithoutASeam) {
   EXPECT_EQ(part.state(), PartState::Ok);
 }
 
-TEST_F(SinkLoopTest, WhatAnotherLedgerToldIsNoHistoryOfOurs) {
-  const auto first_write = [this](const Cursor& found) {
+TEST_F(SinkLoopTest, WhatWasToldBeforeABirthIsToldNoMore) {
+  const auto first_move = [this](Cursor found) {
     target = {};
     target.cursors["emea"] = found;
     make();
@@ -304,13 +305,19 @@ TEST_F(SinkLoopTest, WhatAnotherLedgerToldIsNoHistoryOfOurs) {
     return target.writes.back();
   };
   create_accounts(1, 3);
-  EXPECT_EQ(first_write({}).history_from, Rev{0}) << "nobody told of it";
-  EXPECT_EQ(first_write(foreign_cursor("emea")).history_from, ledger->birth());
-  const Cursor older{"emea", ledger->id(), ledger->head(), 0};
+  const auto fresh = first_move({});
+  EXPECT_EQ(fresh.history_from, Rev{1}) << "nobody told of it";
+  // A cursor of ours that outran us: we are an older copy, and born anew.
+  const Rev ahead{ledger->head().value + 5'000'000};
+  const auto born = first_move({"emea", ledger->id(), ahead, 0});
+  EXPECT_EQ(born.history_from, Rev{ahead.value + 1});
+  EXPECT_EQ(born.events_from, Rev{ahead.value + 1});
   create_accounts(4, 4);
-  const auto follows = first_write(older);
-  EXPECT_EQ(follows.keys, keys(4, 4));
-  EXPECT_EQ(follows.history_from, ledger->birth()) << "a materialization may have been cut short";
+  const auto on = first_move(target.cursors["emea"]);
+  EXPECT_EQ(on.keys, keys(4, 4));
+  EXPECT_EQ(on.history_from, Rev{ahead.value + 1}) << "a start knows it";
+  EXPECT_EQ(first_move({"emea", ledger->id(), Rev{0}, 0}).history_from, Rev{1})
+      << "it lost what it was told";
 }
 
 TEST_F(SinkLoopTest, MirrorsThatAPassingFailureKeptBackAreToldBeforeTheStates) {
