@@ -395,7 +395,9 @@ void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets,
     for (const auto& [key, row] : targets[i]->state().rows) {
       if (org_.find(key) == nullptr) broken(fmt::format("rest: the org never had {}", key));
     }
-    if (history && !targets[i]->state().log.empty()) check_history(*targets[i], i);
+    if (targets[i]->state().log.empty()) continue;
+    check_last_told(ledger, *targets[i], i);
+    if (history) check_history(*targets[i], i);
   }
 }
 
@@ -578,6 +580,31 @@ void Watch::check_repeats(const std::vector<Message>& partition) {
                          message.epoch));
     }
     before.push_back(at);
+  }
+}
+
+/// Whoever reads history alone ends with what the ledger holds, after births too.
+void Watch::check_last_told(ledger::Ledger& ledger, const SimTarget& target, std::size_t number) {
+  std::map<std::string_view, std::uint64_t> last_of;
+  for (const auto& partition : target.state().log) {
+    std::uint64_t last = 0;
+    for (const Message& message : partition) {
+      if (!message.record || message.rev <= last) continue;
+      last = last_of[message.key] = message.rev;
+    }
+  }
+  for (const auto& [key, record] : org_.records()) {
+    EntryBatch state;
+    const auto found = ledger.get(*RecordKey::parse(key), state);
+    const auto told = latest_.find(key);
+    const bool refused =
+        told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
+    if (!found || !*found || refused) continue;
+    const std::uint64_t rev = state.entries().front().meta.rev.value;
+    if (last_of[key] != rev) {
+      broken(fmt::format(
+          "rest: history ends with rev {} of {}, which has rev {}", last_of[key], key, rev));
+    }
   }
 }
 

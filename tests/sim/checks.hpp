@@ -89,6 +89,7 @@ class Watch {
                                 const SimTarget& target,
                                 const RecordKey& key);
   void check_history(const SimTarget& target, std::size_t number);
+  void check_last_told(ledger::Ledger& ledger, const SimTarget& target, std::size_t number);
   static void check_repeats(const std::vector<Message>& partition);
   void check_topic(const SimTarget& target, std::size_t number, std::uint64_t upto);
   void check_owed(const SimTarget& target);
