@@ -124,9 +124,10 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
     return CursorVerdict::Materialize;
   }
   if (claimed_by != id_) {
-    // Its cursor bears the name that we had when we claimed it last.
+    // Its cursor bears the name that we had when we claimed it last. One that stands at 0 says
+    // nothing: an older copy of that ledger may have claimed it since.
     ToldBefore before;
-    if (!claimed_by.empty() && ledger_id == claimed_by)
+    if (!claimed_by.empty() && ledger_id == claimed_by && rev.value != 0)
       before = {rev, rev};
     else if (!ledger_id.empty() && !ours)
       before.records = Rev{birth_.value - 1};

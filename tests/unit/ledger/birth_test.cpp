@@ -199,6 +199,19 @@ TEST_F(BirthTest, ItIsRememberedWhatATargetWasToldBeforeTheBirth) {
   EXPECT_EQ(told(), std::pair(0UL, 0UL)) << "the target lost it";
 }
 
+TEST_F(BirthTest, ACursorThatStandsNowhereTellsNothingOfWhatWasTold) {
+  apply({created(1, {{"Name", "A"}})});
+  const std::string old = ledger->id();
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", old, ledger->head(), {}));
+  const Rev ahead{ledger->head().value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", old, ahead, {}));
+  ASSERT_TRUE(ledger->found_cursor("kafka", "emea", old, {}, {}));
+  const auto told = ledger->told_before("kafka", "emea");
+  ASSERT_TRUE(told.ok());
+  EXPECT_GT(told->records, ahead) << "all are told again above the birth";
+  EXPECT_EQ(told->events, Rev{0});
+}
+
 TEST_F(BirthTest, OfAnotherLedgersTargetAllRecordsFromBeforeTheBirthAreToldAgainAboveIt) {
   apply({created(1, {{"Name", "A"}})});
   const Rev before = ledger->head(), theirs{before.value + 5'000'000};
