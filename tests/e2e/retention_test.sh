@@ -6,11 +6,12 @@
 stack_up "$work" || fail "a server did not start"
 stack_daemon_start
 
-# The broker keeps 5 MiB of each partition. Thirty records fill all six, then one alone fills its own until that was cut.
+# The broker keeps 5 MiB of each partition, also of topics that a real one would compact. Thirty records fill all six, then one alone fills
+# its own of the changes until that was cut: 130 times 60 kB, before and after, while its images alone are 30 kB each, 4 MB in all.
 for i in $(seq 30); do
   loud=$(emit "{\"op\":\"create\",\"object\":\"Account\",\"fields\":{\"Name\":\"quiet $i\"}}")
 done
-for _ in $(seq 250); do
+for _ in $(seq 130); do
   printf '{"op":"update","object":"Account","id":"%s","fields":{"Description":"%s"}}' \
     "$loud" "$(head -c 22500 /dev/urandom | base64 -w0)" >"$work/statement"
   curl -sf -X POST -H 'content-type: application/json' --data-binary @"$work/statement" "$org_control/emit" >/dev/null ||
