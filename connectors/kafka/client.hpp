@@ -51,9 +51,9 @@ class Client {
   rd_kafka_s* handle() const { return handle_; }
 
   Result<PartitionCounts> list_topics(Millis timeout);
-  /// Asks the controller to create them; an existing one is fine.
   /// True: the topic, which no list shows, is there and we may not see it. Makes none. For readers.
   Result<bool> is_hidden(const std::string& topic, Millis timeout);
+  /// Asks the controller to create them; an existing one is fine.
   Creation create_topics(std::span<const TopicSpec> topics, Millis timeout);
 
   /// `max.message.bytes` of topics, as the broker applies it now. Left out: what it does not tell

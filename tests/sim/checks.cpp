@@ -507,6 +507,12 @@ void Watch::check_silences(const ledger::Ledger& ledger) {
   }
 }
 
+/// The target refuses the last image of the record.
+bool Watch::is_refused(const std::string& key, std::size_t number) const {
+  const auto told = latest_.find(key);
+  return told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
+}
+
 void Watch::check_row(ledger::Ledger& ledger,
                       const SimTarget& target,
                       std::size_t number,
@@ -515,9 +521,7 @@ void Watch::check_row(ledger::Ledger& ledger,
   const auto found = ledger.get(*RecordKey::parse(key), batch);
   if (!found || !*found) return;
   const EntryView& entry = batch.entries()[0];
-  const auto told = latest_.find(key);
-  const bool refused = told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
-  if (refused) return check_quarantined(ledger, target, *RecordKey::parse(key));
+  if (is_refused(key, number)) return check_quarantined(ledger, target, *RecordKey::parse(key));
   const auto row = target.state().rows.find(key);
   if (row == target.state().rows.end()) {
     broken(fmt::format("rest: {} does not have {}", target.name(), key));
@@ -596,10 +600,7 @@ void Watch::check_last_told(ledger::Ledger& ledger, const SimTarget& target, std
   for (const auto& [key, record] : org_.records()) {
     EntryBatch state;
     const auto found = ledger.get(*RecordKey::parse(key), state);
-    const auto told = latest_.find(key);
-    const bool refused =
-        told != latest_.end() && (journal_[told->second].poison >> number & 1) != 0;
-    if (!found || !*found || refused) continue;
+    if (!found || !*found || is_refused(key, number)) continue;
     const std::uint64_t rev = state.entries().front().meta.rev.value;
     if (last_of[key] != rev) {
       broken(fmt::format(

@@ -234,8 +234,6 @@ TEST_F(KafkaBroker, AMissingBrokerIsTransientAndTheSinkGoesOnAfterwards) {
   EXPECT_EQ(kafka->revs("changes.contact"), range(1, 25));
 }
 
-// ---- transactions
-
 TEST_F(KafkaBroker, APlatformEventThatIsRetriedStandsBehindLaterOnesAndSaysSo) {
   auto sink = kafka->sink();
   ASSERT_TRUE(sink->open(kafka->orgs).ok());
@@ -257,6 +255,8 @@ TEST_F(KafkaBroker, APlatformEventThatIsRetriedStandsBehindLaterOnesAndSaysSo) {
   EXPECT_EQ(told[1].headers.at("retried"), "true");
   EXPECT_EQ(told[2].headers.count("retried"), 0U);
 }
+
+// ---- transactions
 
 class KafkaTransactions : public KafkaBroker {
  protected:
