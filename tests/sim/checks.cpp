@@ -565,7 +565,7 @@ void Watch::check_quarantined(const ledger::Ledger& ledger,
 
 /// Twice stands there only what its second writer could not have found: it comes late itself, or
 /// the first did, after the second writer had read the partition back. And what is told whole
-/// because another ledger was there in between: states, and the mirrors' rows.
+/// because another ledger was there in between: states.
 void Watch::check_repeats(const std::vector<Message>& partition) {
   std::map<std::pair<std::string_view, std::uint64_t>, std::vector<std::size_t>> copies;
   for (std::size_t at = 0; at < partition.size(); ++at) {
@@ -573,9 +573,8 @@ void Watch::check_repeats(const std::vector<Message>& partition) {
     auto& before = copies[{message.key, message.rev}];
     for (const std::size_t first : before) {
       const bool unseen = first >= message.found_to && partition[first].epoch != message.epoch;
-      const bool told_whole = message.record ? message.foreign && message.state &&
-                                                   message.ledger == partition[first].ledger
-                                             : message.ledger != partition[first].ledger;
+      const bool told_whole =
+          message.foreign && message.state && message.ledger == partition[first].ledger;
       if (message.late || unseen || told_whole) continue;
       broken(fmt::format("rest: history has rev {} of {} twice, by epoch {} and by epoch {}",
                          message.rev,
