@@ -3,6 +3,7 @@
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/holes.hpp"
 #include "daemon/ledger/keys.hpp"
+#include "schemas/model/topic.hpp"
 
 // The open holes, and the closed ones, as others ask for them: all, or those that are due.
 
@@ -164,10 +165,13 @@ bool Holes::any_record(std::string_view org,
   return false;
 }
 
-bool Holes::stretch_open(std::string_view org) const {
+bool Holes::record_stretch_open(std::string_view org) const {
   const std::string prefix = make_key(org, "s", "");
   const auto scan = store_.scan(Family::Holes, prefix);
-  return scan->valid() && scan->key().starts_with(prefix);
+  for (; scan->valid() && scan->key().starts_with(prefix); scan->next()) {
+    if (!is_platform_topic(scan->key().substr(prefix.size()))) return true;
+  }
+  return false;
 }
 
 }  // namespace headwater::ledger

@@ -92,7 +92,9 @@ class Holes {
   const HoleCounts& counts() const { return counts_; }
   Quarantine& rows() { return rows_; }
   const Quarantine& rows() const { return rows_; }
-  bool stretch_open(std::string_view org) const;
+  /// True while a stretch of the org's changes is in doubt. One of platform events, which only an
+  /// operator ends, says nothing of records.
+  bool record_stretch_open(std::string_view org) const;
   /// Asks again for the object's records that the brake holds up and that the ledger has never
   /// seen, under this cause and from this version on: how many.
   Result<std::uint64_t> ask_held_up(const Hole& like);

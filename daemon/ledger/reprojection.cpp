@@ -225,7 +225,7 @@ bool Reprojection::tell_owed(StoreBatch& batch,
 
 bool Reprojection::streams_caught_up() const {
   for (const std::string& org : parts_.orgs.names()) {
-    if (parts_.holes.stretch_open(org)) return false;
+    if (parts_.holes.record_stretch_open(org)) return false;
   }
   return true;
 }

@@ -7,11 +7,11 @@ class BirthTest : public LedgerTest {
  protected:
   /// A new birth while a stretch is in doubt, which holds its stamping back. `ahead`: the cursor
   /// that proved it.
-  void bear_anew_in_doubt(Rev& ahead) {
+  void bear_anew_in_doubt(Rev& ahead, std::string_view topic = "/data/ChangeEvents") {
     Hole stretch;
     stretch.scope = Hole::Scope::Stretch;
     stretch.org = "emea";
-    stretch.topic = "/data/ChangeEvents";
+    stretch.topic = topic;
     stretch.cause = "expired";
     ASSERT_TRUE(ledger->open_hole(stretch));
     ahead = Rev{ledger->head().value + 5'000'000};
@@ -263,6 +263,14 @@ TEST_F(BirthTest, StatesAreStampedOnlyOnceNoStretchIsInDoubt) {
                                  {Closing::How::Repaired, "resync", "read again", 0}));
   ASSERT_TRUE(ledger->reproject());
   EXPECT_EQ(ops(ahead), "rr") << "the closed hole, then the record";
+}
+
+TEST_F(BirthTest, LostPlatformEventsHoldNoStampBack) {
+  apply({created(1, {{"Name", "A"}})});
+  Rev ahead;
+  bear_anew_in_doubt(ahead, "/event/Order_Event__e");
+  ASSERT_TRUE(ledger->reproject());
+  EXPECT_EQ(ops(ahead), "r") << "only an operator ends that hole, and it doubts no record";
 }
 
 TEST_F(BirthTest, ARecordThatChangesBeforeItsStampIsToldWholeFirst) {
