@@ -58,6 +58,12 @@ void skip_blocks(std::size_t least, Input& in, Each each) {
   }
 }
 
+void skip_union(const Schema& schema, const Node& node, Input& in) {
+  const auto branch = in.read_index(node.parts.size(), Fault::Branch);
+  if (!in.ok() || schema.at(node.parts[branch]).type == Type::Null) return;
+  skip_datum(schema, node.parts[branch], in);
+}
+
 void skip_items(const Schema& schema, const Node& node, Input& in) {
   const NodeId part = node.parts[0];
   const Node& item = schema.at(part);
@@ -74,6 +80,8 @@ void skip_items(const Schema& schema, const Node& node, Input& in) {
       return skip_blocks(1, in, [&] { in.read_long(); });
     case Type::Boolean:
       return skip_blocks(1, in, [&] { in.read_boolean(); });
+    case Type::Union:
+      return skip_blocks(1, in, [&] { skip_union(schema, item, in); });
     default:
       return skip_blocks(item.least, in, [&] { skip_datum(schema, part, in); });
   }
@@ -122,11 +130,8 @@ void skip_datum(const Schema& schema, NodeId id, Input& in) {
     case Type::Array:
     case Type::Map:
       return skip_items(schema, node, in);
-    case Type::Union: {
-      const auto branch = in.read_index(node.parts.size(), Fault::Branch);
-      if (in.ok()) skip_datum(schema, node.parts[branch], in);
-      return;
-    }
+    case Type::Union:
+      return skip_union(schema, node, in);
   }
 }
 

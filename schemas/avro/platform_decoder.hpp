@@ -25,7 +25,7 @@ class PlatformDecoder {
 
   /// Fills all of `out` but schema_id, replay_id and event_uuid, which are the envelope's. Views
   /// live as long as the payload, the plan and the scratch's contents. Rejected ("undecodable"):
-  /// not a datum of the schema.
+  /// not a datum of the schema, or one whose JSON would be far larger than itself.
   Result<void> decode(std::string_view payload, Scratch& scratch, PlatformEventView& out);
 
   /// API name of the event: `Order_Event__e`.
@@ -35,14 +35,17 @@ class PlatformDecoder {
   struct Field {
     std::uint32_t leaf;
     std::string json_key;  ///< `"Amount__c":`
+    ValueView value;       ///< of the event being decoded
   };
+  /// REQUIRES: room for what json_value_size() says of the values, their names and commas.
+  std::string_view write_json(char* begin) const;
+
   const Plan* plan_;
   std::string name_;
   std::vector<Field> fields_;                // sorted by the bytes of their names
   std::uint32_t created_date_, created_by_;  // leaf numbers; kNone: there is none
   ValueReader values_;
   Decoded decoded_;
-  std::string json_;  // reused
 };
 
 }  // namespace headwater::avro

@@ -21,6 +21,8 @@ constexpr std::array<std::uint8_t, 256> kClass = [] {
   return table;
 }();
 
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
 char* write_escape(char* to, char c) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   *to++ = '\\';
@@ -91,6 +93,29 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::size_t json_string_size(std::string_view text) {
+  std::size_t size = 2;
+  while (!text.empty()) {
+    std::size_t length = 1;
+    switch (kClass[static_cast<unsigned char>(text.front())]) {
+      case 0:
+        ++size;
+        break;
+      case 1: {
+        std::array<char, 6> escape;
+        size += static_cast<std::size_t>(write_escape(escape.data(), text.front()) - escape.data());
+        break;
+      }
+      default:
+        length = utf8_length(text);
+        size += length == 0 ? kReplacement.size() : length;
+        length = std::max<std::size_t>(length, 1);
+    }
+    text.remove_prefix(length);
+  }
+  return size;
+}
+
 char* write_json_string(char* to, std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
@@ -113,7 +138,7 @@ char* write_json_string(char* to, std::string_view text) {
     }
     const std::size_t length = utf8_length({at, static_cast<std::size_t>(end - at)});
     if (length == 0) {
-      to = write_raw(to, "\xEF\xBF\xBD");
+      to = write_raw(to, kReplacement);
       ++at;
     } else {
       to = write_raw(to, {at, length});

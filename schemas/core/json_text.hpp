@@ -18,6 +18,8 @@ void append_json_number(std::string& out, std::int64_t value);
 /// Room that writing a text of so many bytes may need: six for a control character.
 constexpr std::size_t json_string_room(std::size_t size) { return 6 * size + 2; }
 inline constexpr std::size_t kJsonNumberRoom = 32;
+/// Bytes that the text takes as JSON, its quotes among them: exact, so the text is looked through.
+std::size_t json_string_size(std::string_view text);
 /// The same into raw memory; return where they ended. REQUIRES: the room named above.
 char* write_json_string(char* to, std::string_view text);
 char* write_json_number(char* to, double value);

@@ -17,17 +17,25 @@ char* quoted(char* to, Write write) {
   return to;
 }
 
-char* write_multi(char* to, std::string_view rest) {
-  *to++ = '[';
-  bool first = true;
+/// The texts of a multi-select, one after the other.
+template <typename Each>
+void for_each_picked(std::string_view rest, Each each) {
   while (!rest.empty()) {
     const auto end = rest.find(';');
-    if (!first) *to++ = ',';
-    first = false;
-    to = write_json_string(to, rest.substr(0, end));
+    each(rest.substr(0, end));
     if (end == std::string_view::npos) break;
     rest.remove_prefix(end + 1);
   }
+}
+
+char* write_multi(char* to, std::string_view text) {
+  *to++ = '[';
+  bool first = true;
+  for_each_picked(text, [&](std::string_view picked) {
+    if (!first) *to++ = ',';
+    first = false;
+    to = write_json_string(to, picked);
+  });
   *to++ = ']';
   return to;
 }
@@ -92,6 +100,24 @@ char* write_json_value(char* to, const ValueView& value) {
       HEADWATER_ASSERT(value.tag != Tag::Absent);
   }
   return to;
+}
+
+std::size_t json_value_size(const ValueView& value) {
+  switch (value.tag) {
+    case Tag::Text:
+    case Tag::Ref:
+      return json_string_size(value.text);
+    case Tag::Json:
+      return value.text.size();
+    case Tag::Multi: {
+      std::size_t size = 2;
+      for_each_picked(value.text,
+                      [&](std::string_view picked) { size += 1 + json_string_size(picked); });
+      return size;
+    }
+    default:
+      return json_value_room(value);
+  }
 }
 
 void append_json_value(std::string& out, const ValueView& value) {

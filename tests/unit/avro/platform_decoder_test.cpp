@@ -1,5 +1,6 @@
 #include "schemas/avro/platform_decoder.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/avro/builder.hpp"
@@ -66,6 +67,21 @@ TEST_F(PlatformDecoderTest, TheEventsOfAResponseKeepTheirTexts) {
   ASSERT_TRUE(decode(second));
   EXPECT_NE(kept.fields.find("\"one\""), std::string_view::npos);
   EXPECT_NE(event.fields.find("\"two\""), std::string_view::npos);
+}
+
+TEST_F(PlatformDecoderTest, TextMayBecomeTwiceAsLongAndNotSixTimes) {
+  const auto with = [](const std::string& text) {
+    return head().number(1).text(text).number(0).number(0).number(0).number(0).out;
+  };
+  EXPECT_TRUE(decode(with(std::string(100'000, '"'))));
+  EXPECT_TRUE(decode(with(std::string(5'000, '\x01'))));
+  const auto done = decode(with(std::string(100'000, '\x01')));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, "undecodable");
+  EXPECT_THAT(done.error().message,
+              testing::MatchesRegex("avro: decode com.sforce.eventbus.Order_Event__e: its "
+                                    "1000[0-9]+ bytes would be 600[0-9]+ bytes of JSON, more than "
+                                    "an event may take"));
 }
 
 TEST_F(PlatformDecoderTest, BytesThatAreNotOneDatumAreRefused) {

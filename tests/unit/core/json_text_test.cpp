@@ -15,6 +15,7 @@ std::string number(double value) {
 std::string text(std::string_view value) {
   std::string out;
   append_json_string(out, value);
+  EXPECT_EQ(json_string_size(value), out.size());
   return out;
 }
 
