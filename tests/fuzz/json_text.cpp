@@ -17,6 +17,7 @@ void check_text(std::string_view text) {
   std::string json;
   append_json_string(json, text);
   HEADWATER_ASSERT(json.size() <= json_string_room(text.size()) && is_utf8(json));
+  HEADWATER_ASSERT(json.size() == json_string_size(text));
   const auto value = fuzz::parsed(json);
   if (is_utf8(text)) HEADWATER_ASSERT(value.as_string() == text);
   // Once it is sound it stays as it is.
@@ -54,6 +55,7 @@ FUZZ_TARGET(json_text) {
   const auto multi = ValueView::of_text(text.view(), Tag::Multi);
   std::string json;
   append_json_value(json, multi);
-  HEADWATER_ASSERT(json.size() <= json_value_room(multi));
+  HEADWATER_ASSERT(json.size() <= json_value_size(multi));
+  HEADWATER_ASSERT(json_value_size(multi) <= json_value_room(multi));
   HEADWATER_ASSERT(fuzz::parsed(json).is_array());
 }
