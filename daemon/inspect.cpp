@@ -146,7 +146,8 @@ std::string events(const std::string& rest, ledger::Ledger& ledger) {
   return json::serialize(json::object{{"events", std::move(out)},
                                       {"read_to", read_to},
                                       {"done", batch.entries().empty()},
-                                      {"first", ledger.journal().first.value}});
+                                      {"first", ledger.journal().first.value},
+                                      {"birth", ledger.birth().value}});
 }
 
 }  // namespace

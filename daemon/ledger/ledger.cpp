@@ -50,6 +50,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(std::unique_ptr<Store> store,
 
 std::string Ledger::id() const { return impl_->id(); }
 
+Rev Ledger::birth() const { return impl_->birth(); }
+
 Result<void> Ledger::bind_org(std::string_view org, std::string_view org_id) {
   const std::string kept = this->org_id(org);
   if (kept == org_id) return {};

@@ -209,6 +209,7 @@ class Ledger : public NameTables {
   ~Ledger() override;
 
   std::string id() const;  ///< a ULID, new at each birth
+  Rev birth() const;       ///< the first rev of this one
 
   // ---- orgs
   /// Binds the slug to an org id for ever. Fatal if it is bound to another one.

@@ -72,6 +72,10 @@ class Ledger::Impl {
     const std::lock_guard lock(id_mutex_);
     return id_;
   }
+  Rev birth() const {
+    const std::lock_guard lock(id_mutex_);
+    return birth_;
+  }
   /// Does one writer's work under the write lock. After a failed write nobody knows what is on the
   /// disk, and what was staged is in pieces: nothing more is written then, and every writer is told
   /// so.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 namespace headwater::verify {
 namespace {
@@ -49,11 +48,23 @@ bool EventView::expected(std::size_t place,
   return journaled || (first != first_.end() && rev >= first->second);
 }
 
+/// Without those that another ledger told.
+EventView::Revs EventView::told_by_ledger(const Revs& revs) const {
+  std::set<std::uint64_t> journaled;
+  for (const auto& [place, mine] : revs) {
+    if (places_[place].journal) journaled = mine;
+  }
+  Revs out = revs;
+  for (auto& [place, mine] : out)
+    std::erase_if(mine, [&](std::uint64_t rev) { return rev < birth_ && !journaled.contains(rev); });
+  return out;
+}
+
 void EventView::judge(const std::string& key,
                       const std::vector<Held>& held,
                       const std::function<void(std::string)>& tell) const {
   const std::string org = key.substr(0, key.find(kBetween));
-  std::map<std::uint32_t, std::set<std::uint64_t>> revs;
+  Revs revs;
   bool journaled = false;
   for (const auto& one : held) {
     journaled = journaled || places_[one.place].journal;
@@ -61,13 +72,15 @@ void EventView::judge(const std::string& key,
       tell(fmt::format(
           "{} holds the event {} twice at rev {}", places_[one.place].name, shown(key), one.rev));
   }
+  auto ours = told_by_ledger(revs);
   for (const auto& [place, mine] : revs) {
-    if (mine.size() > 1)
+    const auto& told = ours[place];
+    if (told.size() > 1)
       tell(fmt::format("{} holds the event {} as rev {} and as rev {}: it was told twice",
                        places_[place].name,
                        shown(key),
-                       *mine.begin(),
-                       *mine.rbegin()));
+                       *told.begin(),
+                       *told.rbegin()));
     for (std::uint32_t other = 0; other < places_.size(); ++other) {
       const auto theirs = revs.find(other);
       if (theirs == revs.end()) {
@@ -78,6 +91,7 @@ void EventView::judge(const std::string& key,
                            places_[place].name,
                            *mine.rbegin()));
       } else if (other > place && !places_[other].journal && !places_[place].journal &&
+                 !told.empty() && !ours[other].empty() &&
                  std::ranges::none_of(
                      mine, [&](std::uint64_t rev) { return theirs->second.contains(rev); })) {
         tell(fmt::format("the event {} stands at rev {} in {}, but at rev {} in {}",

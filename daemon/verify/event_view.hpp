@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ namespace headwater::verify {
 /// first event may have gone with its retention, or have come before the place began; but what the
 /// journal still has is told to every place, however late it began.
 ///
+/// A ledger that was born anew is sent again what another one, or it as an older copy, had told: a
+/// topic then holds that under the other's rev too, and readers drop it by its EventUuid. Such a rev
+/// lies before the birth, and the journal does not hold it.
+///
 ///   add_place() for each; add() what it holds; compare()
 ///
 /// Memory: one run of the spool. One thread.
@@ -34,6 +39,8 @@ class EventView {
     bool journal = false;
   };
   std::size_t add_place(Place place);
+  /// The first rev of the ledger's birth.
+  void born(std::uint64_t rev) { birth_ = rev; }
   /// Nothing is expected there.
   void keeps_none(std::size_t place) { places_[place].passed.clear(); }
   /// Events before it are not to be expected at this place. By default its first one.
@@ -48,12 +55,16 @@ class EventView {
     std::uint32_t place = 0;
     std::uint64_t rev = 0;
   };
+  /// Of one event: place -> its revs there.
+  using Revs = std::map<std::uint32_t, std::set<std::uint64_t>>;
   void judge(const std::string& key,
              const std::vector<Held>& held,
              const std::function<void(std::string)>& tell) const;
+  Revs told_by_ledger(const Revs& revs) const;
   bool expected(std::size_t place, const std::string& org, std::uint64_t rev, bool journaled) const;
 
   std::vector<Place> places_;
+  std::uint64_t birth_ = 0;
   std::map<std::pair<std::size_t, std::string>, std::uint64_t> first_;  // (place, org) -> rev
   Spool spool_;
 };

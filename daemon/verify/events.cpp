@@ -54,6 +54,7 @@ Result<void> Verifier::events_of_ledger(EventView& view, Check& check) {
       ++events;
     }
     first = told->at("first").to_number<std::uint64_t>();
+    view.born(told->at("birth").to_number<std::uint64_t>());
     if (told->at("done").as_bool()) break;
     after = told->at("read_to").to_number<std::uint64_t>();
   }

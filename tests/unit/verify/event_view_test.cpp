@@ -83,6 +83,32 @@ TEST_F(Events, AnEventThatWasToldTwiceIsNamed) {
                           "was told twice"));
 }
 
+TEST_F(Events, WhatAnotherLedgerToldBeforeTheBirthIsNoSecondTelling) {
+  view.born(30);
+  hold(topic, 20, "sent again to the new ledger");
+  everywhere(40, "sent again to the new ledger");
+  // An older copy's own journal: it told this one after it was born anew at 30.
+  hold(topic, 21, "told by the original");
+  hold(table, 21, "told by the original");
+  hold(topic, 25, "told by the original");
+  hold(journal, 25, "told by the original");
+  // Its topic was made anew, its table was not.
+  hold(table, 22, "lost from the topic");
+  hold(topic, 41, "lost from the topic");
+  hold(journal, 41, "lost from the topic");
+  EXPECT_THAT(differences(), IsEmpty());
+}
+
+TEST_F(Events, WhatTheLedgerToldTwiceIsNamedThoughAnotherToldItToo) {
+  view.born(30);
+  hold(topic, 20, "a");
+  hold(topic, 35, "a");
+  everywhere(40, "a");
+  EXPECT_THAT(differences(),
+              ElementsAre("kafka holds the event emea /event/A__e a u as rev 35 and as rev 40: it "
+                          "was told twice"));
+}
+
 TEST_F(Events, OneRevInAllPlacesIsTheOrderInAllPlaces) {
   hold(table, 20, "a");
   hold(topic, 21, "a");
