@@ -213,6 +213,8 @@ HttpResponse stats(Org& org) {
   return {200,
           boost::json::serialize(object{{"events_published", org.bus().published()},
                                         {"platform_published", org.platform().published()},
+                                        {"platform_last_replay_id",
+                                         to_hex(org.platform().newest_position())},
                                         {"payload_bytes", org.bus().payload_bytes()},
                                         {"last_replay_id", to_hex(org.bus().newest_position())},
                                         {"events_delivered", pubsub.delivered},

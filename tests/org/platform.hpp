@@ -49,6 +49,8 @@ class PlatformEvents {
   /// `POST /publish`: makes events from JSON fields and publishes them, as a flow or Apex would.
   Result<std::string> publish(const boost::json::object& body);
 
+  /// Of high-volume events, as Bus says it.
+  std::string newest_position() const { return high_.newest_position(); }
   std::uint64_t published() const { return high_.published() + standard_.published(); }
   void drop_all();
 

@@ -1,5 +1,5 @@
 // headwater-read-topic: a topic from its beginning to its end, a line of JSON for each message:
-// {"partition","offset","key","rev","epoch","status","value"}. For tests that are not in C++.
+// {"partition","offset","key","rev","epoch","status","retried","value"}. For tests that are not in C++.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -22,13 +22,14 @@ int main(int argc, char** argv) {
     // Our keys and headers need no escaping, and our values are JSON.
     std::printf(
         "{\"partition\":%d,\"offset\":%lld,\"key\":\"%s\",\"rev\":%s,\"epoch\":%s,"
-        "\"status\":%s,\"value\":%s}\n",
+        "\"status\":%s,\"retried\":%s,\"value\":%s}\n",
         message.partition,
         static_cast<long long>(message.offset),
         message.key.c_str(),
         header("rev").c_str(),
         header("epoch").c_str(),
         header("status", "\"").c_str(),
+        header("retried").c_str(),
         message.value.value_or("null").c_str());
   }
   return 0;

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from .wait import Failed, until
-from .world import SINKS, World
+from .world import SINKS, TOPIC, World
 
 CELLS = []
 TRANSACTIONS = {"config": {"sinks": {"kafka": {"transactions": True}}}}  # of a cell's world
@@ -153,10 +153,13 @@ class Scene:
         for sink in sinks:
             self.same(f"entries that {world.name} wrote to {sink}", 0, self.entries(world, sink))
 
-    def changes(self, committed=False):
-        """All messages of the changes topics."""
+    def messages(self, kind, committed=False):
+        """All messages of the topics of that kind."""
         kafka = self.servers.kafka
-        return [message for topic in kafka.topics(f"{self.world.targets}.changes.") for message in kafka.messages(topic, committed)]
+        return [message for topic in kafka.topics(f"{self.world.targets}.{kind}.") for message in kafka.messages(topic, committed)]
+
+    def changes(self, committed=False):
+        return self.messages("changes", committed)
 
     def until(self, what, condition, seconds=60, told=None):
         return until(what, condition, seconds, told=told)
@@ -167,6 +170,10 @@ class Scene:
 
     def metric(self, start):
         return self.daemon.metric(start)
+
+    def stream_metric(self, start):
+        """Of the stream of changes."""
+        return self.daemon.metric(start, f'stream="{TOPIC}"')
 
 
 def counters(metrics):

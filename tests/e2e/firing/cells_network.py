@@ -114,7 +114,7 @@ for each in SINKS:
 
 def received(scene):
     """Events that came in since the daemon started."""
-    return scene.metric("headwater_source_events_total")
+    return scene.stream_metric("headwater_source_events_total")
 
 
 def events_come(scene, seconds=60):
@@ -161,29 +161,29 @@ def _(scene):
 
 @cell("org", "400 ms of latency on the stream", "goes on without a reconnect")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     with scene.org.pubsub.fault(up={"latency_ms": 200}, down={"latency_ms": 200}):
         for _ in range(3):
             events_come(scene)
     scene.over()
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))
 
 
 @cell("org", "responses trickle at 8 kB/s", "goes on without a reconnect")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     with scene.org.pubsub.fault(down={"bytes_per_second": 8_000}):
         for _ in range(3):
             events_come(scene)
     scene.over()
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))
 
 
 @cell("org", "responses come 7 bytes at a time", "goes on without a reconnect")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     with scene.org.pubsub.fault(up={"slice_bytes": 7}, down={"slice_bytes": 7}):
         for _ in range(3):
             events_come(scene)
     scene.over()
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))

@@ -4,6 +4,8 @@ import time
 
 from .cell import Failed, cell
 from .cells_network import events_come
+from .platform_events import TOPIC as EVENTS
+from .world import TOPIC
 
 LOGIN_FAILS = 150  # seconds: the pause between two tries reaches its bound within them
 ENDS = [{"clean": True},
@@ -17,17 +19,17 @@ ENDS = [{"clean": True},
 @cell("org", "streams ended in every way it has", "resumes after its position each time", quick=True)
 def _(scene):
     for end in ENDS:
-        counted = scene.metric("headwater_source_reconnects_total")
+        counted = scene.stream_metric("headwater_source_reconnects_total")
         scene.org.post("/streams/kill", end)
-        scene.until("the end is counted", lambda: scene.metric("headwater_source_reconnects_total") > counted)
+        scene.until("the end is counted", lambda: scene.stream_metric("headwater_source_reconnects_total") > counted)
         events_come(scene)
     scene.over()
 
 
 @cell("org", "GOAWAY every second", "resumes each time, no event lost or doubled", world={"org_options": ["--connection-age", "1s"]})
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
-    scene.until("four connections were ended", lambda: scene.metric("headwater_source_reconnects_total") >= reconnects + 4, 60)
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
+    scene.until("four connections were ended", lambda: scene.stream_metric("headwater_source_reconnects_total") >= reconnects + 4, 60)
     events_come(scene)
     scene.over()
 
@@ -128,14 +130,14 @@ def _(scene):
 
 @cell("org", "keepalives only for a while", "nothing is torn down; what was held back comes")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     scene.org.faults(events_held=True)
     scene.kept.callback(scene.org.faults, clear=True)
     told = 'headwater_source_last_keepalive_timestamp_seconds'
     for _ in range(8):
-        before = scene.metric(told)
-        scene.until("a keepalive comes", lambda: scene.metric(told) > before)
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+        before = scene.stream_metric(told)
+        scene.until("a keepalive comes", lambda: scene.stream_metric(told) > before)
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))
     scene.kept.close()
     scene.over()
 
@@ -151,24 +153,24 @@ def _(scene):
 
 @cell("org", "all of the credit withheld, then silence", "no more is asked for than fits; waits while keepalives come, tears down when they stop")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     scene.org.faults(events_held=True)
     scene.kept.callback(scene.org.faults, clear=True)
 
     def stream():
-        return scene.org.stats()["streams"][-1]
+        return [stream for stream in scene.org.stats()["streams"] if stream["topic"] == TOPIC][-1]
 
     sent, delivered = scene.org.stats()["last_replay_id"], stream()["delivered"]
     told = "headwater_source_last_keepalive_timestamp_seconds"
     for _ in range(4):
-        last = scene.metric(told)
-        scene.until("a keepalive comes", lambda: scene.metric(told) > last)
+        last = scene.stream_metric(told)
+        scene.until("a keepalive comes", lambda: scene.stream_metric(told) > last)
         asked = stream()["outstanding"]
         if not 0 < asked <= 100:
             raise Failed(f"{asked} events are asked for, of at most 100")
     scene.until("events wait at the org", lambda: scene.org.stats()["last_replay_id"] != sent)
     scene.same("events delivered", delivered, stream()["delivered"])
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))
     scene.org.faults(keepalives_off=True)
     scene.stream_is("waiting", "no response for 6 s", "subscribing again", seconds=60)
     scene.kept.close()
@@ -187,12 +189,12 @@ def _(scene):
 
 @cell("org", "each response 700 ms late", "goes on without a reconnect")
 def _(scene):
-    reconnects = scene.metric("headwater_source_reconnects_total")
+    reconnects = scene.stream_metric("headwater_source_reconnects_total")
     scene.org.post("/latency", {"ms": 700})
     scene.kept.callback(scene.org.post, "/latency", {"ms": 0})
     for _ in range(3):
         events_come(scene)
-    scene.same("reconnects", reconnects, scene.metric("headwater_source_reconnects_total"))
+    scene.same("reconnects", reconnects, scene.stream_metric("headwater_source_reconnects_total"))
     scene.kept.close()
     scene.over()
 
@@ -258,16 +260,29 @@ def _(scene):
     scene.quarantined = 1
 
 
-@cell("org", "the stored position expired", "a stretch that may be missing is shown, red; goes on from the earliest event; read again by jobs", world={})
+@cell("org", "the stored positions expired", "a stretch that may be missing is shown, red; goes on from the earliest event; records are read again by jobs, "
+      "of platform events a person accepts it", world={})
 def _(scene):
-    scene.daemon.end()
-    missed = scene.org.emit("create", "Account", {"Name": "Sent While Nobody Listened"})
-    scene.org.post("/retention")
+    with scene.load.paused():
+        scene.world.in_step()
+        scene.daemon.end()
+        missed = scene.org.emit("create", "Account", {"Name": "Sent While Nobody Listened"})
+        scene.org.events.gone.update(scene.org.events.publish(3))
+        scene.org.post("/retention")
     scene.daemon.start()
     scene.daemon.up()
-    scene.until("the hole is shown", lambda: [hole for hole in scene.world.holes() if hole["cause"] == "expired"])
+
+    def expired(topic):
+        return [hole for hole in scene.world.holes() if hole["cause"] == "expired" and hole.get("topic") == topic]
+
+    scene.until("both holes are shown", lambda: expired(TOPIC) and expired(EVENTS), told=scene.world.holes)
     scene.logged("position refused: starting at the earliest event kept")
     scene.red("stretch hole open", "expired")
     scene.moves(*scene.world.sinks)
     scene.over()
     scene.until("what was missed is read", lambda: "Sent While Nobody" in scene.world.command("get", f"demo:Account:{missed}"))
+    scene.until("the hole of changes is closed", lambda: not expired(TOPIC), told=scene.world.holes)
+    # No record can be read that would bring an event back.
+    for hole in expired(EVENTS):
+        scene.world.command("holes", "close", str(hole["number"]), "--reason", "three of them were lost")
+    scene.note(f"{len(scene.org.events.gone)} platform events were lost for good, and the hole said so")

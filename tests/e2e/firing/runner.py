@@ -57,6 +57,7 @@ class Fire:
         world.undo = undo
         try:
             world.org.post("/load", {"transactions": 30, "rate": 0})
+            world.org.events.publish(10)
             if prepare == "schemas_fail":
                 world.org.faults(getschema_unavailable=1_000_000)
             if start:
@@ -93,6 +94,7 @@ class Fire:
         """From here on `second` is what the cell is about. What it had open while it was refused is no measure of what it needs now."""
         scene.world.daemon.end()
         second.daemon.peak_mib = scene.world.daemon.peak_mib
+        second.another_ledger = True
         scene.world, scene.daemon = second, second.daemon
 
     def run(self, cells):

@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from . import processes
+from . import platform_events, processes
 from .wait import Failed, free_port, until
 
 SINKS = ("postgres", "redis", "kafka")
@@ -42,6 +42,7 @@ class Org:
         self.control, self.url = told["control"], told["login_url"]
         self.pubsub = gates.open(f"{name}.pubsub", told["pubsub"])
         self.login = gates.open(f"{name}.login", self.url.removeprefix("http://"))
+        self.events = platform_events.Publisher(self.post)
 
     def post(self, path, body=None, seconds=120):
         code, text = http(self.control + path, body or {}, seconds)
@@ -71,7 +72,7 @@ class Org:
 
 
 class Load:
-    """CRM life at a steady rate on a thread of its own, from start to stop."""
+    """CRM life at a steady rate, and platform events beside it, on a thread of its own, from start to stop."""
 
     STEP = 4
 
@@ -89,6 +90,7 @@ class Load:
                     self.stopping.wait(0.05)
                     continue
                 self.org.post("/load", {"transactions": self.STEP, "rate": self.rate})
+                self.org.events.publish()
         except Exception as error:  # told to whoever stops the load
             self.failure = error
 
@@ -249,6 +251,7 @@ class World:
         self.state_dir = state_dir or f"{folder}/{name}.state"
         self.daemon = Daemon(bin_dir, folder, name)
         self.settings = config or {}
+        self.another_ledger = False  # True: events were told under other revs before
         self.undo = contextlib.ExitStack()  # what goes with it
         self.passwords = {"postgres": servers.postgres.PASSWORD, "redis": servers.redis.PASSWORD}
         for sink in ("postgres", "redis"):
@@ -285,7 +288,7 @@ class World:
                 "auth": {"flow": "jwt_bearer", "client_id": "headwater", "username": "fire@example.com",
                          "private_key_file": org.key, "audience": "https://login.salesforce.com"},
                 "pubsub": {"endpoint": f"127.0.0.1:{org.pubsub.port}", "tls": False, "silence_max": "6s"},
-                "streams": [{"topic": TOPIC, "start": "earliest"}]}],
+                "streams": [{"topic": topic, "start": "earliest"} for topic in (TOPIC, platform_events.TOPIC)]}],
             "sinks": sinks,
             "http": {"listen": "127.0.0.1:PORT"},
         }
@@ -320,9 +323,10 @@ class World:
 
     def behind_org(self):
         """What its ledger lacks of what the org has sent, in words."""
-        sent = self.org.stats()["last_replay_id"]
-        return [f"position {stream['position']}, sent {sent}" for stream in self.daemon.status()["streams"]
-                if stream["position"] != sent]
+        stats = self.org.stats()
+        sent = {TOPIC: stats["last_replay_id"], platform_events.TOPIC: stats["platform_last_replay_id"]}
+        return [f"{stream['topic']}: position {stream['position']}, sent {sent[stream['topic']]}"
+                for stream in self.daemon.status()["streams"] if stream["position"] != sent[stream["topic"]]]
 
     def holes(self):
         return self.daemon.status()["holes"]
@@ -349,6 +353,7 @@ class World:
         if done.returncode != 0:
             raise Failed("the checker: " + " / ".join(line for line in done.stdout.splitlines() if not line.startswith(
                 ("ledger   ", "postgres   ", "redis   ", "kafka  ")) or "DIFFERENT" in line)[:1500])
+        platform_events.verify(self, self.another_ledger)
         return done.stdout
 
     def command(self, *words):
