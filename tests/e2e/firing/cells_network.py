@@ -98,14 +98,14 @@ def found_again(scene):
     scene.load.stop()
     scene.world.in_step()
     _, cursor, epoch = scene.opened("kafka")[-1]
-    messages = scene.changes()
+    messages = scene.changes() + scene.messages("events")
     found = {(each["key"], each["rev"]) for each in messages if each["epoch"] < epoch and each["rev"] > cursor}
     again = {(each["key"], each["rev"]) for each in messages if each["epoch"] >= epoch}
     if not found:
         raise Failed(f"nothing had arrived behind the cursor {cursor} that epoch {epoch} found")
     if found & again:
         raise Failed(f"sent again though they stood there: {sorted(found & again)[:5]}")
-    scene.note(f"{len(found)} changes had arrived unanswered, and were not sent again")
+    scene.note(f"{len(found)} messages had arrived unanswered, and were not sent again")
 
 
 for each in SINKS:
