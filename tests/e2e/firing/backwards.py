@@ -1,5 +1,12 @@
-"""Whether a row of Postgres ever went backwards. The server itself notes it: what a cell compares in the end cannot tell of a lower rev
-that stood there for a while and was then replaced."""
+"""Whether a row of Postgres or a record of Redis ever went backwards. Each server tells it itself: what a cell compares in the end cannot
+tell of a lower rev that stood there for a while and was then replaced."""
+
+import secrets
+import socket
+import threading
+import time
+
+from .wait import Failed, until
 
 # Every table that has revs is watched from the moment that somebody makes it, whichever schema it stands in. The cursor's is no
 # record's: it begins anew when its target does. Rev 0 is the daemon's own mark for a row that it owes anew, as when a column came
@@ -57,3 +64,76 @@ def found(postgres):
     lines = postgres.sql("with gone as (delete from watch.backwards returning *) "
                          "select what, left(key, 200), was, became from gone limit 5")
     return " / ".join(lines.splitlines())
+
+
+class RedisWatch:
+    """Every rev that Redis is given, by MONITOR, which also shows what functions do; each is compared with what the server held. What a
+    server holds goes with a flush, a deletion and its process, as after a restart from an old snapshot. While a cell keeps everybody
+    out nothing is seen, and what was held before still counts afterwards."""
+
+    def __init__(self, redis):
+        self.redis = redis
+        self.held = {}  # key -> rev
+        self.backwards = []
+        self.process = None  # the server's, whose data `held` is about
+        self.marks = set()
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            time.sleep(0.05)  # until the next try to connect
+            try:
+                with socket.create_connection(("127.0.0.1", self.redis.port), 2) as connection:
+                    connection.settimeout(None)
+                    connection.sendall(b"INFO server\r\nMONITOR\r\n")
+                    with connection.makefile("rb") as lines:
+                        for line in lines:
+                            self.take(line)
+            except OSError:
+                pass  # it is down, or keeps us out
+
+    def take(self, line):
+        if line.startswith(b"run_id:"):
+            if line != self.process:
+                self.process, self.held = line, {}
+            return
+        words = line.split(b'"', 5)  # time and place, command, blank, first argument, blank, rest
+        if len(words) < 2:
+            return
+        command = words[1].lower()
+        if command in (b"flushall", b"flushdb"):
+            self.held = {}
+        elif command == b"echo" and len(words) > 3:
+            self.marks.add(words[3].decode())
+        elif command in (b"del", b"unlink"):
+            for key in line.split(b'"')[3::2]:
+                self.held.pop(key, None)
+        elif command == b"hset" and len(words) > 5 and words[3].endswith(b"}:rec"):
+            self.put(words[3], line)
+
+    def put(self, key, line):
+        _, found, rest = line.rpartition(b' "j@" "')
+        if not found or not line.endswith(b"\n"):  # the last one of a connection may be cut
+            return
+        rev, was = int(rest[:rest.index(b'"')]), self.held.get(key, 0)
+        if rev < was:
+            self.backwards.append(f"{key.decode()} {was} {rev}")
+        self.held[key] = rev
+
+    def found(self, prefix):
+        """What went backwards since the last call, in words, once all that was sent until now has been looked at."""
+        mark = secrets.token_hex(8)
+
+        def told():
+            self.redis.call("echo", mark, check=False)
+            return mark in self.marks
+
+        until("the watch of Redis has seen everything", told, 20)
+        if not any(key.startswith(f"{prefix}:".encode()) for key in self.held):
+            raise Failed(f"nothing watches the records of {prefix}")
+        out, self.backwards = self.backwards[:5], []
+        return " / ".join(out)
+
+    def forget(self):
+        """What went backwards until now was told already."""
+        self.backwards = []

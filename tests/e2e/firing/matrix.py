@@ -8,11 +8,12 @@ import subprocess
 
 HEAD = """# The fault matrix
 
-Written by `tests/e2e/fire`; do not edit. Each cell is one fault at one component while CRM life goes on. Besides what its row
-says, every cell asserts: all targets equal the org, field by field, and Kafka's changes topics hold every change once and in order
-(headwater-verify; rows that say *changes topics not compared* leave those out, and say why); no row of Postgres ever went to a lower
-rev; every part is ok again and `/readyz` answers 200; nothing is in quarantine but what the row announces; memory (of every life and
-every daemon), descriptors and threads stay within their bounds.
+Written by `tests/e2e/fire`; do not edit. Each cell is one fault at one component while CRM life goes on. Besides what its row says,
+every cell asserts: all targets equal the org, field by field, and Kafka's changes topics hold every change once and in order
+(headwater-verify; rows that say *changes topics not compared* leave those out, and say why); platform events that the org published
+stand in table and topic once and in order; no row of Postgres and no record of Redis ever went to a lower rev; every part is ok
+again and `/readyz` answers 200; nothing is in quarantine but what the row announces; memory (of every life and every daemon),
+descriptors and threads stay within their bounds.
 *Recovery* counts from the end of the fault until every target holds what the org has sent. A row is the latest run of its cell, at
 the commit that *run* names; where there were others before it, all are counted, and the red ones told by their commits.
 

@@ -198,6 +198,8 @@ class Fire:
             raise Failed(f"nothing watches the tables of {world.targets}")
         if (back := backwards.found(postgres)):
             raise Failed(f"rows of Postgres went backwards (table, row, rev, became): {back}")
+        if (back := world.servers.redis.watch.found(world.targets)):
+            raise Failed(f"records of Redis went backwards (key, rev, became): {back}")
 
     def check_flat(self, world):
         if world.name not in self.base:
@@ -224,6 +226,7 @@ class Fire:
         if self.main is None:
             return
         backwards.found(self.servers.postgres)  # told already
+        self.servers.redis.watch.forget()
         org, daemon = self.main.org, self.main.daemon
         org.pubsub.clear()
         org.login.clear()

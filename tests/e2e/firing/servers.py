@@ -230,6 +230,7 @@ class Servers:
         try:
             self.postgres = self.add(Postgres(f"{folder}/postgres", self.gates))
             self.redis = self.add(Redis(f"{folder}/redis", self.gates))
+            self.redis.watch = backwards.RedisWatch(self.redis)
             self.kafka = self.add(Kafka(bin_dir, f"{folder}/kafka", self.gates)) if kafka else None
         except BaseException:
             self.close()
