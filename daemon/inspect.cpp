@@ -1,5 +1,6 @@
 #include "daemon/inspect.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <sstream>
@@ -96,14 +97,24 @@ std::string objects(const std::string& org, ledger::Ledger& ledger) {
       {"hidden", std::move(hidden)}});
 }
 
+/// What the journal holds after that rev: from its oldest entry on, if what follows was trimmed.
+Result<void> read_held(ledger::Ledger& ledger, Rev after, EntryBatch& out) {
+  while (true) {
+    const Rev first = ledger.journal().first;
+    const Rev from{std::max(after.value + 1, first.value) - 1};
+    auto read = ledger.read(from, kStretchEntries, kStretchBytes, out);
+    // Trimmed since we asked: it begins later now.
+    if (read || ledger.journal().first == first) return read;
+  }
+}
+
 std::string journal(const std::string& rest, ledger::Ledger& ledger) {
   std::istringstream words(rest);
   std::string rkey;
   std::uint64_t after = 0;
   words >> rkey >> after;
   EntryBatch batch;
-  if (auto read = ledger.read(Rev{after}, kStretchEntries, kStretchBytes, batch); !read)
-    return refused(read.error().message);
+  if (auto read = read_held(ledger, Rev{after}, batch); !read) return refused(read.error().message);
   json::array entries;
   for (const auto& entry : batch.entries()) {
     if (entry.kind != EntryKind::Record || entry.rkey != rkey) continue;
@@ -131,8 +142,7 @@ std::string events(const std::string& rest, ledger::Ledger& ledger) {
   std::uint64_t after = 0;
   std::from_chars(rest.data(), rest.data() + rest.size(), after);
   EntryBatch batch;
-  if (auto read = ledger.read(Rev{after}, kStretchEntries, kStretchBytes, batch); !read)
-    return refused(read.error().message);
+  if (auto read = read_held(ledger, Rev{after}, batch); !read) return refused(read.error().message);
   json::array out;
   for (const auto& entry : batch.entries()) {
     if (entry.kind != EntryKind::Event) continue;
