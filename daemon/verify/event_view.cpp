@@ -56,7 +56,8 @@ EventView::Revs EventView::told_by_ledger(const Revs& revs) const {
   }
   Revs out = revs;
   for (auto& [place, mine] : out)
-    std::erase_if(mine, [&](std::uint64_t rev) { return rev < birth_ && !journaled.contains(rev); });
+    std::erase_if(mine,
+                  [&](std::uint64_t rev) { return rev < birth_ && !journaled.contains(rev); });
   return out;
 }
 

@@ -23,8 +23,8 @@ namespace headwater::verify {
 /// journal still has is told to every place, however late it began.
 ///
 /// A ledger that was born anew is sent again what another one, or it as an older copy, had told: a
-/// topic then holds that under the other's rev too, and readers drop it by its EventUuid. Such a rev
-/// lies before the birth, and the journal does not hold it.
+/// topic then holds that under the other's rev too, and readers drop it by its EventUuid. Such a
+/// rev lies before the birth, and the journal does not hold it.
 ///
 ///   add_place() for each; add() what it holds; compare()
 ///

@@ -211,20 +211,20 @@ HttpResponse stats(Org& org) {
                              {"open", stream.open}});
   }
   return {200,
-          boost::json::serialize(object{{"events_published", org.bus().published()},
-                                        {"platform_published", org.platform().published()},
-                                        {"platform_last_replay_id",
-                                         to_hex(org.platform().newest_position())},
-                                        {"payload_bytes", org.bus().payload_bytes()},
-                                        {"last_replay_id", to_hex(org.bus().newest_position())},
-                                        {"events_delivered", pubsub.delivered},
-                                        {"credit_max", pubsub.credit_max},
-                                        {"subscribe_calls", pubsub.subscribe_calls},
-                                        {"get_schema_calls", pubsub.get_schema_calls},
-                                        {"get_topic_calls", pubsub.get_topic_calls},
-                                        {"tokens_issued", org.oauth().issued()},
-                                        {"api_calls", org.rest().calls()},
-                                        {"streams", streams}})};
+          boost::json::serialize(
+              object{{"events_published", org.bus().published()},
+                     {"platform_published", org.platform().published()},
+                     {"platform_last_replay_id", to_hex(org.platform().newest_position())},
+                     {"payload_bytes", org.bus().payload_bytes()},
+                     {"last_replay_id", to_hex(org.bus().newest_position())},
+                     {"events_delivered", pubsub.delivered},
+                     {"credit_max", pubsub.credit_max},
+                     {"subscribe_calls", pubsub.subscribe_calls},
+                     {"get_schema_calls", pubsub.get_schema_calls},
+                     {"get_topic_calls", pubsub.get_topic_calls},
+                     {"tokens_issued", org.oauth().issued()},
+                     {"api_calls", org.rest().calls()},
+                     {"streams", streams}})};
 }
 
 HttpResponse record_type(Org& org, const object& body) {

@@ -1,5 +1,6 @@
 // headwater-read-topic: a topic from its beginning to its end, a line of JSON for each message:
-// {"partition","offset","key","rev","epoch","status","retried","value"}. For tests that are not in C++.
+// {"partition","offset","key","rev","epoch","status","retried","value"}. For tests that are not in
+// C++.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>

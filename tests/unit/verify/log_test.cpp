@@ -79,8 +79,7 @@ struct Log : testing::Test {
     if (line.starts_with("journal "))
       return std::string(R"({"entries":[],"done":true,"read_to":0})");
     if (line.starts_with("events "))
-      return fmt::format(R"({{"events":{},"first":0,"birth":0,"done":true,"read_to":0}})",
-                         events);
+      return fmt::format(R"({{"events":{},"first":0,"birth":0,"done":true,"read_to":0}})", events);
     return std::string("[]");
   }
   Outcome verify() {
