@@ -29,6 +29,7 @@ struct Cursor {
   /// No image in the target has a greater rev, whoever wrote it. Above `rev` where a writer died
   /// before its cursor moved, or a materialization keeps the cursor low. 0: nothing is known.
   Rev highest = {};
+  EpochMs commit_ts = 0;  ///< of the entry at `rev`, 0: unknown. Told by who is owed history
 };
 
 /// Where an org's cursor stands after a batch.

@@ -40,7 +40,9 @@ Result<std::vector<Cursor>> KafkaSink::open(std::span<const std::string> orgs) {
   for (const std::string& name : org_names_) {
     Org& org = orgs_.at(name);
     org.held = true;
-    out.push_back({name, org.record.ledger, org.record.rev, org.record.epoch, org.record.highest});
+    const CursorRecord& record = org.record;
+    out.push_back(
+        {name, record.ledger, record.rev, record.epoch, record.highest, record.commit_ts});
   }
   return out;
 }
@@ -304,6 +306,7 @@ Result<void> KafkaSink::claim() {
     // topics: forgotten here, so that a crash while they are filled again does not bring it back.
     if (truncated(org)) {
       org.record.rev = Rev{};
+      org.record.commit_ts = 0;
       org.record.ends.clear();
     }
     org.foreign = !org.record.ledger.empty() && org.record.ledger != holder_.ledger;

@@ -106,6 +106,8 @@ std::string_view to_string(Closing::How how) {
       return "retried";
     case Closing::How::Discarded:
       return "discarded";
+    case Closing::How::GivenUp:
+      return "given_up";
   }
   return "?";
 }

@@ -274,6 +274,16 @@ Result<CursorVerdict> Ledger::found_cursor(
   return impl_->write([&] { return impl_->found_cursor(claim, ledger_id, rev, highest); });
 }
 
+Result<Rev> Ledger::skip_history(std::string_view sink,
+                                 std::string_view org,
+                                 std::string_view ledger_id,
+                                 Rev rev,
+                                 EpochMs commit_ts) {
+  const std::string claim = claim_key(sink, org);
+  return impl_->write(
+      [&] { return impl_->skip_history(claim, sink, org, ledger_id, rev, commit_ts); });
+}
+
 Result<ToldBefore> Ledger::told_before(std::string_view sink, std::string_view org) const {
   const auto claim = impl_->read_claim(claim_key(sink, org));
   if (!claim) return claim.error();

@@ -56,12 +56,13 @@ struct StreamPosition {
 /// How a hole or a quarantine row ended. The numbers are part of the on-disk format.
 struct Closing {
   enum class How : std::uint8_t {
-    Open = 0,      ///< it did not yet
-    Repaired = 1,  ///< hole: what was missing was read; the evidence says by what
-    Accepted = 2,  ///< hole: nothing was proven, a person answers for it
-    Released = 3,  ///< row, or a sink's hole: what was withheld came through by itself
-    Retried = 4,   ///< row: it came through when a person asked for it
-    Discarded = 5  ///< row: a person gave it up
+    Open = 0,       ///< it did not yet
+    Repaired = 1,   ///< hole: what was missing was read; the evidence says by what
+    Accepted = 2,   ///< hole: nothing was proven, a person answers for it
+    Released = 3,   ///< row, or a sink's hole: what was withheld came through by itself
+    Retried = 4,    ///< row: it came through when a person asked for it
+    Discarded = 5,  ///< row: a person gave it up
+    GivenUp = 6     ///< hole: nothing can bring back what is missing
   };
   How how = How::Open;
   std::string by;        ///< a person, or the part of the daemon
@@ -69,7 +70,7 @@ struct Closing {
   EpochMs at = 0;        ///< 0: now
 };
 
-/// `open repaired accepted released retried discarded`
+/// `open repaired accepted released retried discarded given_up`
 std::string_view to_string(Closing::How how);
 
 /// A doubt about one record, an object or a stretch of a stream.
@@ -77,6 +78,7 @@ struct Hole {
   /// Deletion: a record is known to be gone, or back; what became of it and of those that refer to
   /// it is not (fates.hpp).
   /// Sink: a target holds a record otherwise than the ledger; it is told again (audit/sink_audit).
+  /// Without a record: its history lacks a stretch (skipped_history.cpp).
   enum class Scope : std::uint8_t { Record, Object, Stretch, Deletion, Sink };
   Scope scope = Scope::Record;
   std::string org;
@@ -330,6 +332,15 @@ class Ledger : public NameTables {
                                      std::string_view ledger_id,
                                      Rev rev,
                                      Rev highest);
+  /// Up to which rev a target that is owed history is given states, if found_cursor() says
+  /// Materialize of this cursor; the journal after it tells it each entry. The history that these
+  /// states stand in for is never told: that is noted before, once, as a hole of the sink, which is
+  /// closed at once. `commit_ts`: of the entry at the cursor; 0: unknown.
+  Result<Rev> skip_history(std::string_view sink,
+                           std::string_view org,
+                           std::string_view ledger_id,
+                           Rev rev,
+                           EpochMs commit_ts);
   /// What that target was told of our revs before we were born anew, as far as its cursor says.
   Result<ToldBefore> told_before(std::string_view sink, std::string_view org) const;
   /// A sink that needs history tells how far it is: the journal is kept from there on. Nothing: it

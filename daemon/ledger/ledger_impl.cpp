@@ -84,16 +84,19 @@ Result<Ledger::Impl::Claim> Ledger::Impl::read_claim(const std::string& key) con
   Claim out;
   std::istringstream words(text);
   words >> out.by >> out.told.records.value >> out.told.events.value;
+  Skipped skipped;
+  if (words >> skipped.after.value >> skipped.upto.value) out.skipped = skipped;
   return out;
 }
 
 Result<void> Ledger::Impl::write_claim(const std::string& key, const Claim& claim) {
   const auto& [records, events] = claim.told;
-  writer_.batch().put(Family::Meta,
-                      key,
-                      records.value == 0
-                          ? claim.by
-                          : fmt::format("{} {} {}", claim.by, records.value, events.value));
+  std::string row = claim.by;
+  if (records.value != 0 || claim.skipped)
+    row += fmt::format(" {} {}", records.value, events.value);
+  if (claim.skipped)
+    row += fmt::format(" {} {}", claim.skipped->after.value, claim.skipped->upto.value);
+  writer_.batch().put(Family::Meta, key, row);
   return commit();
 }
 

@@ -46,10 +46,24 @@ class Ledger::Impl {
                                      std::string_view ledger_id,
                                      Rev rev,
                                      Rev highest);
-  /// The row of a target: `ID`, or `ID RECORDS EVENTS` if something was told before.
+  // skipped_history.cpp
+  Result<Rev> skip_history(const std::string& claim,
+                           std::string_view sink,
+                           std::string_view org,
+                           std::string_view ledger_id,
+                           Rev rev,
+                           EpochMs commit_ts);
+  bool knows_any_of(std::string_view org) const;
+  /// A stretch of history that a target is given states for: after the one, up to the other.
+  struct Skipped {
+    Rev after, upto;
+  };
+  /// The row of a target: `ID`, `ID RECORDS EVENTS` if something was told before, or `ID RECORDS
+  /// EVENTS AFTER UPTO` if history was skipped.
   struct Claim {
     std::string by;
     ToldBefore told;
+    std::optional<Skipped> skipped = {};  ///< noted last
   };
   Result<Claim> read_claim(const std::string& key) const;
   Result<void> write_claim(const std::string& key, const Claim& claim);

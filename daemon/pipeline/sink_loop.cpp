@@ -98,6 +98,12 @@ Step SinkLoop::open() {
     // History has told of them, and tells again where it is read from the start.
     ours.rows_owed = ours.materializing && !sink_->needs_history();
     ours.upto = parts_.ledger.head();
+    if (ours.materializing && sink_->needs_history()) {
+      const auto upto = parts_.ledger.skip_history(
+          parts_.name, cursor.org, cursor.ledger, cursor.rev, cursor.commit_ts);
+      if (!upto) return retry(upto.error());
+      ours.upto = *upto;
+    }
     const auto told = parts_.ledger.told_before(parts_.name, cursor.org);
     if (!told) return retry(told.error());
     ours.told = *told;

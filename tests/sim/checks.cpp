@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <sstream>
 
 #include "daemon/audit/receipt.hpp"
 #include "daemon/ledger/hole_causes.hpp"
@@ -397,6 +398,7 @@ void Watch::rest(ledger::Ledger& ledger, const std::vector<SimTarget*>& targets,
     }
     if (targets[i]->state().log.empty()) continue;
     check_last_told(ledger, *targets[i], i);
+    check_skipped(ledger, *targets[i], i);
     if (history) check_history(*targets[i], i);
   }
 }
@@ -605,6 +607,36 @@ void Watch::check_last_told(ledger::Ledger& ledger, const SimTarget& target, std
       broken(fmt::format(
           "rest: history ends with rev {} of {}, which has rev {}", last_of[key], key, rev));
     }
+  }
+}
+
+/// What of the journal the changes topics never got lies within a hole that says so.
+void Watch::check_skipped(const ledger::Ledger& ledger,
+                          const SimTarget& target,
+                          std::size_t number) {
+  struct Stretch {
+    std::uint64_t after = 0, upto = 0;
+  };
+  std::vector<Stretch> skipped;
+  for (const auto& hole : ledger.closed_holes()) {
+    if (hole.cause != ledger::kSinkHistory || hole.sink != target.name()) continue;
+    Stretch& said = skipped.emplace_back();
+    std::istringstream words(hole.detail);
+    for (std::string word; words >> word;) {
+      if (word == "after") words >> word >> said.after;
+      if (word == "up" && said.upto == 0) words >> word >> word >> said.upto;
+    }
+  }
+  std::set<std::pair<std::string_view, std::uint64_t>> told;
+  for (const auto& partition : target.state().log) {
+    for (const Message& message : partition) told.emplace(message.key, message.rev);
+  }
+  for (const Told& entry : journal_) {
+    if ((entry.poison >> number & 1) != 0 || told.contains({entry.key, entry.rev})) continue;
+    const bool said = std::ranges::any_of(skipped, [&](const Stretch& stretch) {
+      return entry.rev > stretch.after && entry.rev <= stretch.upto;
+    });
+    if (!said) broken(fmt::format("rest: history lacks rev {}, and no hole says so", entry.rev));
   }
 }
 

@@ -89,6 +89,7 @@ class Watch {
                                 const SimTarget& target,
                                 const RecordKey& key);
   bool is_refused(const std::string& key, std::size_t number) const;
+  void check_skipped(const ledger::Ledger& ledger, const SimTarget& target, std::size_t number);
   void check_history(const SimTarget& target, std::size_t number);
   void check_last_told(ledger::Ledger& ledger, const SimTarget& target, std::size_t number);
   static void check_repeats(const std::vector<Message>& partition);

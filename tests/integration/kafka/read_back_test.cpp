@@ -195,6 +195,19 @@ TEST_F(KafkaReadBack, WhatWasOwedBeforeTheTopicsWereLostIsNotToldAfter) {
   EXPECT_EQ(cursor().rev, Rev{0}) << "a crash now would take the topics for whole";
 }
 
+TEST_F(KafkaReadBack, ACursorSaysWhenItsEntryWasCommittedUnlessItIsLost) {
+  auto sink = opened();
+  ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());
+  ASSERT_TRUE(sink->idle().ok());
+  EXPECT_EQ(sink->open(kafka.orgs).value().front().commit_ts, 1'700'000'000'000);
+  auto record = cursor();
+  record.ends.at("crm.changes.contact")[0] += 100;
+  std::string json;
+  append_cursor_json(json, record);
+  produce("cursors", cursor_key(kafka.options.name, "emea"), json, 0);
+  EXPECT_EQ(sink->open(kafka.orgs).value().front().commit_ts, 0);
+}
+
 TEST_F(KafkaReadBack, ATopicWithMorePartitionsThanBeforeHasLostTheCursor) {
   auto sink = opened();
   ASSERT_TRUE(kafka.write(*sink, kafka.updates(1, 9)).ok());

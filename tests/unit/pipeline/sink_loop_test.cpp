@@ -6,6 +6,7 @@
 
 #include "connectors/claim.hpp"
 #include "daemon/ledger/audit_book.hpp"
+#include "daemon/ledger/hole_causes.hpp"
 #include "tests/unit/pipeline/fixture.hpp"
 
 namespace headwater {
@@ -158,6 +159,16 @@ class SinkLoopTest : public test::PipelineTest {
       create_accounts(i, i);
     clock.ms += 2 * 3'600'000;
     ASSERT_TRUE(ledger->trim());
+  }
+  /// Accounts until the journal has dropped some of them: how many there are.
+  int outgrow_the_journal() {
+    int last = 0;
+    for (; ledger->journal().bytes < options.journal_bytes_max * 3 / 4; ++last)
+      create_accounts(last + 1, last + 1);
+    clock.ms += 2 * 3'600'000;
+    EXPECT_TRUE(ledger->trim());
+    EXPECT_LT(ledger->journal().entries, static_cast<std::uint64_t>(last));
+    return last;
   }
   /// What another ledger left, from before this one was born.
   static Cursor foreign_cursor(const std::string& org) {
@@ -1187,6 +1198,52 @@ TEST_F(SinkLoopTest, ATargetThatNeedsLastImagesOnlyHoldsNothingBack) {
   auto got = target.keys();
   std::ranges::sort(got);
   EXPECT_EQ(got, keys(2, last)) << "states stand in for what was trimmed";
+}
+
+TEST_F(SinkLoopTest, HistoryThatIsGivenUpForStatesIsAClosedHoleAndImagesHaveNone) {
+  for (const bool history : {false, true}) {
+    loop.reset();
+    open_with_a_small_journal();
+    const int last = outgrow_the_journal();
+    ASSERT_TRUE(ledger->closed_holes().empty());
+    target = {};
+    target.history = history;
+    make();
+    run();
+    auto got = target.keys();
+    std::erase_if(got, [](const auto& key) { return key.find(":Account:") == std::string::npos; });
+    EXPECT_EQ(got, keys(1, last)) << "the journal goes on after the states without a seam";
+    const auto holes = ledger->closed_holes();
+    ASSERT_EQ(holes.size(), history ? 1U : 0U);
+    EXPECT_TRUE(ledger->holes().empty());
+    EXPECT_EQ(part.state(), PartState::Ok);
+    if (!history) continue;
+    EXPECT_EQ(holes[0].sink, "target");
+    EXPECT_EQ(holes[0].cause, ledger::kSinkHistory);
+    EXPECT_EQ(target.writes.back().mode, Mode::Follow);
+  }
+}
+
+TEST_F(SinkLoopTest, ATargetThatFailsWhileItIsGivenStatesLosesNoMoreHistoryByThat) {
+  open_with_a_small_journal();
+  target.history = true;
+  target.cursors["emea"] = foreign_cursor("emea");
+  create_accounts(1, 3);
+  target.fail = [](const Batch&) { return transient("target: write: connection reset"); };
+  make();
+  for (int number = 4; number < 10; ++number) {
+    clock.ms = run().until_ms;
+    create_accounts(number, number);
+  }
+  accept_all();
+  run();
+  EXPECT_EQ(ledger->closed_holes().size(), 1U);
+  std::vector<std::string> states;
+  for (const auto& write : target.writes) {
+    if (write.mode == Mode::Materialize)
+      states.insert(states.end(), write.keys.begin(), write.keys.end());
+  }
+  EXPECT_EQ(states, keys(1, 3)) << "what came since is told entry by entry";
 }
 
 TEST_F(SinkLoopTest, TheLagOfATargetThatIsAwayGrows) {
