@@ -66,17 +66,31 @@ def found(postgres):
     return " / ".join(lines.splitlines())
 
 
+# What a server holds, in one step of it: MONITOR shows where among the writes.
+HELD = """
+local out = {}
+for _, key in ipairs(redis.call('keys', '*}:rec')) do
+  out[#out + 1] = key
+  out[#out + 1] = redis.call('hget', key, 'j@') or '0'
+end
+return out
+"""
+
+
 class RedisWatch:
-    """Every rev that Redis is given, by MONITOR, which also shows what functions do; each is compared with what the server held. What a
-    server holds goes with a flush, a deletion and its process, as after a restart from an old snapshot. While a cell keeps everybody
-    out nothing is seen, and what was held before still counts afterwards."""
+    """Every rev that Redis is given while the watch is connected, by MONITOR, which also shows what functions do; each is compared with
+    what the server held. Connected anew, as after a reset or while a cell kept everybody out, it reads what stands there by then: of
+    what was written in between it sees the last rev. What a server holds goes with a flush, a deletion and its process, as after a
+    restart from an old snapshot."""
 
     def __init__(self, redis):
         self.redis = redis
+        self.lock = threading.Lock()  # of what follows
         self.held = {}  # key -> rev
         self.backwards = []
         self.process = None  # the server's, whose data `held` is about
         self.marks = set()
+        self.read = {}  # mark -> what stood there when it was sent
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -85,12 +99,25 @@ class RedisWatch:
             try:
                 with socket.create_connection(("127.0.0.1", self.redis.port), 2) as connection:
                     connection.settimeout(None)
+                    self.read = {}
                     connection.sendall(b"INFO server\r\nMONITOR\r\n")
                     with connection.makefile("rb") as lines:
                         for line in lines:
-                            self.take(line)
+                            with self.lock:
+                                self.take(line)
+                            if line == b"+OK\r\n":
+                                self.read_all()
             except OSError:
                 pass  # it is down, or keeps us out
+
+    def read_all(self):
+        mark = secrets.token_hex(8)
+        words = self.redis.call("eval_ro", HELD, "0", mark, check=False).split("\n")
+        if words == [""]:
+            words = []
+        if any(not key.endswith("}:rec") or not rev.isdigit() for key, rev in zip(words[::2], words[1::2])) or len(words) % 2:
+            raise OSError(f"it does not say what it holds: {words[0]}")
+        self.read[mark.encode()] = {key.encode(): int(rev) for key, rev in zip(words[::2], words[1::2])}
 
     def take(self, line):
         if line.startswith(b"run_id:"):
@@ -103,6 +130,8 @@ class RedisWatch:
         command = words[1].lower()
         if command in (b"flushall", b"flushdb"):
             self.held = {}
+        elif command == b"eval_ro":
+            self.take_all(self.read.pop(line.split(b'"')[-2], None))
         elif command == b"echo" and len(words) > 3:
             self.marks.add(words[3].decode())
         elif command in (b"del", b"unlink"):
@@ -111,11 +140,22 @@ class RedisWatch:
         elif command == b"hset" and len(words) > 5 and words[3].endswith(b"}:rec"):
             self.put(words[3], line)
 
+    def take_all(self, read):
+        """What stood there at this place among the writes. What is gone was deleted while nobody looked."""
+        if read is None:
+            return  # somebody else's
+        for key, rev in read.items():
+            self.compare(key, rev)
+        self.held = read
+
     def put(self, key, line):
         _, found, rest = line.rpartition(b' "j@" "')
         if not found or not line.endswith(b"\n"):  # the last one of a connection may be cut
             return
-        rev, was = int(rest[:rest.index(b'"')]), self.held.get(key, 0)
+        self.compare(key, int(rest[:rest.index(b'"')]))
+
+    def compare(self, key, rev):
+        was = self.held.get(key, 0)
         if rev < was:
             self.backwards.append(f"{key.decode()} {was} {rev}")
         self.held[key] = rev
@@ -126,14 +166,17 @@ class RedisWatch:
 
         def told():
             self.redis.call("echo", mark, check=False)
-            return mark in self.marks
+            with self.lock:
+                return mark in self.marks
 
         until("the watch of Redis has seen everything", told, 20)
-        if not any(key.startswith(f"{prefix}:".encode()) for key in self.held):
-            raise Failed(f"nothing watches the records of {prefix}")
-        out, self.backwards = self.backwards[:5], []
+        with self.lock:
+            if not any(key.startswith(f"{prefix}:".encode()) for key in self.held):
+                raise Failed(f"nothing watches the records of {prefix}")
+            out, self.backwards = self.backwards[:5], []
         return " / ".join(out)
 
     def forget(self):
         """What went backwards until now was told already."""
-        self.backwards = []
+        with self.lock:
+            self.backwards = []
