@@ -99,6 +99,8 @@ def run(fire, seconds, seed):
     fire.say(figures)
     if percent > SLOPE_PERCENT_MAX:
         raise Failed(f"{figures} Does not hold: at most {SLOPE_PERCENT_MAX:g} %.")
+    if len(done) >= len(names) and (missed := sorted(set(names) - set(done))):
+        raise Failed(f"{figures} Does not hold: {len(names)} draws meet every kind. Not met: {', '.join(missed)}.")
     if peak > RSS_MIB_MAX:
         raise Failed(f"{figures} Does not hold: at most {RSS_MIB_MAX} MiB.")
     fire.base["main"] = (at_first, threads_at_first)
