@@ -99,7 +99,6 @@ def _(scene):
     scene.servers.kafka.admin("delete", f"{scene.world.targets}.changes.account")
     scene.over()
     scene.logged("it was truncated or made anew; all records of demo are sent again", seconds=60)
-    scene.no_history("the topic's is lost, and what changes while states are sent is told by its next change")
 
 
 @cell("kafka", "all topics deleted while the daemon is down", "made anew, and filled with every record's state", world={})
