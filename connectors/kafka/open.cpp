@@ -70,10 +70,11 @@ Result<void> KafkaSink::connect() {
     // Looked at before init_transactions, which would fence a rival that rightly holds the org.
     auto committed = Client::create(config_, {Client::Role::CommittedReader, {}, nullptr, nullptr});
     if (!committed) return std::move(committed).error();
-    if (auto done = read_cursors(**committed); !done) return done;
+    committed_ = std::move(committed).value();
+    if (auto done = read_cursors(*committed_); !done) return done;
     if (auto done = check_holders(); !done) return done;
     if (auto done = open_lanes(); !done) return done;
-    if (auto done = read_cursors(**committed); !done) return done;  // what init has settled
+    if (auto done = read_cursors(*committed_); !done) return done;  // what init has settled
   } else {
     if (auto done = read_cursors(*reader_); !done) return done;
     if (auto done = open_lanes(); !done) return done;
@@ -82,14 +83,15 @@ Result<void> KafkaSink::connect() {
   if (auto done = find_hidden(); !done) return done;
   if (auto done = list_ends(); !done) return done;
   if (auto done = claim(); !done) return done;
-  if (config_.transactions) return {};
+  if (config_.transactions && names_all_ends()) return {};
 
   if (auto done = list_ends(); !done) return done;
   plan_tail();
   late_keys_ = {};
   if (auto done = read_back(0); !done) return done;
-  if (auto done = write_newest_again(late_keys_); !done) return done;
   tail_last_ = known_.last();
+  if (config_.transactions) return {};
+  if (auto done = write_newest_again(late_keys_); !done) return done;
   opened_ends_ = ends_;
   late_check_at_ = clock_.monotonic_ms() + kLateCheckAfterMs;
   return {};
@@ -361,6 +363,14 @@ Result<void> KafkaSink::check_claim(const Org& org, std::int64_t looked, std::in
 
 // ---- read-back
 
+/// With transactions the cursors say what stands there. Not so where topics lost some of it, and
+/// others not: what is told again from the start must not come twice on those.
+bool KafkaSink::names_all_ends() const {
+  return std::ranges::none_of(org_names_, [this](const std::string& name) {
+    return orgs_.find(name)->second.record.ends.empty();
+  });
+}
+
 void KafkaSink::plan_tail() {
   tail_.clear();
   for (const auto& [topic, count] : counts_) {
@@ -385,7 +395,8 @@ Result<void> KafkaSink::read_back(std::uint64_t floor) {
     known_.clear_pairs();
   }
   const std::string records = config_.topic_prefix + "records.";
-  auto done = read_ranges(*reader_, tail_, config_.timeout, [&](const ReadMessage& message) {
+  Client& reader = config_.transactions ? *committed_ : *reader_;
+  auto done = read_ranges(reader, tail_, config_.timeout, [&](const ReadMessage& message) {
     Org* org = org_of(message.org);
     if (org == nullptr) return;
     org->record.highest = std::max(org->record.highest, Rev{message.rev});

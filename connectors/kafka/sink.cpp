@@ -77,6 +77,7 @@ void KafkaSink::close() noexcept {
   }
   lanes_.clear();
   reader_.reset();
+  committed_.reset();
 }
 
 /// A Rejected that the broker told late has cost us the producer: the loop goes on halving, so we
@@ -154,11 +155,7 @@ Result<void> KafkaSink::send_idempotent(const Batch& batch, Lane& lane, Deadline
   if (touch) return {};
   raise_highest(batch.cursors);
 
-  if (batch.entries.front().meta.rev.value > known_.last()) {
-    known_.clear();
-  } else if (batch.entries.back().meta.rev.value > known_.ceiling()) {
-    if (auto done = read_back(batch.entries.front().meta.rev.value - 1); !done) return done;
-  }
+  if (auto done = know_tail(batch.entries); !done) return done;
   auto sent = send_entries(lane, batch.entries, nullptr, Rev{0}, until);
   if (sent) return {};
 
@@ -173,9 +170,22 @@ Result<void> KafkaSink::send_idempotent(const Batch& batch, Lane& lane, Deadline
   return error;
 }
 
+/// Read back further where the memory of it ends; forgotten once it is passed.
+Result<void> KafkaSink::know_tail(Entries entries) {
+  if (entries.front().meta.rev.value > known_.last()) {
+    known_.clear();
+  } else if (entries.back().meta.rev.value > known_.ceiling()) {
+    return read_back(entries.front().meta.rev.value - 1);
+  }
+  return {};
+}
+
 // ---- transactions
 
 Result<void> KafkaSink::write_transactions(const Batch& batch) {
+  if (!batch.entries.empty()) {
+    if (auto done = know_tail(batch.entries); !done) return fail(std::move(done).error());
+  }
   for (const EntryView& entry : batch.entries) {
     if (lanes_.contains(entry.org)) continue;
     return fail(fatal(

@@ -51,7 +51,8 @@ struct KafkaSinkOptions {
 /// With transactions: per org one producer; a batch's messages and its cursor record are one
 /// transaction.
 ///   open:   a new producer's init settles what a predecessor left and fences it; the cursor is
-///   read committed
+///           read committed. One that names no ends is new, or its topics lost what it named:
+///           then what the others still hold is read back as above
 /// A commit of unknown outcome is never repeated: new producer, init, read the cursor.
 ///
 /// Used by one thread.
@@ -146,6 +147,7 @@ class KafkaSink final : public Sink {
   Result<void> check_claim(const Org& org, std::int64_t looked, std::int64_t ours);
   void plan_tail();
   Result<void> read_back(std::uint64_t floor);
+  bool names_all_ends() const;
 
   // watch.cpp
   Result<void> watch();
@@ -171,6 +173,7 @@ class KafkaSink final : public Sink {
   Result<void> ensure_topics(Entries entries);
   Result<void> write_idempotent(const Batch& batch);
   Result<void> send_idempotent(const Batch& batch, Lane& lane, Deadline until);
+  Result<void> know_tail(Entries entries);
   Result<void> write_transactions(const Batch& batch);
   Result<void> write_transaction(Org& org, const Batch& batch);
   Result<void> send_cursor(Lane& lane, Org& org, Deadline until);
@@ -212,6 +215,7 @@ class KafkaSink final : public Sink {
   std::set<std::string, std::less<>> events_ready_;    // of platform events: the topic exists
   TopicEnds ends_;                                     // after the last message that we know of
   std::unique_ptr<Client> reader_;
+  std::unique_ptr<Client> committed_;               // transactions: reads what was committed
   std::map<std::string, Lane, std::less<>> lanes_;  // by org; default mode: one, under ""
 
   std::vector<std::int64_t> cursor_offsets_;  // of our own records since the last look

@@ -372,6 +372,23 @@ TEST_F(KafkaTransactions, ATopicMadeAnewIsFilledAgainBySinksThatCommittedItsEntr
   EXPECT_EQ(kafka->revs("changes.contact", true), range(1, 9));
 }
 
+TEST_F(KafkaTransactions, WhatOtherTopicsStillHoldIsNotCommittedTwiceWhenOneIsMadeAnew) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 9)).ok());
+  const auto images = kafka->revs("records.contact", true);
+  broker()->delete_topic(topic("changes.contact"));
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(1, 4)).ok());
+  sink = kafka->sink();
+  ASSERT_EQ(sink->open(kafka->orgs)->front().rev.value, 4U) << "a crash on the way";
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(5, 9)).ok());
+  EXPECT_EQ(kafka->revs("changes.contact", true), range(1, 9));
+  EXPECT_EQ(kafka->revs("records.contact", true), images);
+  ASSERT_TRUE(kafka->write(*sink, kafka->updates(10, 12)).ok());
+  EXPECT_EQ(kafka->revs("changes.contact", true), range(1, 12));
+}
+
 TEST_F(KafkaTransactions, ATouchKeepsTheClaimFresh) {
   auto sink = kafka->sink("here");
   ASSERT_TRUE(sink->open(kafka->orgs).ok());
