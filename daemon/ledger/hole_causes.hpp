@@ -36,7 +36,7 @@ inline constexpr std::string_view kUnreadableRow = "unreadable";
 /// Of an object: it has living records, and reading it fails as if it were not there.
 inline constexpr std::string_view kUnreadable = "audit_unreadable";
 
-/// Of a sink: history that its target is never told, be it that it is given states instead.
+/// Of a sink: history that its target is never told, as it is given states instead.
 inline constexpr std::string_view kSinkHistory = "sink_history";
 
 /// An object has one hole for all causes but these: what closes that one does not answer them.

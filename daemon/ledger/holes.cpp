@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/ledger/apply.hpp"
+#include "daemon/ledger/hole_causes.hpp"
 #include "daemon/ledger/hole_rows.hpp"
 #include "daemon/ledger/keys.hpp"
 
@@ -257,7 +258,7 @@ Result<void> Holes::close(StoreBatch& batch, const Hole& hole, const Closing& cl
   tell(batch, *known, closed);
   std::string bytes;
   put_closed_hole(bytes, key, *known);
-  if (known->wide()) {
+  if (known->wide() || known->cause == kSinkHistory) {
     archive_.add(batch, closed, bytes);
   } else {
     closed_records_.add(batch, bytes);

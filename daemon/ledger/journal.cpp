@@ -221,7 +221,8 @@ JournalFacts Journal::facts() const {
   facts.bytes = bytes_;
   facts.bytes_max = bytes_max_;
   const Segment& first = segments_.front();
-  facts.first = first.first;
+  facts.first =
+      first.entries != 0 || trimmed_to().value == 0 ? first.first : Rev{trimmed_to().value + 1};
   facts.oldest_ts = first.newest_ms;
   // Full only if dropping what nobody owes would not help: the oldest entries are owed.
   facts.full = bytes_ >= bytes_max_ && owed_from() < first.last;

@@ -181,7 +181,7 @@ enum class CursorVerdict : std::uint8_t {
 
 struct JournalFacts {
   Rev head;   ///< last durable rev
-  Rev first;  ///< oldest rev still in the journal
+  Rev first;  ///< oldest rev still in the journal, or the one after what was dropped; 0: no entry
   std::uint64_t entries = 0, bytes = 0, bytes_max = 0;
   EpochMs oldest_ts = 0;
   bool full = false;  ///< at its bound with entries still owed: ingest must not ask

@@ -143,7 +143,10 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
   // history too.
   const bool fresh = ledger_id.empty() && rev.value == 0;
   if (!ours && !fresh) return CursorVerdict::Materialize;
-  return rev < journal_.trimmed_to() ? CursorVerdict::Materialize : CursorVerdict::Follow;
+  // States end where they were to end when they began: the journal up to there is given up.
+  const bool among_states = row->skipped && rev >= row->skipped->after && rev < row->skipped->upto;
+  return among_states || rev < journal_.trimmed_to() ? CursorVerdict::Materialize
+                                                     : CursorVerdict::Follow;
 }
 
 Result<void> Ledger::Impl::be_born(Rev above) {

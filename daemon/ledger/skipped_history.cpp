@@ -25,6 +25,7 @@ Result<Rev> Ledger::Impl::skip_history(const std::string& claim,
                                        EpochMs commit_ts) {
   auto row = read_claim(claim);
   if (!row) return row.error();
+  if (row->by != id_) return journal_.head();  // born anew meanwhile: the sink opens again
   const bool before_birth = rev.value != 0 && row->told.events == rev;
   const bool told_by_us =
       journal_.gave(rev) && (ledger_id == id_ || ledger_id.empty() || before_birth);

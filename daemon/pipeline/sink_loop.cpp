@@ -86,6 +86,8 @@ Step SinkLoop::open() {
   auto found = sink_->open(parts_.orgs);
   if (!found) return retry(found.error());
   cursors_.clear();
+  // A cursor may have gone back: nothing is dropped while we look how far.
+  if (sink_->needs_history()) parts_.ledger.hold_journal(parts_.name, Rev{0});
   for (const Cursor& cursor : *found) {
     const auto verdict = parts_.ledger.found_cursor(
         parts_.name, cursor.org, cursor.ledger, cursor.rev, cursor.highest);
@@ -94,7 +96,9 @@ Step SinkLoop::open() {
     OrgCursor ours;
     ours.org = cursor.org;
     ours.materializing = *verdict == ledger::CursorVerdict::Materialize;
-    ours.rev = cursor.ledger == parts_.ledger.id() ? cursor.rev : Rev{0};
+    const bool known = cursor.ledger == parts_.ledger.id();
+    ours.rev = known ? cursor.rev : Rev{0};
+    ours.commit_ts = known ? cursor.commit_ts : 0;
     // History has told of them, and tells again where it is read from the start.
     ours.rows_owed = ours.materializing && !sink_->needs_history();
     ours.upto = parts_.ledger.head();

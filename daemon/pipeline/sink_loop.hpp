@@ -35,7 +35,8 @@ struct SinkStatus {
 ///
 ///   closed:      open -> a cursor per org; the ledger says follow or materialize
 ///
-///   materialize: states after the cursor, in rev order, until the head noted at the start
+///   materialize: states after the cursor, in rev order, until the head noted at the start; where
+///                history is owed, until what the journal has dropped
 ///
 ///   follow:      entries after the smallest cursor -> write(entries, cursors)
 ///

@@ -75,6 +75,18 @@ TEST_F(JournalTest, WhatIsOldAndOwedByNobodyIsDropped) {
   EXPECT_EQ(entries(middle).size(), 14U);
 }
 
+TEST_F(JournalTest, OneThatLostAllItsEntriesBeginsAfterTheLast) {
+  EXPECT_EQ(ledger->journal().first, Rev{0});
+  for (int i = 0; ledger->journal().entries != 0 || i == 0; ++i) {
+    ASSERT_LT(i, 400) << "no entry was the last of its segment";
+    fill(1);
+    clock.us += 2LL * 3600 * 1'000'000;
+    ASSERT_TRUE(ledger->trim());
+  }
+  EXPECT_EQ(ledger->journal().first.value, ledger->head().value + 1);
+  EXPECT_TRUE(entries(ledger->head()).empty());
+}
+
 TEST_F(JournalTest, ASinkThatFellBehindTheStartIsToldSo) {
   fill(30);
   const Rev old = entries()[0].meta.rev;

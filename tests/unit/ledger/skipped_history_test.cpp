@@ -1,4 +1,5 @@
 #include "daemon/ledger/audit_book.hpp"
+#include "daemon/ledger/closed_rows.hpp"
 #include "daemon/ledger/hole_causes.hpp"
 #include "daemon/ledger/hole_counts.hpp"
 #include "tests/unit/ledger/fixture.hpp"
@@ -99,6 +100,17 @@ TEST_F(SkippedHistoryTest, ACrashAndAnotherOpenWriteItDownOnceAndEndWhereTheyWer
   EXPECT_EQ(skipped().size(), 1U);
 }
 
+TEST_F(SkippedHistoryTest, StatesThatACrashCutShortGoOnThoughTheJournalHoldsAll) {
+  apply({created(1, {{"Name", "A"}})});
+  apply({created(2, {{"Name", "B"}}, kOther)});
+  const Rev upto = open_sink("01OTHER", Rev{1000});
+  crash_and_open();
+  EXPECT_EQ(open_sink(ledger->id(), ledger->journal().first), upto) << "half way";
+  EXPECT_EQ(skipped().size(), 1U);
+  EXPECT_EQ(*ledger->found_cursor("kafka", "emea", ledger->id(), upto, upto),
+            CursorVerdict::Follow);
+}
+
 TEST_F(SkippedHistoryTest, WhatIsDroppedWhileNobodyHeldItIsAnotherHole) {
   fill_and_trim();
   const Rev first = open_sink("", {});
@@ -166,6 +178,36 @@ TEST_F(SkippedHistoryTest, ATargetThatAnotherCopyToldIsNotToldWhatThisOneNotedBe
   EXPECT_EQ(details(),
             up_to(upto) + "; ledger " + old + " told up to its rev " + std::to_string(ahead.value) +
                 "\n");
+}
+
+TEST_F(SkippedHistoryTest, ABirthBetweenLookAndNoteNotesNothing) {
+  fill_and_trim();
+  const std::string old = ledger->id();
+  const Rev cursor{dropped().value - 3};
+  ASSERT_EQ(*ledger->found_cursor("kafka", "emea", old, cursor, cursor),
+            CursorVerdict::Materialize);
+  const Rev ahead{ledger->head().value + 5'000'000};
+  ASSERT_TRUE(ledger->found_cursor("redis", "emea", old, ahead, ahead));
+  ASSERT_NE(ledger->id(), old);
+  EXPECT_TRUE(ledger->skip_history("kafka", "emea", old, cursor, 0));
+  EXPECT_EQ(details(), "") << "it opens again in the new name";
+}
+
+TEST_F(SkippedHistoryTest, ItStaysListedHoweverManyRecordsAreRepairedLater) {
+  fill_and_trim();
+  open_sink("", {});
+  Hole drift;
+  drift.scope = Hole::Scope::Sink;
+  drift.org = "emea";
+  drift.sink = "redis";
+  drift.object = "Account";
+  drift.cause = "sink_drift";
+  for (std::size_t i = 0; i <= kClosedKept; ++i) {
+    drift.id = "record " + std::to_string(i);
+    ASSERT_TRUE(ledger->open_hole(drift));
+    ASSERT_TRUE(ledger->close_hole(drift, {Closing::How::Repaired, "audit", "told again", 0}));
+  }
+  EXPECT_EQ(skipped().size(), 1U);
 }
 
 TEST_F(SkippedHistoryTest, NothingIsSkippedOfAnOrgThatIsNew) {
