@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint32_t kNone = UINT32_MAX;
 /// What an event's JSON may have beside two bytes for each of the payload: names, and numbers that
 /// are shorter in Avro. With what the values take, decoding stays below four bytes for each and
-/// 64 KiB. Only text that is mostly control characters, which Salesforce does not send, has more.
+/// 64 KiB. More has what Salesforce does not send: text that is mostly control characters, arrays
+/// of small numbers by the ten thousand.
 constexpr std::size_t kJsonBytesExtra = 32u << 10;
 
 std::uint32_t leaf_of(const Plan& plan, std::string_view path) {
@@ -68,8 +69,8 @@ Result<void> PlatformDecoder::decode(std::string_view payload,
   }
   if (room > 2 * payload.size() + kJsonBytesExtra) {
     return rejected(
-        fmt::format("avro: decode {}: its {} bytes would be {} bytes of JSON, more than an event "
-                    "may take",
+        fmt::format("avro: decode {}: its {} bytes would be up to {} bytes of JSON, more than "
+                    "an event may take",
                     plan_->name(),
                     payload.size(),
                     room),

@@ -104,6 +104,11 @@ char* write_json_value(char* to, const ValueView& value) {
 
 std::size_t json_value_size(const ValueView& value) {
   switch (value.tag) {
+    case Tag::Null:
+    case Tag::True:
+      return 4;
+    case Tag::False:
+      return 5;
     case Tag::Text:
     case Tag::Ref:
       return json_string_size(value.text);

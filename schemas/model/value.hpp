@@ -95,7 +95,8 @@ char* write_json_value(char* to, const ValueView& value);
 inline std::size_t json_value_room(const ValueView& value) {
   return kTimeTextRoom + 9 * value.text.size();
 }
-/// Room that is enough for this very value: no more than its text takes, which is looked through.
+/// Room that is enough for this very value: exact but for numbers and times. Texts are looked
+/// through.
 std::size_t json_value_size(const ValueView& value);
 
 }  // namespace headwater
