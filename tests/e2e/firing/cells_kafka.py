@@ -94,6 +94,8 @@ def _(scene):
     denied(scene, "does not show it to us")
 
 
+@cell("kafka", "transactions: a changes topic deleted", "told, made anew, and filled with every record's state; other topics get nothing twice",
+      world=TRANSACTIONS)
 @cell("kafka", "a changes topic deleted", "told, made anew, and filled with every record's state", world={})
 def _(scene):
     scene.servers.kafka.admin("delete", f"{scene.world.targets}.changes.account")
