@@ -7,6 +7,7 @@ nothing quarantined that was not announced, bounds on memory, descriptors and th
 
 import contextlib
 import dataclasses
+import json
 import re
 import time
 from collections.abc import Callable
@@ -125,10 +126,15 @@ class Scene:
     def logged(self, *texts, seconds=30):
         until(f"the log says {texts}", lambda: all(text in self.daemon.said() for text in texts), seconds)
 
-    def opened(self, sink):
-        """How often the sink was opened since the cell began: each time (what it did first, the cursor it found, its epoch)."""
+    def opened(self, sink, world=None):
+        """How often that daemon opened the sink since the cell began: each time (what it did first, the cursor it found, its epoch)."""
         line = r'msg="sink opened: ([^"]*)" sink=' + sink + r" org=\S+ cursor=(\d+) epoch=(\d+)"
-        return [(how, int(cursor), int(epoch)) for how, cursor, epoch in re.findall(line, self.daemon.said())]
+        said = (world or self.world).daemon.said()
+        return [(how, int(cursor), int(epoch)) for how, cursor, epoch in re.findall(line, said)]
+
+    def skipped_history(self, world):
+        """What it never tells Kafka, as it says itself: holes, closed since nothing fills them."""
+        return [hole for hole in json.loads(world.command("--json", "holes", "--all")) if hole["cause"] == "sink_history"]
 
     def beyond(self, sink, times):
         """A rev that the sink reached by now; it then writes on so many times."""
