@@ -252,9 +252,9 @@ def _(scene):
 
 def told_by_one_at_a_time(scene, holder, other):
     """What readers of committed see of two daemons that began at once, by the epoch in each message, which is that of one claim: nothing
-    of one that was fenced behind what its heir wrote, nothing twice, nothing of one that never held it. True if the other had committed
-    something before it was fenced: then its heir told the rest, and what it could not know to be told is a hole of its history. That
-    the holder tells all that it tells once and in order is the checker's."""
+    of one that was fenced behind what its heir wrote, nothing twice, no change by both, nothing of one that never held it. True if the
+    other had committed something before it was fenced: then its heir told the rest, and what it could not know to be told is a hole of
+    its history. That the holder tells all that it tells once and in order is the checker's."""
     claims = [(epoch, world) for world in (holder, other) for _, _, epoch in scene.opened("kafka", world)]
     teller = dict(claims)
     scene.same("claims under an epoch of their own", len(claims), len(teller))
@@ -273,15 +273,18 @@ def told_by_one_at_a_time(scene, holder, other):
             if (once := (name, topic, message["key"], message["rev"])) in seen:
                 raise Failed(f"{topic}: told twice by one daemon: {once}")
             seen.add(once)
-            # A state tells no change; events are told again by every other ledger, and told apart by their EventUuid.
-            if ".changes." in topic and value["op"] != "r" and value["transaction"]:
+            # A state tells no change (a deleted record's is a delete with no image before it); events are told again by every other
+            # ledger, and told apart by their EventUuid.
+            state = topic.startswith(f"{holder.targets}.events.") or value["op"] == "r" or (value["op"] == "d" and not value["before"])
+            if not state and value["transaction"]:
                 changes[name].add((message["key"], value["transaction"]["id"], value["transaction"]["total_order"]))
     # That a commit stood whose answer was lost is no lie; that one is counted and does not stand would be.
     if (counted := scene.entries(other, "kafka")) > messages[other.name]:
         raise Failed(f"{other.name} counts {counted:g} entries as written to Kafka, where {messages[other.name]} of its messages stand")
-    # Up to its head the one that took over gives states; what its ledger reads from the org only later it tells as any change.
-    scene.note(f"Kafka was told {messages[holder.name]} messages by the one that holds it, {messages[other.name]} by the other before, "
-               f"{len(changes[holder.name] & changes[other.name])} changes by both")
+    # Whoever takes over has waited for longer than the other was silent, and read on: up to its head it gives states.
+    if (both := changes[holder.name] & changes[other.name]):
+        raise Failed(f"{len(both)} changes were told by both daemons: {sorted(both)[:3]}")
+    scene.note(f"Kafka was told {messages[holder.name]} messages by the one that holds it, {messages[other.name]} by the other before")
     scene.same("holes of its history", 1 if messages[other.name] else 0, len(scene.skipped_history(holder)))
     if messages[other.name]:
         scene.no_history(NEW_LEDGER)
