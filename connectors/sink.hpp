@@ -39,6 +39,7 @@ struct CursorMove {
   EpochMs commit_ts = 0;  ///< of the last entry, 0: unknown
   /// A target that is owed history is told of the org's records below the one only what they are,
   /// and of its platform events below the other nothing: that was told before we were born anew.
+  /// An event between the two may stand behind greater revs of another ledger's.
   Rev history_from = {}, events_from = {};
 };
 

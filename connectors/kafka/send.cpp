@@ -157,11 +157,13 @@ Result<void> KafkaSink::send_event(Lane& lane,
     known->second.topic = &lane.producer->topic(topics_.events(entry.object).name);
   }
   HeaderPool& pool = lane.producer->header_pool();
-  HeaderPool::Shape*& shape = known->second.shapes[{&org, rewriting_}];
+  // Another ledger may have told greater revs there, behind which readers drop this one.
+  const bool behind = rewriting_ || entry.meta.rev < org.history_from;
+  HeaderPool::Shape*& shape = known->second.shapes[{&org, behind}];
   if (shape == nullptr) {
     headers_.clear();
     render_fixed_event_headers(headers_, entry, org.record.epoch);
-    if (rewriting_) headers_.add(kRetriedHeader, "true");
+    if (behind) headers_.add(kRetriedHeader, "true");
     shape = &pool.shape(headers_);
   }
   headers_.clear();

@@ -126,13 +126,15 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
     if (auto ok = write_claim(claim, {id_, {}}); !ok) return ok.error();
     return CursorVerdict::Materialize;
   }
+  // Images without a cursor, and none that we know: whoever wrote them died before it wrote one.
+  const bool unsigned_images = ledger_id.empty() && highest.value != 0 && !told;
   if (claimed_by != id_) {
     // Its cursor bears the name that we had when we claimed it last. One that stands at 0 says
     // nothing: an older copy of that ledger may have claimed it since.
     ToldBefore before;
     if (!claimed_by.empty() && ledger_id == claimed_by && rev.value != 0)
       before = {rev, rev};
-    else if (!ledger_id.empty() && !ours)
+    else if ((!ledger_id.empty() && !ours) || unsigned_images)
       before.records = Rev{birth_.value - 1};
     if (auto ok = write_claim(claim, {id_, before}); !ok) return ok.error();
   } else if (ours && rev.value == 0 && row->told.records.value != 0) {
@@ -141,7 +143,7 @@ Result<CursorVerdict> Ledger::Impl::found_cursor(const std::string& claim,
   }
   // A target that never heard of us, and a journal that still begins at the beginning: all of it,
   // history too.
-  const bool fresh = ledger_id.empty() && rev.value == 0;
+  const bool fresh = ledger_id.empty() && rev.value == 0 && !unsigned_images;
   if (!ours && !fresh) return CursorVerdict::Materialize;
   // States end where they were to end when they began: the journal up to there is given up.
   const bool among_states = row->skipped && rev >= row->skipped->after && rev < row->skipped->upto;

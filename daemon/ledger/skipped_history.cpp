@@ -27,8 +27,10 @@ Result<Rev> Ledger::Impl::skip_history(const std::string& claim,
   if (!row) return row.error();
   if (row->by != id_) return journal_.head();  // born anew meanwhile: the sink opens again
   const bool before_birth = rev.value != 0 && row->told.events == rev;
-  const bool told_by_us =
-      journal_.gave(rev) && (ledger_id == id_ || ledger_id.empty() || before_birth);
+  // Of a target without a cursor the claim says whether another ledger's images stand there.
+  const bool unheard_of =
+      ledger_id.empty() && (row->told.records.value == 0 || row->told.events.value != 0);
+  const bool told_by_us = journal_.gave(rev) && (ledger_id == id_ || unheard_of || before_birth);
   const Rev trimmed = journal_.trimmed_to();
   // While states are told again after a birth the cursor stands below what it was told before.
   const Rev told = journal_.gave(row->told.events) ? std::max(rev, row->told.events) : rev;
@@ -46,8 +48,11 @@ Result<Rev> Ledger::Impl::skip_history(const std::string& claim,
   const Rev upto = told_by_us ? now.upto : std::max(now.upto, Rev{birth_.value - 1});
   hole.detail = fmt::format("history up to rev {}", upto.value);
   if (now.after.value != 0) hole.detail += fmt::format(" after rev {}", now.after.value);
-  if (!told_by_us)
+  if (!told_by_us && ledger_id.empty()) {
+    hole.detail += "; another ledger, which left no cursor, told the target before";
+  } else if (!told_by_us) {
     hole.detail += fmt::format("; ledger {} told up to its rev {}", ledger_id, rev.value);
+  }
   hole.from_ts = rev.value == 0 ? 0 : commit_ts;
   const EpochMs oldest_ts = told_by_us ? journal_.facts().oldest_ts : 0;
   hole.to_ts = oldest_ts != 0 ? oldest_ts : clock_.now_ms();

@@ -256,6 +256,20 @@ TEST_F(KafkaBroker, APlatformEventThatIsRetriedStandsBehindLaterOnesAndSaysSo) {
   EXPECT_EQ(told[2].headers.count("retried"), 0U);
 }
 
+TEST_F(KafkaBroker, AnEventThatMayStandBehindAnotherLedgersSaysSo) {
+  auto sink = kafka->sink();
+  ASSERT_TRUE(sink->open(kafka->orgs).ok());
+  for (const std::uint64_t rev : {2, 4, 6}) kafka->maker.add(test::platform_event(rev, "one"));
+  const CursorMove move{"emea", Rev(6), 1'700'000'000'000, Rev(5), Rev(3)};
+  ASSERT_TRUE(sink->write({kafka->maker.entries(), {&move, 1}, Mode::Follow, true}).ok());
+  const auto told = kafka->read("events.Order_Event__e");
+  ASSERT_EQ(told.size(), 2U) << "2 was told before";
+  EXPECT_EQ(told[0].headers.at("rev"), "4");
+  EXPECT_EQ(told[0].headers.at("retried"), "true");
+  EXPECT_EQ(told[1].headers.at("rev"), "6");
+  EXPECT_EQ(told[1].headers.count("retried"), 0U);
+}
+
 // ---- transactions
 
 class KafkaTransactions : public KafkaBroker {

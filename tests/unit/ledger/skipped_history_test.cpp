@@ -137,6 +137,26 @@ TEST_F(SkippedHistoryTest, OfAnotherLedgersTargetItIsAllThatWasNotedBefore) {
   EXPECT_EQ(skipped()[0].from_ts, 1'772'300'000'000);
 }
 
+TEST_F(SkippedHistoryTest, ATargetThatAnotherLedgerToldAndLeftNoCursorAtIsNotFollowed) {
+  apply({created(1, {{"Name", "A"}})});
+  const Rev before = ledger->head();
+  const Rev theirs{before.value + 5'000'000};
+  for (int again = 0; again < 2; ++again) {  // the first gives a birth above what stands there
+    ASSERT_EQ(*ledger->found_cursor("kafka", "emea", "", {}, theirs), CursorVerdict::Materialize);
+  }
+  EXPECT_GT(ledger->told_before("kafka", "emea")->records, theirs);
+  EXPECT_EQ(ledger->told_before("kafka", "emea")->events, Rev{0});
+  const Rev head = ledger->head();
+  EXPECT_EQ(*ledger->skip_history("kafka", "emea", "", {}, 0), head);
+  EXPECT_EQ(details(),
+            up_to(head) + "; another ledger, which left no cursor, told the target before\n");
+  EXPECT_EQ(*ledger->found_cursor("kafka", "emea", "", {}, ledger->head()),
+            CursorVerdict::Materialize)
+      << "a crash before the first cursor";
+  EXPECT_EQ(*ledger->skip_history("kafka", "emea", "", {}, 0), head);
+  EXPECT_EQ(skipped().size(), 1U);
+}
+
 TEST_F(SkippedHistoryTest, ALedgerThatBeginsAboveAnothersCursorSaysWhatLiesBetween) {
   const Rev before{static_cast<std::uint64_t>(clock.us) - 1};
   EXPECT_EQ(open_sink("01OTHER", Rev{1000}), Rev{0}) << "nothing of ours is passed over";
