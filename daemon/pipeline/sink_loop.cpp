@@ -95,7 +95,11 @@ Step SinkLoop::open() {
     if (parts_.ledger.id() != ledger_id_) return Step::again();  // reopened under the new name
     OrgCursor ours;
     ours.org = cursor.org;
-    ours.materializing = *verdict == ledger::CursorVerdict::Materialize;
+    // Rows that are owed anew, as when a column was lost: the journal would tell each older image
+    // first, and they would be seen to go backwards.
+    const bool owed_images =
+        cursor.rev.value == 0 && cursor.highest.value != 0 && !sink_->needs_history();
+    ours.materializing = *verdict == ledger::CursorVerdict::Materialize || owed_images;
     const bool known = cursor.ledger == parts_.ledger.id();
     ours.rev = known ? cursor.rev : Rev{0};
     ours.commit_ts = known ? cursor.commit_ts : 0;

@@ -267,6 +267,18 @@ TEST_F(SinkLoopTest, ANewTargetGetsTheWholeHistoryWhileTheJournalHasIt) {
   EXPECT_EQ(target.writes.front().mode, Mode::Follow);
 }
 
+TEST_F(SinkLoopTest, ATargetOfImagesThatLostItsCursorAloneIsNotToldOlderImages) {
+  create_accounts(1, 3);
+  apply({{account(2), 9, "changed", false}});
+  make();
+  run();
+  target.cursors["emea"] = {.org = "emea", .highest = ledger->head()};
+  target.writes.clear();
+  make();
+  run();
+  EXPECT_EQ(target.keys(), (std::vector{key(1), key(3), key(2)}));
+}
+
 TEST_F(SinkLoopTest, AForeignTargetIsToldWhatIsOpenBesideTheStates) {
   create_accounts(1, 2);
   quarantine_event();
