@@ -366,9 +366,8 @@ Result<void> KafkaSink::check_claim(const Org& org, std::int64_t looked, std::in
 /// With transactions the cursors say what stands there. Not so where topics lost some of it, and
 /// others not: what is told again from the start must not come twice on those.
 bool KafkaSink::names_all_ends() const {
-  return std::ranges::none_of(org_names_, [this](const std::string& name) {
-    return orgs_.find(name)->second.record.ends.empty();
-  });
+  return std::ranges::none_of(
+      org_names_, [this](const std::string& name) { return orgs_.at(name).record.ends.empty(); });
 }
 
 void KafkaSink::plan_tail() {

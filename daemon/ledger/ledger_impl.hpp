@@ -64,6 +64,8 @@ class Ledger::Impl {
     std::string by;
     ToldBefore told;
     std::optional<Skipped> skipped = {};  ///< noted last
+    /// Another ledger's images stood there when we claimed it.
+    bool was_anothers() const { return told.records.value != 0 && told.events.value == 0; }
   };
   Result<Claim> read_claim(const std::string& key) const;
   Result<void> write_claim(const std::string& key, const Claim& claim);

@@ -27,9 +27,7 @@ Result<Rev> Ledger::Impl::skip_history(const std::string& claim,
   if (!row) return row.error();
   if (row->by != id_) return journal_.head();  // born anew meanwhile: the sink opens again
   const bool before_birth = rev.value != 0 && row->told.events == rev;
-  // Of a target without a cursor the claim says whether another ledger's images stand there.
-  const bool unheard_of =
-      ledger_id.empty() && (row->told.records.value == 0 || row->told.events.value != 0);
+  const bool unheard_of = ledger_id.empty() && !row->was_anothers();
   const bool told_by_us = journal_.gave(rev) && (ledger_id == id_ || unheard_of || before_birth);
   const Rev trimmed = journal_.trimmed_to();
   // While states are told again after a birth the cursor stands below what it was told before.

@@ -123,7 +123,9 @@ def _(scene):
     scene.logged("all records of demo are sent again")
 
 
-def restored(scene):
+@cell("kafka", "transactions: restored from an old copy of its logs", "goes on after the older cursor, from the journal", world=TRANSACTIONS)
+@cell("kafka", "restored from an old copy of its logs", "goes on after the older cursor, from the journal")
+def _(scene):
     kafka = scene.servers.kafka
     kafka.stop()
     kafka.save("backup")
@@ -135,16 +137,6 @@ def restored(scene):
     kafka.start()
     scene.over()
     scene.went_back("kafka", rev, opened)
-
-
-@cell("kafka", "restored from an old copy of its logs", "goes on after the older cursor, from the journal")
-def _(scene):
-    restored(scene)
-
-
-@cell("kafka", "transactions: restored from an old copy of its logs", "goes on after the older cursor, from the journal", world=TRANSACTIONS)
-def _(scene):
-    restored(scene)
 
 
 @cell("kafka", "transactions: broker killed in the middle of one", "aborted whole and sent again; readers of committed see each once",
